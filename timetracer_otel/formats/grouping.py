@@ -1,0 +1,62 @@
+"""OTLP keeps the spans of one resource together, and below it those of one scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from timetracer_otel.span import Resource, Scope, Span
+
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+class ScopeGroup(Generic[S]):
+    """The spans of one scope, and the scope as encoded."""
+
+    __slots__ = ("encoded", "schema_url", "spans")
+
+    def __init__(self, encoded: S, schema_url: str) -> None:
+        self.encoded = encoded
+        self.schema_url = schema_url
+        self.spans: list[Span] = []
+
+
+class ResourceGroup(Generic[R, S]):
+    """The scopes of one resource, and the resource as encoded."""
+
+    __slots__ = ("encoded", "schema_url", "scopes")
+
+    def __init__(self, encoded: R, schema_url: str) -> None:
+        self.encoded = encoded
+        self.schema_url = schema_url
+        self.scopes: dict[str, ScopeGroup[S]] = {}
+
+
+def group(
+    spans: Iterable[Span],
+    encode_resource: Callable[[Resource], R],
+    encode_scope: Callable[[Scope], S],
+) -> list[ResourceGroup[R, S]]:
+    """The spans by resource, then by scope, each in order of first appearance.
+
+    Two are the same when their encoded forms print the same, since Python's own ``==`` takes ``1``,
+    ``1.0`` and ``True`` for equal.
+    """
+    by_identity: dict[tuple[int, int], list[Span]] = {}
+    groups: dict[str, ResourceGroup[R, S]] = {}
+    for span in spans:
+        identity = (id(span.resource), id(span.scope))
+        members = by_identity.get(identity)
+        if members is None:
+            resource = encode_resource(span.resource)
+            found = groups.setdefault(
+                f"{span.resource.schema_url!r}{resource!r}", ResourceGroup(resource, span.resource.schema_url)
+            )
+            scope = encode_scope(span.scope)
+            members = found.scopes.setdefault(
+                f"{span.scope.schema_url!r}{scope!r}", ScopeGroup(scope, span.scope.schema_url)
+            ).spans
+            by_identity[identity] = members
+        members.append(span)
+    return list(groups.values())
