@@ -1,0 +1,183 @@
+"""Values to JSON text: one pass to what a JSON encoder writes, containers copied only where needed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sized
+from math import isfinite
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from timetracer_otel.values.registry import (
+    CONTAINERS,
+    MAX_CONTAINERS,
+    MAX_DEPTH,
+    MAX_INT_BITS,
+    Kind,
+    TooLargeError,
+    Unsupported,
+    by_type,
+    simplify,
+    unsupported_value,
+)
+
+_AS_THEY_ARE: Final = frozenset({str, int, bool, type(None)})
+_SCALARS: Final = _AS_THEY_ARE | {float}
+_HEX_FROM_BITS: Final = 1024
+
+_json: Final = msgspec.json.Encoder()
+_sorted_json: Final = msgspec.json.Encoder(order="deterministic")
+
+
+def encode(value: Any, *, ordered: bool = False) -> tuple[bytes, list[str]]:
+    """The value as JSON, and the names of the types in it that could not be written.
+
+    Args:
+        value: anything.
+        ordered: set the order of dicts aside.
+    """
+    encoder = _sorted_json if ordered else _json
+    reason = ""
+    for careful in (False, True):
+        writer = _Writer(ordered=ordered, careful=careful)
+        try:
+            return encoder.encode(writer.write(value, 0)), writer.problems
+        except (UnicodeEncodeError, OverflowError, ValueError):
+            continue  # a lone surrogate or a giant integer somewhere: look at each string and number
+        except Exception as error:  # noqa: BLE001  # too large, or changed by another thread meanwhile
+            reason = str(error) if isinstance(error, TooLargeError) else type(error).__name__
+            break
+    marker = unsupported_value(value, f"<{reason}>")
+    return encoder.encode(_marker(marker)), [marker.type_name]
+
+
+class _Items(Iterable[Any], Sized, Protocol):
+    """A list or a tuple."""
+
+
+def _plain(items: _Items) -> bool:
+    """True when JSON has all of them as they are."""
+    if _AS_THEY_ARE.issuperset(map(type, items)):
+        return True
+    if not _SCALARS.issuperset(map(type, items)):
+        return False
+    return all(map(isfinite, [item for item in items if type(item) is float]))
+
+
+def _encodable(text: str) -> bool:
+    """False for text with lone surrogates, which UTF-8 cannot carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _marker(value: Unsupported) -> dict[str, str]:
+    name, text = (part.encode("utf-8", "backslashreplace").decode() for part in (value.type_name, value.text))
+    return {"$unsupported": name, "repr": text}
+
+
+class _Writer:
+    __slots__ = ("careful", "containers", "ordered", "path", "problems")
+
+    def __init__(self, *, ordered: bool, careful: bool) -> None:
+        self.ordered = ordered
+        self.careful = careful
+        self.problems: list[str] = []
+        self.path: set[int] = set()
+        self.containers = 0
+
+    def write(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind in _AS_THEY_ARE:
+            return self._careful(value) if self.careful else value
+        if kind is float:
+            return value if isfinite(value) else {"$float": repr(value)}
+        if kind in CONTAINERS:
+            return self._container(kind, value, depth)
+        if kind is Unsupported:
+            return self._unsupported(value)
+        known = by_type.get(kind)
+        if known is None:
+            known, value = simplify(value)
+        return self.write(value, depth) if known is None else self._registered(known, value, depth)
+
+    def _container(self, kind: type, value: Any, depth: int) -> Any:
+        self.containers += 1
+        if self.containers > MAX_CONTAINERS:
+            raise TooLargeError(f"more than {MAX_CONTAINERS:,} containers")
+        if depth > MAX_DEPTH:
+            return self._unsupported(unsupported_value(value, f"<nested deeper than {MAX_DEPTH}>"))
+        key = id(value)
+        if key in self.path:
+            return self._unsupported(unsupported_value(value, "<contains itself>"))
+        self.path.add(key)
+        try:
+            if kind is list:
+                return self._items(value, depth)
+            if kind is tuple:
+                return {"$tuple": self._items(value, depth)}
+            if kind is dict:
+                return self._dict(value, depth)
+            # sorted, so that the text does not depend on the hash seed
+            return {f"${kind.__name__}": sorted(self._items(list(value), depth), key=_sorted_json.encode)}
+        finally:
+            self.path.discard(key)
+
+    def _items(self, items: Any, depth: int) -> Any:
+        below = depth + 1
+        if self.careful:
+            return [self.write(item, below) for item in items]
+        if _plain(items):
+            return items
+        if below > MAX_DEPTH:
+            return [self.write(item, below) for item in items]
+        # rows of scalars are most of what is ever written: a short way for them
+        return [
+            {"$tuple": item} if type(item) is tuple and _plain(item) else self.write(item, below)
+            for item in items
+        ]
+
+    def _dict(self, value: dict[Any, Any], depth: int) -> Any:
+        below = depth + 1
+        items = list(value.items())
+        result: dict[str, Any] = {}
+        for key, item in items:
+            if type(key) is not str or key[:1] == "$" or (self.careful and not _encodable(key)):
+                return self._pairs(items, below)
+            result[key] = self.write(item, below)
+        return result
+
+    def _pairs(self, items: list[tuple[Any, Any]], depth: int) -> dict[str, Any]:
+        pairs = [[self.write(key, depth), self.write(item, depth)] for key, item in items]
+        return {"$dict": sorted(pairs, key=_sorted_json.encode) if self.ordered else pairs}
+
+    def _registered(self, known: Kind, value: Any, depth: int) -> Any:
+        if depth > MAX_DEPTH + 1:
+            return self._unsupported(unsupported_value(value))
+        before = len(self.problems)
+        try:
+            payload = self.write(known.encode(value), depth + 1)
+        except Exception:  # noqa: BLE001  # an integration's function met an odd value
+            self.problems.append(known.tag)
+        else:
+            if len(self.problems) == before:
+                return {f"${known.tag}": payload}
+        # a payload with a hole in it could not be read back
+        del self.problems[before:]
+        return self._unsupported(unsupported_value(value))
+
+    def _unsupported(self, value: Unsupported) -> dict[str, str]:
+        self.problems.append(value.type_name)
+        return _marker(value)
+
+    def _careful(self, value: Any) -> Any:
+        if type(value) is str and not _encodable(value):
+            return {"$str": base64.b64encode(value.encode("utf-8", "surrogatepass")).decode("ascii")}
+        if type(value) is int and value.bit_length() > _HEX_FROM_BITS:
+            if value.bit_length() > MAX_INT_BITS:
+                return self._unsupported(unsupported_value(value, f"<{value.bit_length()} bits>"))
+            return {"$int": hex(value)}
+        return value
