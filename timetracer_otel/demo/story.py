@@ -1,0 +1,136 @@
+"""The story: what is done, said and shown, step by step."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from timetracer_otel.demo.processes import Received, Sent, Server, run_program, send
+from timetracer_otel.demo.shop import Services, check_installed, copy_shop, fill
+from timetracer_otel.errors import ApplicationError
+
+REQUESTS = (
+    Sent("GET", "/products/1"),
+    Sent(
+        "POST",
+        "/checkout",
+        '{"items": [{"product_id": 1, "quantity": 2}], "currency": "USD", "card": "tok_visa"}',
+    ),
+    Sent("GET", "/orders/1"),
+    Sent("GET", "/orders/99"),
+)
+SHOWN = "POST__checkout__"
+
+
+SERVE = ("uvicorn", "app:app")
+
+
+def run(echo: Callable[[str], None]) -> int:
+    """Run the demonstration.
+
+    Args:
+        echo: prints one line.
+
+    Returns:
+        0 when every replayed answer was the recorded one, byte for byte, else 1.
+
+    Raises:
+        ApplicationError: something that the demonstration needs is missing or did not start.
+    """
+    check_installed()
+    directory = Path(tempfile.mkdtemp(prefix="timetracer-demo-"))
+    copy_shop(directory)
+    story = _Story(echo, directory)
+
+    story.step("Start PostgreSQL, Valkey and the payment service")
+    with contextlib.ExitStack() as stack:
+        services = stack.enter_context(Services(directory / "services"))
+        for name, address in services.addresses().items():
+            echo(f"   {name:<16}{address}")
+        environment = services.environment | {"PAYMENTS_KEY": "sk_live_51H8"}
+        fill(directory, environment)
+
+        story.step("Record: the shop as it is, behind one command")
+        recorded = story.serve(["timetracer-otel", "record", "--", *SERVE], environment)
+    story.command(["timetracer-otel", "list"])
+
+    story.step(f"Look at the cassette of {REQUESTS[1].method} {REQUESTS[1].path}")
+    story.command(["timetracer-otel", "show", str(story.cassette(SHOWN))])
+
+    story.step("The services are stopped")
+    for name, address in services.addresses().items():
+        echo(f"   {name:<16}{address}   {services.refusal(name)}")
+
+    story.step("Replay: the same commands, the same addresses, no key, nothing listening")
+    replayed = story.serve(["timetracer-otel", "replay", "cassettes/", "--", *SERVE], services.environment)
+    failures = story.verdict(recorded, replayed)
+
+    story.step("Replay every cassette in one process, with the calls compared too")
+    if story.command(["timetracer-otel", "replay", "cassettes/", "--app", "app:app"], services.environment):
+        failures += 1
+
+    echo("")
+    echo(f"The shop and its cassettes are in {directory}")
+    if failures:
+        echo("FAILED: the replay is not what was recorded")
+        return 1
+    echo(f"OK: {len(REQUESTS)} of {len(REQUESTS)} answers replayed byte for byte with every service stopped")
+    return 0
+
+
+class _Story:
+    """Says what happens, does it, and shows what came of it."""
+
+    def __init__(self, echo: Callable[[str], None], directory: Path) -> None:
+        self._echo = echo
+        self._directory = directory
+        self._steps = 0
+
+    def step(self, title: str) -> None:
+        self._steps += 1
+        self._echo("")
+        self._echo(f"{self._steps}. {title}")
+
+    def serve(self, command: Sequence[str], environment: Mapping[str, str]) -> list[Received]:
+        """Start the shop with that command, send it the requests, stop it."""
+        self._echo(f"   $ {' '.join(command)}")
+        with Server(command, self._directory, environment) as shop:
+            answers = []
+            for request in REQUESTS:
+                answer = send(shop.url, request)
+                answers.append(answer)
+                self._echo(f"   {request.method} {request.path}  {request.body}".rstrip())
+                self._echo(f"      {answer.status}  {answer.body}")
+        return answers
+
+    def command(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+        """Run a command and print what it prints."""
+        self._echo(f"   $ {' '.join(command)}")
+        status, output = run_program(command, self._directory, environment or {})
+        for line in output.splitlines():
+            self._echo(f"   {line}".rstrip())
+        return status
+
+    def cassette(self, name: str) -> Path:
+        """The one cassette whose file name begins with that."""
+        found = sorted(self._directory.glob(f"cassettes/*/{name}*"))
+        if not found:
+            raise ApplicationError(
+                f"nothing was recorded in {self._directory / 'cassettes'}; see docs/troubleshooting.md"
+            )
+        return found[0].relative_to(self._directory)
+
+    def verdict(self, recorded: Sequence[Received], replayed: Sequence[Received]) -> int:
+        """Print where two series of answers differ; how many do."""
+        differences = 0
+        for request, before, now in zip(REQUESTS, recorded, replayed, strict=True):
+            if before == now:
+                continue
+            differences += 1
+            self._echo(f"   DIFFERS: {request.method} {request.path}")
+            self._echo(f"      recorded {before.status}  {before.body}")
+            self._echo(f"      replayed {now.status}  {now.body}")
+        self._echo(f"   {len(recorded) - differences} of {len(recorded)} answers are the recorded ones")
+        return differences
