@@ -1,0 +1,51 @@
+"""The services behind the integrations. A test may shut their doors; the next finds them open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integrations.upstream import Upstream
+from tests.services.postgres import Postgres
+from tests.services.valkey import Valkey
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    server = Postgres(tmp_path_factory.mktemp("postgres") / "data")
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres(postgres_server: Postgres) -> Iterator[Postgres]:
+    """A server with an empty database ``test``."""
+    postgres_server.fresh(["test"])
+    yield postgres_server
+    postgres_server.door.shut()
+    postgres_server.door.open()
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Valkey]:
+    server = Valkey()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def valkey(valkey_server: Valkey) -> Iterator[Valkey]:
+    """An empty server."""
+    valkey_server.fresh()
+    yield valkey_server
+    valkey_server.door.shut()
+    valkey_server.door.open()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """An HTTP server that serves what the test tells it to."""
+    server = Upstream()
+    yield server
+    server.stop()

@@ -1,0 +1,343 @@
+"""httpx: requests at its own transports, below clients, redirects, cookies, auth and hooks.
+
+In-process transports (ASGI, WSGI, mock) are the app's own code and pass untouched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, cast
+
+from timetracer_otel import ports
+from timetracer_otel.integrations import exceptions
+from timetracer_otel.integrations.base import Flow, Integration, Invocation, Point
+from timetracer_otel.integrations.bodies import RecordedBody, RequestBody, ResponseBody, Watcher
+from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
+
+
+class HttpxIntegration(Integration):
+    """Records and answers what ``HTTPTransport`` and ``AsyncHTTPTransport`` send.
+
+    A replayed response has no ``network_stream`` extension: there is no network.
+    """
+
+    name: ClassVar[str] = "httpx"
+    family: ClassVar[str] = "http"
+    scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.httpx",)
+    module: ClassVar[str] = "httpx"
+    """Where the classes are: its successor has the same ones under another name."""
+
+    def points(self) -> Sequence[Point]:
+        """The two transports, and the reading of certificates, which replay does without."""
+        return (
+            Point(self.module, "HTTPTransport.handle_request", self._send),
+            Point(
+                self.module, "AsyncHTTPTransport.handle_async_request", self._send_async, asynchronous=True
+            ),
+            Point(
+                f"{self.module}._transports.default", "create_ssl_context", self._tls_context, optional=True
+            ),
+        )
+
+    def request(self, call: Invocation) -> Flow[Request]:
+        """Method, URL and headers; the body now where it is bytes, else as the transport reads it.
+
+        In replay there is no transport to read it: a streamed body is read here.
+        """
+        sending, request = cast("_Call", call), cast("_Call", call).request
+        port, message, body = sending.port, sending.message, sending.body
+        if isinstance(request.stream, self._httpx().ByteStream):
+            body.whole(b"".join(request.stream))
+            return message
+        streams = self._streams(sending)
+        tee = streams.tee(request.stream, body)
+        if port.live(self):
+            request.stream = tee
+            return message
+        pieces: list[bytes] = []
+        yield lambda: streams.read(tee, pieces)
+        request.stream = streams.pieces(functools.partial(_again, pieces, body))
+        return message
+
+    def answer(self, result: Any, call: Invocation) -> HttpResponse:
+        """Status and headers; the body is only known once the app has read it."""
+        reason, version = result.extensions.get("reason_phrase"), result.extensions.get("http_version")
+        return HttpResponse(
+            status=result.status_code,
+            headers=_headers(result),
+            reason=None if reason is None else reason.decode("latin-1"),
+            http_version=None if version is None else version.decode("latin-1"),
+        )
+
+    def observe(self, result: Any, call: Invocation, exchange: ports.Exchange) -> Any:
+        """The response, its stream passed on piece by piece while a copy is kept."""
+        sending = cast("_Call", call)
+        try:
+            sending.body.note_gap(exchange)
+            if result.status_code == 101:
+                exchange.gap("upgraded connection", f"what follows {sending.message.title()} is not recorded")
+            body = ResponseBody(
+                exchange,
+                self.answer(result, call),
+                sending.message.title(),
+                sending.port.body_limit,
+                sending.start,
+                functools.partial(self.failure, call=call),
+            )
+            result.stream = self._streams(sending).tee(result.stream, body)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{self.name}: reading a response", error)
+            exchange.finish(None)
+        return result
+
+    def rebuild(self, answer: Answer, call: Invocation) -> Any:
+        """An ``httpx.Response`` that is read as the recorded one was."""
+        sending = cast("_Call", call)
+        if sending.body.error is not None:
+            raise sending.body.error
+        response = cast("HttpResponse", answer)
+        failure = None if response.failure is None else self.rebuild_failure(response.failure, call)
+        recorded = RecordedBody(response, sending.message.title(), failure, paced=sending.port.pace)
+        extensions = {"http_version": response.http_version, "reason_phrase": response.reason}
+        return self._httpx().Response(
+            response.status,
+            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers],
+            stream=self._streams(sending).pieces(recorded.pieces),
+            extensions={
+                key: value.encode("latin-1") for key, value in extensions.items() if value is not None
+            },
+        )
+
+    def exception_classes(self) -> Mapping[str, type[BaseException]]:
+        """What httpx raises, and what is below it."""
+        below = [sys.modules[name] for name in ("httpcore", "anyio", "h11") if name in sys.modules]
+        return exceptions.module_exceptions(self._httpx(), *below, ssl) | _SOCKET_ERRORS
+
+    def failure(self, error: BaseException, call: Invocation) -> Failure:
+        """The exception without the request, which the client puts there itself."""
+        failure = exceptions.describe(error, skip=frozenset({"_request"}))
+        described: Failure | None = failure
+        while described is not None and error.__cause__ is not None:
+            if error.args == (error.__cause__,):  # httpcore's way to wrap what is below it
+                described.args = []
+            error, described = error.__cause__, described.cause
+        return failure
+
+    def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
+        """The exception as the transport raised it; the app's own body's error if there was one."""
+        sending = cast("_Call", call)
+        if sending.body.error is not None:
+            return sending.body.error
+        if failure.type_name in exceptions.CANCELLED:
+            return _Cancelled()
+        error = super().rebuild_failure(failure, call)
+        if isinstance(error, self._httpx().RequestError):
+            error._request = None  # the client sets it on the way up
+        below = error.__cause__
+        while below is not None and below.__cause__ is not None:
+            if not below.args:
+                below.args = (below.__cause__,)
+            below = below.__cause__
+        return error
+
+    def _report_failure(self, error: BaseException, call: Invocation, exchange: ports.Exchange) -> None:
+        cast("_Call", call).body.note_gap(exchange)
+        super()._report_failure(error, call, exchange)
+
+    def _send(self, call: Invocation) -> Flow[Any]:
+        return self._exchange(call, asynchronous=False)
+
+    def _send_async(self, call: Invocation) -> Flow[Any]:
+        return self._exchange(call, asynchronous=True)
+
+    def _exchange(self, call: Invocation, *, asynchronous: bool) -> Flow[Any]:
+        port = ports.current()
+        request = call.args[0] if call.args else call.kwargs.get("request")
+        if port is None or not isinstance(request, self._httpx().Request):
+            return (yield call.proceed)
+        message = HttpRequest(request.method, _url(request), _headers(request), body=None)
+        body = RequestBody(message, port.body_limit)
+        stream = request.stream
+        sending = _Call(
+            call.wrapped, call.instance, call.args, call.kwargs,
+            request, message, body, port, time.monotonic_ns(), asynchronous,
+        )  # fmt: skip
+        try:
+            return (yield from self.exchange(sending))
+        finally:
+            request.stream = stream
+
+    def _tls_context(self, call: Invocation) -> Flow[Any]:
+        """Certificates may be missing where a recording is replayed."""
+        try:
+            return (yield call.proceed)
+        except OSError:
+            port = ports.current()
+            if port is None or port.live(self):
+                raise
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    def _httpx(self) -> Any:
+        return sys.modules[self.module]
+
+    def _streams(self, call: _Call) -> _Streams:
+        return _stream_classes(self._httpx(), call.asynchronous)
+
+
+class _Call(Invocation, frozen=True):
+    """One request at a transport."""
+
+    request: Any
+    message: HttpRequest
+    body: RequestBody
+    port: ports.Port
+    start: int
+    asynchronous: bool
+
+
+class _Cancelled(Exception):
+    """In the place of a cancellation in the middle of a body: wait to be cancelled again."""
+
+
+_SOCKET_ERRORS = exceptions.by_name(socket.gaierror, socket.herror)
+
+
+def _url(request: Any) -> str:
+    """The URL as it goes over the wire: neither credentials nor fragment do."""
+    url = request.url
+    netloc, path = url.netloc.decode("ascii"), url.raw_path.decode("ascii")
+    return f"{url.scheme}://{netloc}{path}"
+
+
+def _headers(message: Any) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.headers.raw]
+
+
+def _again(pieces: list[bytes], body: RequestBody) -> Iterator[tuple[bytes, float]]:
+    """A request body that was read for matching, for a call that goes out after all."""
+    for piece in pieces:
+        yield piece, 0.0
+    if body.error is not None:
+        raise body.error
+
+
+_Source = Callable[[], Iterator[tuple[bytes, float]]]
+"""Makes an iterator of pieces, each with the seconds to wait before it."""
+
+
+class _Streams(NamedTuple):
+    """Body streams of one httpx, for one colour of function."""
+
+    tee: Callable[[Any, Watcher], Any]
+    """A stream that passes another one's pieces on and tells the watcher."""
+    pieces: Callable[[_Source], Any]
+    """A stream of pieces that are known."""
+    read: Callable[[Any, list[bytes]], Any]
+    """Reads a stream to its end, or to its error, which the watcher has seen."""
+
+
+@functools.cache
+def _stream_classes(httpx: Any, asynchronous: bool) -> _Streams:
+    if asynchronous:
+        base = (httpx.AsyncByteStream,)
+        return _Streams(
+            type("_Tee", (_AsyncTee, *base), {}), type("_Pieces", (_AsyncPieces, *base), {}), _aread
+        )
+    base = (httpx.SyncByteStream,)
+    return _Streams(type("_Tee", (_Tee, *base), {}), type("_Pieces", (_Pieces, *base), {}), _read)
+
+
+class _Tee:
+    def __init__(self, stream: Any, watcher: Watcher) -> None:
+        self._stream = stream
+        self._watcher = watcher
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._watcher.started()
+        try:
+            for piece in self._stream:
+                self._watcher.passed(piece)
+                yield piece
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._watcher.failed(error)
+            raise
+        self._watcher.ended()
+
+    def close(self) -> None:
+        self._watcher.closed()
+        self._stream.close()
+
+
+class _AsyncTee:
+    def __init__(self, stream: Any, watcher: Watcher) -> None:
+        self._stream = stream
+        self._watcher = watcher
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self._watcher.started()
+        try:
+            async for piece in self._stream:
+                self._watcher.passed(piece)
+                yield piece
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._watcher.failed(error)
+            raise
+        self._watcher.ended()
+
+    async def aclose(self) -> None:
+        self._watcher.closed()
+        await self._stream.aclose()
+
+
+class _Pieces:
+    def __init__(self, source: _Source) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece, wait in self._source():
+            if wait:
+                time.sleep(wait)
+            yield piece
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _AsyncPieces:
+    def __init__(self, source: _Source) -> None:
+        self._source = source
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        import anyio  # comes with httpx; not needed to import this module
+
+        try:
+            for piece, wait in self._source():
+                if wait:
+                    await anyio.sleep(wait)
+                yield piece
+        except _Cancelled:
+            await anyio.sleep_forever()
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def _read(stream: Iterable[bytes], pieces: list[bytes]) -> None:
+    with contextlib.suppress(Exception):
+        pieces.extend(stream)
+
+
+async def _aread(stream: AsyncIterable[bytes], pieces: list[bytes]) -> None:
+    with contextlib.suppress(Exception):
+        async for piece in stream:
+            pieces.append(piece)  # noqa: PERF401  # what was read before an error is kept

@@ -1,0 +1,277 @@
+"""HTTP: one request and one response, inbound or outbound, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, ClassVar, Self
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from timetracer_otel import attributes as names
+from timetracer_otel import values
+from timetracer_otel.messages.base import Canonical, Failure
+from timetracer_otel.span import Attributes, AttributeValue
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+UNMATCHED_HEADERS = frozenset(
+    {
+        "host",
+        "user-agent",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "date",
+        "expect",
+        "te",
+        "keep-alive",
+        "traceparent",
+        "tracestate",
+        "baggage",
+        "b3",
+        "x-b3-traceid",
+        "x-b3-spanid",
+        "x-b3-parentspanid",
+        "x-b3-sampled",
+        "uber-trace-id",
+        "x-amzn-trace-id",
+        "x-cloud-trace-context",
+        "sentry-trace",
+    }
+)
+"""Headers that say nothing of what is asked: the transport's own and those of trace propagation."""
+
+_FAILURE = "timetracer.http.response.failure"
+_BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.I)
+
+
+class HttpRequest(msgspec.Struct):
+    """A request. ``body`` is as sent (still content-encoded); ``None`` when it was not recorded.
+
+    Headers keep order, case and repetition; bytes outside ASCII are read as Latin-1.
+    """
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    body: bytes | None = b""
+
+    family: ClassVar[str] = "http"
+
+    def attributes(self) -> Attributes:
+        """Payload attributes of the request."""
+        data: Attributes = {names.HTTP_REQUEST_METHOD: self.method, names.URL_FULL: self.url}
+        _write_headers(data, self.headers, names.HTTP_REQUEST_HEADER, names.HTTP_REQUEST_HEADER_NAMES)
+        if self.body is not None:
+            data[names.HTTP_REQUEST_BODY] = _body_value(self.body)
+        return data
+
+    @classmethod
+    def from_attributes(cls, attributes: Attributes) -> Self:
+        """The request that those attributes carry."""
+        return cls(
+            method=str(attributes.get(names.HTTP_REQUEST_METHOD, "GET")),
+            url=str(attributes.get(names.URL_FULL, "")),
+            headers=_read_headers(attributes, names.HTTP_REQUEST_HEADER, names.HTTP_REQUEST_HEADER_NAMES),
+            body=_body_bytes(attributes.get(names.HTTP_REQUEST_BODY)),
+        )
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, whatever its case."""
+        return _header(self.headers, name)
+
+    def canonical(self) -> Canonical:
+        """Method, URL by its parts, headers that matter, and the body by its content type."""
+        parts = urlsplit(self.url)
+        headers: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            lower = name.lower()
+            if lower not in UNMATCHED_HEADERS:
+                headers.setdefault(lower, []).append(value)
+        content_type = self.header("content-type") or ""
+        boundary = _BOUNDARY.search(content_type)
+        body = self.body
+        if boundary and "multipart/" in content_type.lower():
+            headers["content-type"] = [content_type.replace(boundary[1], "boundary")]
+            if body is not None:
+                body = body.replace(boundary[1].encode("latin-1", "replace"), b"boundary")
+        return {
+            "method": self.method,
+            "url": f"{parts.scheme}://{parts.netloc}{parts.path}",
+            "query": [list(pair) for pair in parse_qsl(parts.query, keep_blank_values=True)],
+            "headers": headers,
+            "body": body_content(body, content_type),
+        }
+
+    def title(self) -> str:
+        """``GET http://rates/EUR``."""
+        return f"{self.method} {self.url}"
+
+    @property
+    def writes(self) -> bool:
+        """True unless the method is safe (RFC 9110, section 9.2.1)."""
+        return self.method.upper() not in _READS
+
+    def span_attributes(self) -> Attributes:
+        """``http.request.method``, ``url.full`` and ``server.address``."""
+        return {
+            names.HTTP_REQUEST_METHOD: self.method,
+            names.URL_FULL: self.url,
+            "server.address": urlsplit(self.url).hostname or "",
+        }
+
+
+class HttpResponse(msgspec.Struct):
+    """A response. ``body`` is as received (still content-encoded); ``None`` when not recorded.
+
+    ``chunks`` are ``[bytes, nanoseconds since the request began]`` for each piece, in order, when
+    the body came in more than one. ``complete`` is false when the reader stopped before the end;
+    ``failure`` is what the library raised while the body was read, after the pieces that are here.
+    """
+
+    status: int
+    headers: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    body: bytes | None = b""
+    chunks: list[list[int]] | None = None
+    reason: str | None = None
+    http_version: str | None = None
+    complete: bool = True
+    failure: Failure | None = None
+
+    family: ClassVar[str] = "http"
+
+    def attributes(self) -> Attributes:
+        """Payload attributes of the response."""
+        data: Attributes = {names.HTTP_RESPONSE_STATUS_CODE: self.status}
+        _write_headers(data, self.headers, names.HTTP_RESPONSE_HEADER, names.HTTP_RESPONSE_HEADER_NAMES)
+        if self.body is not None:
+            data[names.HTTP_RESPONSE_BODY] = _body_value(self.body)
+        if self.chunks is not None:
+            data[names.HTTP_RESPONSE_CHUNKS] = [list(chunk) for chunk in self.chunks]
+        if self.reason is not None:
+            data[names.HTTP_RESPONSE_REASON] = self.reason
+        if self.http_version is not None:
+            data[names.HTTP_RESPONSE_VERSION] = self.http_version
+        if not self.complete:
+            data[names.HTTP_RESPONSE_INCOMPLETE] = True
+        if self.failure is not None:
+            data[_FAILURE] = values.dumps(self.failure.plain())
+        return data
+
+    @classmethod
+    def from_attributes(cls, attributes: Attributes) -> Self:
+        """The response that those attributes carry."""
+        status = attributes.get(names.HTTP_RESPONSE_STATUS_CODE)
+        reason = attributes.get(names.HTTP_RESPONSE_REASON)
+        version = attributes.get(names.HTTP_RESPONSE_VERSION)
+        failure = attributes.get(_FAILURE)
+        return cls(
+            status=status if isinstance(status, int) else 0,
+            headers=_read_headers(attributes, names.HTTP_RESPONSE_HEADER, names.HTTP_RESPONSE_HEADER_NAMES),
+            body=_body_bytes(attributes.get(names.HTTP_RESPONSE_BODY)),
+            chunks=_chunks(attributes.get(names.HTTP_RESPONSE_CHUNKS)),
+            reason=reason if isinstance(reason, str) else None,
+            http_version=version if isinstance(version, str) else None,
+            complete=attributes.get(names.HTTP_RESPONSE_INCOMPLETE) is not True,
+            failure=Failure.from_plain(values.loads(failure)) if isinstance(failure, str) else None,
+        )
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, whatever its case."""
+        return _header(self.headers, name)
+
+    def pieces(self) -> list[bytes]:
+        """The body in the pieces it came in; one piece when that is not known."""
+        body = self.body or b""
+        if not self.chunks or sum(size for size, _ in self.chunks) != len(body):
+            return [body] if body else []
+        pieces, start = [], 0
+        for size, _ in self.chunks:
+            pieces.append(body[start : start + size])
+            start += size
+        return pieces
+
+
+def body_content(body: bytes | None, content_type: str) -> Any:
+    """A body in the form it is compared in.
+
+    JSON by structure, forms as pairs, other text as text, the rest as bytes; ``None`` when the
+    body was not recorded.
+    """
+    if not body:
+        return body if body is None else ""
+    kind = content_type.split(";", 1)[0].strip().lower()
+    if kind.endswith(("/json", "+json")):
+        try:
+            return {"json": json.loads(body)}
+        except ValueError:
+            pass
+    if kind == "application/x-www-form-urlencoded":
+        pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True)
+        return {"form": [list(pair) for pair in pairs]}
+    return _body_value(body)
+
+
+def _header(headers: list[tuple[str, str]], name: str) -> str | None:
+    lower = name.lower()
+    return next((value for key, value in headers if key.lower() == lower), None)
+
+
+def _body_value(body: bytes) -> str | bytes:
+    """Text as a string, else bytes. Reversible: UTF-8 decodes strictly or not at all."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return body
+
+
+def _body_bytes(value: AttributeValue) -> bytes | None:
+    if isinstance(value, str):
+        return value.encode()
+    return value if isinstance(value, bytes) else None
+
+
+def _chunks(value: AttributeValue) -> list[list[int]] | None:
+    if not isinstance(value, list):
+        return None
+    chunks: list[list[int]] = []
+    for chunk in value:
+        if not (isinstance(chunk, list) and len(chunk) == 2):
+            return None
+        size, time = chunk
+        if not (isinstance(size, int) and isinstance(time, int) and size >= 0):
+            return None
+        chunks.append([size, time])
+    return chunks
+
+
+def _write_headers(data: Attributes, headers: list[tuple[str, str]], prefix: str, names_key: str) -> None:
+    """One attribute a name, as semconv has it; order and case beside them where those are lost."""
+    grouped: dict[str, list[AttributeValue]] = {}
+    for name, value in headers:
+        grouped.setdefault(name.lower(), []).append(value)
+    given = [name for name, _ in headers]
+    if given != [name for name, group in grouped.items() for _ in group]:
+        data[names_key] = list(given)
+    for name, group in grouped.items():
+        data[prefix + name] = group
+
+
+def _read_headers(attributes: Attributes, prefix: str, names_key: str) -> list[tuple[str, str]]:
+    grouped: dict[str, list[str]] = {}
+    for key, value in attributes.items():
+        if key.startswith(prefix):
+            group = value if isinstance(value, list) else [value]
+            grouped[key[len(prefix) :]] = [str(item) for item in group]
+    order = attributes.get(names_key)
+    if not isinstance(order, list):
+        return [(name, value) for name, group in grouped.items() for value in group]
+    headers: list[tuple[str, str]] = []
+    for name in order:
+        group = grouped.get(str(name).lower(), [])  # type: ignore[assignment]  # a list of str, not of AttributeValue
+        if group:
+            headers.append((str(name), group.pop(0)))  # type: ignore[arg-type]  # as above
+    return headers
