@@ -1,0 +1,361 @@
+"""The cassette: one entry span, everything below it, and its dependency calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from timetracer_otel import attributes as names
+from timetracer_otel.errors import (
+    CassetteError,
+    CassetteFormatError,
+    CassetteLimitError,
+    CassetteNotFound,
+)
+from timetracer_otel.formats import Compression, Encoding, Limits, decode, encode
+from timetracer_otel.messages import (
+    Answer,
+    Failure,
+    HttpRequest,
+    HttpResponse,
+    Request,
+    read_answer,
+    read_request,
+)
+from timetracer_otel.span import AttributeValue, Resource, Span, SpanKind, StatusCode
+from timetracer_otel.tree import SpanTree
+
+VERSION: Final = "1"
+"""Of the cassette format; a reader of version 1 reads every ``1`` and ``1.x``."""
+
+_METHODS: Final = (names.HTTP_REQUEST_METHOD, "http.method")
+_PATHS: Final = (names.HTTP_ROUTE, "url.path", names.URL_FULL, "http.target", "http.url")
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """Something that happened and could not be recorded.
+
+    Attributes:
+        kind: what sort of thing, a few words that are the same each time.
+        detail: which one, for people.
+        span_id: the span it belongs to, where there is one.
+    """
+
+    kind: str
+    detail: str
+    span_id: str = ""
+
+    def value(self) -> AttributeValue:
+        """The gap as it is listed on the entry span."""
+        return {name: text for name, text in msgspec.structs.asdict(self).items() if text}
+
+
+class Call:
+    """One dependency call as recorded. Its messages are read when they are asked for.
+
+    Attributes:
+        span: the span that carries it.
+        integration: the integration that recorded it: ``httpx``, ``sqlalchemy``, ...
+        family: its message family: ``http``, ``db``, ``redis``, ...
+        lane: the task or thread of the request that made it.
+        index: its place among the calls of the request; -1 where that was not recorded.
+        path: the names of the spans above it (see :meth:`Cassette.path`).
+    """
+
+    def __init__(self, span: Span, path: tuple[str, ...]) -> None:
+        attributes = span.attributes
+        self.span = span
+        self.integration = str(attributes.get(names.CALL_INTEGRATION, ""))
+        self.family = str(attributes.get(names.CALL_FAMILY, ""))
+        self.lane = _integer(attributes.get(names.CALL_LANE), 0)
+        self.index = _integer(attributes.get(names.CALL_INDEX), -1)
+        self.path = path
+
+    @cached_property
+    def request(self) -> Request | None:
+        """What was asked; ``None`` when it was not recorded or its family is not known here.
+
+        Raises:
+            CodecError: a payload attribute is malformed.
+        """
+        try:
+            return read_request(self.family, self.span.attributes)
+        except KeyError:
+            return None
+
+    @cached_property
+    def answer(self) -> Answer | Failure | None:
+        """What came back; ``None`` when it was not recorded.
+
+        Raises:
+            CodecError: a payload attribute is malformed.
+        """
+        return read_answer(self.family, self.span.attributes)
+
+    def __repr__(self) -> str:
+        return f"<Call {self.index} {self.integration} {self.span.name!r}>"
+
+
+class Cassette:
+    """One entry span and everything below it in one process, payloads included.
+
+    Made by :meth:`load` from a file or :meth:`from_spans` from spans.
+    """
+
+    def __init__(self, tree: SpanTree) -> None:
+        self._tree = tree
+
+    @classmethod
+    def from_spans(cls, spans: Sequence[Span], *, entry_id: str | None = None) -> Self:
+        """The cassette of those spans.
+
+        Args:
+            spans: the entry and everything below it, in any order; they are kept, not copied.
+            entry_id: the entry's span id; by default the best of the spans without a parent: one
+                recorded as an entry, else the earliest that is SERVER or CONSUMER, else the earliest.
+
+        Raises:
+            CassetteFormatError: they are not a tree, or the entry is not among them.
+        """
+        return cls(SpanTree(spans, entry_id))
+
+    @classmethod
+    def load(cls, source: str | PathLike[str] | bytes, limits: Limits | None = None) -> Self:
+        """The cassette in a file, in any encoding and compression, whatever its name.
+
+        Args:
+            source: a path, or the file's bytes.
+            limits: what it may hold.
+
+        Raises:
+            CassetteNotFound: there is no such file.
+            CassetteFormatError: it is not a cassette, or of a newer version than can be read.
+            CassetteLimitError: it holds more than ``limits`` allow.
+            CassetteError: the file cannot be read.
+        """
+        limits = limits or Limits()
+        if isinstance(source, bytes):
+            return cls._from_bytes(source, limits)
+        try:
+            return cls._from_bytes(_read(Path(source), limits.max_bytes), limits)
+        except CassetteError as error:
+            raise type(error)(f"{fspath(source)}: {error}") from error
+
+    @classmethod
+    def _from_bytes(cls, data: bytes, limits: Limits) -> Self:
+        cassette = cls.from_spans(decode(data, limits))
+        _check_version(cassette.resource.attributes.get(names.CASSETTE_VERSION, VERSION))
+        return cassette
+
+    def dump(self, encoding: Encoding = "json", compression: Compression = "none") -> bytes:
+        """The cassette as one OTLP ``TracesData`` document.
+
+        Raises:
+            CodecError: an attribute value that OTLP cannot carry.
+            CassetteLimitError: an attribute value nested too deeply.
+        """
+        return encode(self.spans, encoding, compression)
+
+    # the tree
+
+    @property
+    def entry(self) -> Span:
+        """The entry span."""
+        return self._tree.entry
+
+    @property
+    def spans(self) -> list[Span]:
+        """Every span: the entry, then the others by start."""
+        return self._tree.spans
+
+    @property
+    def resource(self) -> Resource:
+        """The process that was recorded."""
+        return self.entry.resource
+
+    def span(self, span_id: str) -> Span | None:
+        """The span of that id."""
+        return self._tree.find(span_id)
+
+    def parent(self, span: Span) -> Span | None:
+        """The span above; the entry for one whose parent is not here, ``None`` for the entry."""
+        return self._tree.parent(span)
+
+    def children(self, span_id: str) -> list[Span]:
+        """The spans directly below that one, by start."""
+        return self._tree.children(span_id)
+
+    def path(self, span: Span) -> tuple[str, ...]:
+        """The names of the spans above, from the entry down; the entry itself as ``""``."""
+        return self._tree.path(span)
+
+    def append(self, spans: Iterable[Span]) -> None:
+        """Add late spans.
+
+        Raises:
+            CassetteFormatError: one is there already, or they make no tree.
+        """
+        self._tree = SpanTree([*self.spans, *spans], self.entry.span_id)
+
+    # the recording
+
+    def calls(self) -> list[Call]:
+        """The dependency calls in the order they were made, new objects each time."""
+        calls = [
+            Call(span, self._tree.path(span))
+            for span in self.spans
+            if names.CALL_INTEGRATION in span.attributes
+        ]
+        if all(call.index >= 0 for call in calls):
+            calls.sort(key=lambda call: call.index)
+        else:
+            calls.sort(key=lambda call: call.span.start_time_unix_nano)
+        return calls
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """What could not be recorded."""
+        listed = self.entry.attributes.get(names.GAPS)
+        return [_gap(item) for item in listed] if isinstance(listed, list) else []
+
+    def add_gaps(self, gaps: Iterable[Gap]) -> None:
+        """List more gaps; one that is listed already is not repeated."""
+        merged = list(dict.fromkeys([*self.gaps, *gaps]))
+        if merged:
+            self.entry.attributes[names.GAPS] = [gap.value() for gap in merged]
+
+    @property
+    def inbound_request(self) -> HttpRequest | None:
+        """The request that began it; ``None`` when it was not HTTP or was not recorded.
+
+        Raises:
+            CodecError: a payload attribute is malformed.
+        """
+        attributes = self.entry.attributes
+        if (
+            not self._inbound
+            or names.HTTP_REQUEST_METHOD not in attributes
+            or names.URL_FULL not in attributes
+        ):
+            return None
+        request = read_request("http", attributes)
+        return request if isinstance(request, HttpRequest) else None
+
+    @property
+    def inbound_response(self) -> HttpResponse | Failure | None:
+        """The response it ended in, or the exception the app raised.
+
+        Raises:
+            CodecError: a payload attribute is malformed.
+        """
+        answer = read_answer("http", self.entry.attributes) if self._inbound else None
+        return answer if isinstance(answer, HttpResponse | Failure) else None
+
+    @property
+    def _inbound(self) -> bool:
+        return self.entry.kind is SpanKind.SERVER and names.CALL_INTEGRATION not in self.entry.attributes
+
+    # for people
+
+    @property
+    def title(self) -> str:
+        """``POST /checkout``, by the route where it is known; the span's name where it is not HTTP."""
+        attributes = self.entry.attributes
+        method = next((value for name in _METHODS if isinstance(value := attributes.get(name), str)), "")
+        path = next(
+            (value for name in _PATHS if isinstance(value := attributes.get(name), str) and value), ""
+        )
+        if not method or not path or not self._inbound:
+            return self.entry.name
+        return f"{method} {_path_of(path)}"
+
+    @property
+    def started(self) -> int:
+        """When the entry began, in nanoseconds since the epoch."""
+        return self.entry.start_time_unix_nano
+
+    @property
+    def duration(self) -> int:
+        """How long the entry took, in nanoseconds; 0 when it never ended."""
+        return max(0, self.entry.end_time_unix_nano - self.entry.start_time_unix_nano)
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status it was answered with; ``None`` where there was none."""
+        status = self.entry.attributes.get(names.HTTP_RESPONSE_STATUS_CODE)
+        return status if self._inbound and isinstance(status, int) else None
+
+    @property
+    def has_error(self) -> bool:
+        """True when any span failed, or the answer was a server error."""
+        return (self.status or 0) >= 500 or any(span.status.code is StatusCode.ERROR for span in self.spans)
+
+    @property
+    def replayable(self) -> bool:
+        """True unless :attr:`why_not` says otherwise."""
+        return self.why_not is None
+
+    @property
+    def why_not(self) -> str | None:
+        """Why it cannot be replayed; ``None`` when it can."""
+        recorded = names.CASSETTE_VERSION in self.resource.attributes
+        if recorded or self.inbound_request is not None:
+            return None
+        if any(names.CALL_INTEGRATION in span.attributes for span in self.spans):
+            return None
+        return "it holds structure only: no request and no answer was recorded with its spans"
+
+    def __repr__(self) -> str:
+        return f"<Cassette {self.title!r} {self.entry.trace_id[:16]} {len(self.spans)} spans>"
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except FileNotFoundError:
+        raise CassetteNotFound("there is no such file") from None
+    except IsADirectoryError:
+        raise CassetteNotFound("that is a folder; name one cassette in it") from None
+    except OSError as error:
+        raise CassetteError(f"it cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a NUL in the path
+        raise CassetteNotFound(f"that is not a path: {error}") from None
+    if len(data) > max_bytes:
+        raise CassetteLimitError(f"more than {max_bytes} bytes; that is not read")
+    return data
+
+
+def _check_version(version: AttributeValue) -> None:
+    major = str(version).partition(".")[0]
+    if major != VERSION:
+        raise CassetteFormatError(
+            f"a cassette of version {str(version)[:20]!r}, and this release reads version {VERSION};"
+            " upgrade timetracer-otel"
+        )
+
+
+def _gap(item: AttributeValue) -> Gap:
+    if isinstance(item, dict):
+        return Gap(*(str(item.get(field) or "") for field in ("kind", "detail", "span_id")))
+    return Gap(str(item), "")
+
+
+def _integer(value: AttributeValue, default: int) -> int:
+    return value if isinstance(value, int) else default
+
+
+def _path_of(target: str) -> str:
+    """The path of a URL, of a request target, or of a route template."""
+    if target.startswith("/"):
+        return target.partition("?")[0]
+    try:
+        return urlsplit(target).path or "/"
+    except ValueError:
+        return target

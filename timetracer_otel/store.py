@@ -1,0 +1,243 @@
+"""Where cassettes live: a folder, one sub-folder a day.
+
+``2026-11-20/POST__checkout__1f2e3d4c5b6a7980.json``. A cassette is there whole or not at all: it is
+written beside its place under a hidden name and then moved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.errors import CassetteError, CassetteNotFound, ConfigurationError
+from timetracer_otel.formats import Compression, Encoding
+from timetracer_otel.formats.compression import SUFFIXES
+
+_EXTENSIONS: Final[dict[Encoding, str]] = {"json": ".json", "protobuf": ".pb"}
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9.-]+")
+_TITLE_SIZE: Final = 80
+_SECOND: Final = 1_000_000_000
+_NO_HARD_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+_counter = itertools.count()
+
+
+class FolderStore:
+    """Cassettes in a folder tree. Several processes may write to one at the same time.
+
+    Args:
+        path: the folder, made when the first cassette is written; a single file is a store of one.
+        encoding: what :meth:`write` writes; reading takes any.
+        compression: as above.
+        fsync: have the disk confirm each cassette before it appears, so that it survives the machine
+            losing power and not only the process being killed. Costs milliseconds a cassette.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        encoding: Encoding = "json",
+        compression: Compression = "none",
+        fsync: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self._encoding = encoding
+        self._compression = compression
+        self._fsync = fsync
+        self._suffix = _EXTENSIONS[encoding] + SUFFIXES[compression]
+
+    def __repr__(self) -> str:
+        return f"<FolderStore {str(self.path)!r}>"
+
+    def write(self, cassette: Cassette) -> Path:
+        """Write a cassette, in place of an earlier one of the same entry span.
+
+        It never replaces another: where two share a name, the later one's ends in its span id.
+
+        Returns:
+            Where it is.
+
+        Raises:
+            OSError: it could not be written; nothing is left behind.
+            CodecError: it holds an attribute value that OTLP cannot carry.
+            CassetteLimitError: it holds an attribute value nested too deeply.
+        """
+        data = cassette.dump(self._encoding, self._compression)
+        day = datetime.fromtimestamp(cassette.started // _SECOND, UTC).strftime("%Y-%m-%d")
+        stem = f"{_file_title(cassette)}__{cassette.entry.trace_id[:16]}"
+        place = self.path / day / f"{stem}{self._suffix}"
+        second_place = self.path / day / f"{stem}__{cassette.entry.span_id}{self._suffix}"
+        temporary = self._write_temporary(place, data)
+        try:
+            return _move(temporary, place, second_place, cassette)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+            if self._fsync:
+                _sync_folder(place.parent)
+
+    def paths(self) -> Iterator[Path]:
+        """The files of the store in the order of their names, whatever those are. Hidden ones, and
+        so cassettes that are being written, are left out.
+
+        Raises:
+            CassetteNotFound: there is no such folder or file.
+            CassetteError: a folder cannot be read.
+        """
+        if self.path.is_dir():
+            yield from _files(self.path)
+        elif self.path.exists():
+            yield self.path
+        else:
+            raise CassetteNotFound(f"{self.path}: there is no such folder or file")
+
+    def load(self, path: str | PathLike[str]) -> Cassette:
+        """The cassette at one of :meth:`paths`.
+
+        Raises:
+            CassetteError: it is not there, or not a cassette, or cannot be read.
+        """
+        return Cassette.load(path)
+
+    def iter(
+        self, on_error: Callable[[Path, CassetteError], None] | None = None
+    ) -> Iterator[tuple[Path, Cassette]]:
+        """Every cassette with its path, one in memory at a time.
+
+        Args:
+            on_error: called for each file that cannot be read; by default its error is raised.
+
+        Raises:
+            CassetteError: see ``on_error``.
+        """
+        for path in self.paths():
+            try:
+                cassette = self.load(path)
+            except CassetteError as error:
+                if on_error is None:
+                    raise
+                on_error(path, error)
+            else:
+                yield path, cassette
+
+    def _write_temporary(self, place: Path, data: bytes) -> Path:
+        """The data in a new hidden file beside its place."""
+        while True:
+            temporary = place.with_name(f".{place.name}.{os.getpid()}-{next(_counter)}.tmp")
+            try:
+                file = temporary.open("xb", buffering=0)
+            except FileNotFoundError:
+                place.parent.mkdir(parents=True, exist_ok=True)
+            except FileExistsError:  # a process of another container or host with our process id
+                continue
+            else:
+                break
+        try:
+            with file:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                if self._fsync:
+                    os.fsync(file.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        return temporary
+
+
+def open_store(spec: str | PathLike[str]) -> FolderStore:
+    """The store that a setting or an argument names.
+
+    Args:
+        spec: a folder, or one cassette file.
+
+    Raises:
+        ConfigurationError: it is the URL of a kind of store not supported here.
+    """
+    if isinstance(spec, str) and "://" in spec:
+        raise ConfigurationError(f"store {spec!r}: only folders and files are supported; give a path")
+    return FolderStore(spec)
+
+
+def _move(temporary: Path, place: Path, second_place: Path, cassette: Cassette) -> Path:
+    """Move a written file to where it belongs, never onto another cassette."""
+    if second_place.exists():
+        temporary.replace(second_place)
+        return second_place
+    if _move_to_new(temporary, place):
+        return place
+    if _is_of_same_entry(place, cassette):
+        temporary.replace(place)
+        return place
+    temporary.replace(second_place)
+    return second_place
+
+
+def _move_to_new(temporary: Path, place: Path) -> bool:
+    """Move to a name that nobody has; false when somebody does. A rename would replace it, a hard
+    link cannot.
+    """
+    try:
+        os.link(temporary, place)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        if place.exists():  # the file system leaves a moment between the two; it has nothing better
+            return False
+        temporary.replace(place)
+    return True
+
+
+def _is_of_same_entry(place: Path, cassette: Cassette) -> bool:
+    try:
+        entry = Cassette.load(place).entry
+    except CassetteError:
+        return False
+    return (entry.trace_id, entry.span_id) == (cassette.entry.trace_id, cassette.entry.span_id)
+
+
+def _file_title(cassette: Cassette) -> str:
+    """``POST__checkout``: the title in characters that every file system takes."""
+    method, slash, path = cassette.title.partition(" /")
+    parts = [method, path or "root"] if slash else [method]
+    safe = (_UNSAFE.sub("_", part).strip("_") for part in parts)
+    return "__".join(part for part in safe if part)[:_TITLE_SIZE].lstrip(".") or "span"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name)
+    except OSError as error:
+        raise CassetteError(f"{folder}: the folder cannot be read: {error.strerror or error}") from error
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):  # a link to a folder above would never end
+            yield from _files(folder / entry.name)
+        elif entry.is_file():
+            yield folder / entry.name
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the disk confirm the new name too; not possible everywhere."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,123 @@
+"""The tree that a list of spans draws: which one is the entry, what lies below what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from timetracer_otel import attributes as names
+from timetracer_otel.errors import CassetteFormatError, CassetteLimitError
+from timetracer_otel.span import Span, SpanKind
+
+ENTRY: Final = ""
+"""What stands for the entry span in a path, so that a renamed route changes no path."""
+
+_NOISE: Final = "asgi.event.type"
+_INBOUND: Final = (SpanKind.SERVER, SpanKind.CONSUMER)
+_MAX_DEPTH: Final = 1000
+
+
+class SpanTree:
+    """The spans of one cassette by their parents. A span whose parent is missing (it was not
+    recorded, or the work was started without a context) counts as a child of the entry.
+
+    Args:
+        spans: at least one, in any order.
+        entry_id: the span id of the entry; by default the best of the local roots.
+
+    Raises:
+        CassetteFormatError: no spans, two with one id, parents in a circle, or no such entry.
+        CassetteLimitError: nested more than a thousand deep.
+    """
+
+    def __init__(self, spans: Sequence[Span], entry_id: str | None = None) -> None:
+        if not spans:
+            raise CassetteFormatError("there are no spans in it")
+        by_id = {span.span_id: span for span in spans}
+        if len(by_id) != len(spans):
+            raise CassetteFormatError(f"two of its {len(spans)} spans have the same span id")
+        _check_depth(by_id)
+        self._by_id = by_id
+        self.entry = _choose_entry(by_id) if entry_id is None else _find(by_id, entry_id)
+        rest = [span for span in spans if span is not self.entry]
+        rest.sort(key=_order)
+        self.spans = [self.entry, *rest]
+        self._children: dict[str, list[Span]] | None = None
+
+    def find(self, span_id: str) -> Span | None:
+        """The span of that id."""
+        return self._by_id.get(span_id)
+
+    def parent(self, span: Span) -> Span | None:
+        """The span above; ``None`` for the entry."""
+        if span is self.entry:
+            return None
+        return self._by_id.get(span.parent_span_id, self.entry)
+
+    def children(self, span_id: str) -> list[Span]:
+        """The spans directly below, by start."""
+        if self._children is None:
+            self._children = {}
+            for span in self.spans[1:]:
+                parent = self._by_id.get(span.parent_span_id, self.entry)
+                self._children.setdefault(parent.span_id, []).append(span)
+        return list(self._children.get(span_id, ()))
+
+    def path(self, span: Span) -> tuple[str, ...]:
+        """The names of the spans above, from the entry (as :data:`ENTRY`) down; ``()`` for the
+        entry itself. Spans that stand for one message of the ASGI protocol are left out.
+        """
+        path: list[str] = []
+        above = self.parent(span)
+        while above is not None and above is not self.entry:
+            if _NOISE not in above.attributes:
+                path.append(above.name)
+            above = self.parent(above)
+        if above is not None:
+            path.append(ENTRY)
+        return tuple(reversed(path))
+
+
+def _order(span: Span) -> tuple[int, str]:
+    return span.start_time_unix_nano, span.span_id
+
+
+def _find(by_id: dict[str, Span], entry_id: str) -> Span:
+    entry = by_id.get(entry_id)
+    if entry is None:
+        raise CassetteFormatError(f"its entry span {entry_id} is missing")
+    return entry
+
+
+def _choose_entry(by_id: dict[str, Span]) -> Span:
+    """Of the spans without a parent here: one recorded as an entry, else the first that took a
+    request or a message in, else the first.
+    """
+    roots = [span for span in by_id.values() if span.parent_span_id not in by_id]
+    return min(
+        roots,
+        key=lambda span: (
+            names.ENTRY_FRAMEWORK not in span.attributes,
+            span.kind not in _INBOUND,
+            _order(span),
+        ),
+    )
+
+
+def _check_depth(by_id: dict[str, Span]) -> None:
+    """Refuse circles, and trees so deep that walking up from every span would take for ever."""
+    depths: dict[str, int] = {}
+    for span_id in by_id:
+        climbed: dict[str, None] = {}
+        current = span_id
+        while current in by_id and current not in depths:
+            if current in climbed:
+                raise CassetteFormatError(f"span {current} is below itself")
+            climbed[current] = None
+            current = by_id[current].parent_span_id
+        depth = depths.get(current, 0)
+        for climbed_id in reversed(climbed):
+            depth += 1
+            depths[climbed_id] = depth
+        if depth > _MAX_DEPTH:
+            raise CassetteLimitError(f"spans nested more than {_MAX_DEPTH} deep")
