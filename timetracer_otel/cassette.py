@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from os import PathLike, fspath
+from io import FileIO
+from os import PathLike
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -34,6 +36,7 @@ from timetracer_otel.tree import SpanTree
 VERSION: Final = "1"
 """Of the cassette format; a reader of version 1 reads every ``1`` and ``1.x``."""
 
+_PIECE: Final = 1024 * 1024
 _METHODS: Final = (names.HTTP_REQUEST_METHOD, "http.method")
 _PATHS: Final = (names.HTTP_ROUTE, "url.path", names.URL_FULL, "http.target", "http.url")
 
@@ -145,7 +148,7 @@ class Cassette:
         try:
             return cls._from_bytes(_read(Path(source), limits.max_bytes), limits)
         except CassetteError as error:
-            raise type(error)(f"{fspath(source)}: {error}") from error
+            raise type(error)(f"{os.fspath(source)}: {error}") from error
 
     @classmethod
     def _from_bytes(cls, data: bytes, limits: Limits) -> Self:
@@ -317,8 +320,10 @@ class Cassette:
 
 def _read(path: Path, max_bytes: int) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+        with path.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            # not read(max_bytes + 1): that allocates as much first; a pipe has no size to go by
+            data = file.readall() if 0 < size <= max_bytes else _read_stream(file, max_bytes)
     except FileNotFoundError:
         raise CassetteNotFound("there is no such file") from None
     except IsADirectoryError:
@@ -330,6 +335,13 @@ def _read(path: Path, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise CassetteLimitError(f"more than {max_bytes} bytes; that is not read")
     return data
+
+
+def _read_stream(file: FileIO, max_bytes: int) -> bytes:
+    data = bytearray()
+    while len(data) <= max_bytes and (piece := file.read(_PIECE)):
+        data += piece
+    return bytes(data)
 
 
 def _check_version(version: AttributeValue) -> None:

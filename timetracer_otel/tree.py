@@ -107,17 +107,21 @@ def _choose_entry(by_id: dict[str, Span]) -> Span:
 def _check_depth(by_id: dict[str, Span]) -> None:
     """Refuse circles, and trees so deep that walking up from every span would take for ever."""
     depths: dict[str, int] = {}
-    for span_id in by_id:
-        climbed: dict[str, None] = {}
-        current = span_id
-        while current in by_id and current not in depths:
-            if current in climbed:
-                raise CassetteFormatError(f"span {current} is below itself")
-            climbed[current] = None
-            current = by_id[current].parent_span_id
-        depth = depths.get(current, 0)
+    deepest = 0
+    for span_id, span in by_id.items():
+        if span_id in depths:
+            continue
+        climbed = [span_id]
+        above = span.parent_span_id
+        while above not in depths and above in by_id:
+            climbed.append(above)
+            if len(climbed) > len(by_id):
+                raise CassetteFormatError(f"span {above} is below itself")
+            above = by_id[above].parent_span_id
+        depth = depths.get(above, 0)
         for climbed_id in reversed(climbed):
             depth += 1
             depths[climbed_id] = depth
-        if depth > _MAX_DEPTH:
-            raise CassetteLimitError(f"spans nested more than {_MAX_DEPTH} deep")
+        deepest = max(deepest, depth)
+    if deepest > _MAX_DEPTH:
+        raise CassetteLimitError(f"spans nested more than {_MAX_DEPTH} deep")

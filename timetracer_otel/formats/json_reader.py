@@ -35,6 +35,8 @@ from timetracer_otel.span import (
 # cycles, so the garbage collector need not track them, which halves the time of a large decode.
 _Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Uint64: TypeAlias = Annotated[int, Meta(ge=0)]  # msgspec compares with signed numbers only
+_TraceId: TypeAlias = Annotated[str, Meta(min_length=32, max_length=32)]
+_SpanId: TypeAlias = Annotated[str, Meta(min_length=16, max_length=16)]
 _Uint32: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
@@ -79,8 +81,8 @@ class _Event(msgspec.Struct, rename="camel", gc=False):
 
 
 class _Link(msgspec.Struct, rename="camel", gc=False):
-    trace_id: str
-    span_id: str
+    trace_id: _TraceId
+    span_id: _SpanId
     trace_state: str = ""
     attributes: list[_KeyValue] = []
     dropped_attributes_count: _Uint32 = 0
@@ -93,8 +95,8 @@ class _Status(msgspec.Struct, rename="camel", gc=False):
 
 
 class _Span(msgspec.Struct, rename="camel", gc=False):
-    trace_id: str
-    span_id: str
+    trace_id: _TraceId
+    span_id: _SpanId
     trace_state: str = ""
     parent_span_id: str = ""
     flags: _Uint32 = 0
@@ -129,7 +131,8 @@ class _TracesData(msgspec.Struct, rename="camel", gc=False):
 
 _DECODER: Final = msgspec.json.Decoder(_TracesData, strict=False)
 _NO_STATUS: Final = Status()
-_PARENT_SIZES: Final = (16, 0)
+_PARENT_SIZES: Final = {0, 16}
+_NO_PARENT: Final = "0" * 16
 _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -174,11 +177,9 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> list[Span]:
 
 def _check_ids(wires: list[_Span]) -> None:
     """Make every id lower-case hex of its length, or refuse it; all at once where all are so already."""
-    ids = "".join([wire.trace_id + wire.span_id + wire.parent_span_id for wire in wires])
-    if is_hex(ids) and all(
-        len(wire.trace_id) == 32 and len(wire.span_id) == 16 and len(wire.parent_span_id) in _PARENT_SIZES
-        for wire in wires
-    ):
+    parents = {wire.parent_span_id for wire in wires}
+    parents_are_plain = _NO_PARENT not in parents and {len(parent) for parent in parents} <= _PARENT_SIZES
+    if parents_are_plain and is_hex("".join([wire.trace_id + wire.span_id for wire in wires] + [*parents])):
         return
     for wire in wires:
         wire.trace_id = check_id(wire.trace_id, 32, "traceId")
