@@ -1,0 +1,1 @@
+"""The applications under test: ordinary services that know nothing of timetracer-otel."""

@@ -1,0 +1,32 @@
+"""All cases that talk to a dependency, for both applications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.fidelity.apps import (
+    httpx_async_cases,
+    httpx_cases,
+    redis_async_cases,
+    redis_cases,
+    sql_async_cases,
+    sql_cases,
+    unrepeatable_cases,
+)
+from tests.fidelity.apps.case import Case
+
+MODULES = (
+    httpx_cases,
+    httpx_async_cases,
+    sql_cases,
+    sql_async_cases,
+    redis_cases,
+    redis_async_cases,
+    unrepeatable_cases,
+)
+
+
+def all_cases() -> Iterator[Case]:
+    """Every case, in the order of the matrix."""
+    for module in MODULES:
+        yield from module.CASES

@@ -1,0 +1,97 @@
+"""Run the rows of a variant without us, recording, and replaying with nothing there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.fidelity.row import Row
+from tests.fidelity.scenarios import Variant, rows_of
+from tests.fidelity.servers import PLAIN, RECORDING, REPLAYING, Server, ServerFailed
+from tests.fidelity.sqlalchemy_versions import python_path
+from tests.fidelity.wire import Answer, send
+from tests.services.together import Services
+
+
+@dataclass
+class Run:
+    """What one server process answered.
+
+    Attributes:
+        answers: By the name of the row.
+        problems: What went wrong instead of an answer, by the name of the row.
+    """
+
+    answers: dict[str, tuple[Answer, ...]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    log_file: Path = Path()
+    exit_code: int = 0
+
+    def answer(self, row: Row) -> tuple[Answer, ...]:
+        """The answers of one row.
+
+        Raises:
+            AssertionError: There is none.
+        """
+        if row.name not in self.answers:
+            raise AssertionError(self.problems.get(row.name, "not run"))
+        return self.answers[row.name]
+
+
+@dataclass
+class Results:
+    """All runs of one variant, and what was found on disk in between."""
+
+    live: Run
+    recorded: Run
+    replayed: Run
+    replayed_backwards: Run
+    cassettes: Path
+    sqlite_files_after_replay: list[str]
+
+
+def ask(server: Server, rows: Iterable[Row], run: Run) -> None:
+    """Send the requests of the rows, one after the other."""
+    for row in rows:
+        try:
+            run.answers[row.name] = tuple(send(server.port, request) for request in row.requests)
+        except (OSError, ValueError, ServerFailed) as error:
+            run.problems[row.name] = f"{type(error).__name__}: {error}"
+
+
+def run_variant(variant: Variant, services: Services, directory: Path) -> Results:
+    """Run all rows of a variant, four times.
+
+    Args:
+        services: Running; running again afterwards.
+        directory: An empty folder for logs and cassettes.
+    """
+    rows = rows_of(variant)
+    cassettes = directory / "cassettes"
+    environment = services.environment
+    if path := python_path(variant.sqlalchemy):
+        environment["PYTHONPATH"] = path
+
+    def run(name: str, launcher: tuple[str, ...], added: dict[str, str], *orders: Iterable[Row]) -> list[Run]:
+        server = Server(variant.framework, launcher, {**environment, **added}, directory / name)
+        runs = [Run(log_file=server.log_file) for _ in orders]
+        for one, order in zip(runs, orders, strict=True):
+            ask(server, order, one)
+        code = server.stop()
+        for one in runs:
+            one.exit_code = code
+        return runs
+
+    services.fresh()
+    [live] = run("live", PLAIN, {}, rows)
+    services.fresh()
+    [recorded] = run("recording", RECORDING, {"TIMETRACER_DIR": str(cassettes)}, rows)
+    services.stop()
+    try:
+        replaying = {"TIMETRACER_MODE": "replay", "TIMETRACER_CASSETTE": str(cassettes)}
+        forwards, backwards = run("replay", REPLAYING, replaying, rows, reversed(rows))
+        left = services.sqlite_files
+    finally:
+        services.start()
+    return Results(live, recorded, forwards, backwards, cassettes, left)

