@@ -1,0 +1,206 @@
+"""redis-py: commands and pipelines, where the app gets their replies.
+
+Everything below (pools, handshakes, retries, response callbacks) belongs to the call that is
+seen. In replay a connection is never opened: connecting does nothing, and sending by a way that
+is not recorded (pub/sub, monitor, cluster nodes, raw connections) is refused.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+from timetracer_otel import ports, values
+from timetracer_otel.errors import ReplayError
+from timetracer_otel.integrations import exceptions
+from timetracer_otel.integrations.base import Flow, Integration, Invocation, Point
+from timetracer_otel.messages import Answer, Failure, RedisCommand, RedisReply, Request
+
+_ENDS_WATCH = frozenset({"UNWATCH", "DISCARD", "EXEC"})
+
+
+class RedisIntegration(Integration):
+    """Records and answers what clients and pipelines execute, synchronous and asynchronous.
+
+    Replies are what the app sees: after response callbacks, of the types RESP2 or RESP3 gave them.
+    """
+
+    name: ClassVar[str] = "redis"
+    family: ClassVar[str] = "redis"
+    scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.redis",)
+    module: ClassVar[str] = "redis"
+    """Where the classes are: a fork has the same ones under another name."""
+
+    def points(self) -> Sequence[Point]:
+        """Where commands are executed, and where connections are used."""
+        found: list[Point] = []
+        for asynchronous in (False, True):
+            package = f"{self.module}.asyncio" if asynchronous else self.module
+            handlers = {
+                "Redis.execute_command": self.exchange,
+                "Pipeline.execute": self._execute,
+                "Pipeline.immediate_execute_command": self._execute_now,
+            }
+            found += [
+                Point(f"{package}.client", path, handler, asynchronous) for path, handler in handlers.items()
+            ]
+            handlers = {
+                "connect": self._connect,
+                "send_command": self._send,
+                "send_packed_command": self._send,
+            }
+            found += [
+                Point(f"{package}.connection", f"AbstractConnection.{method}", handler, asynchronous)
+                for method, handler in handlers.items()
+            ]
+            found += [
+                Point(
+                    f"{package}.connection", f"AbstractConnection.{method}", self._can_read, asynchronous,
+                    optional=True,
+                )
+                for method in ("can_read", "can_read_destructive")
+            ]  # fmt: skip
+        return found
+
+    def request(self, call: Invocation) -> Request:
+        """The command with its arguments as given, or all commands of a pipeline."""
+        if isinstance(call, _Pipelined):
+            commands = [_arguments(command) for command in call.commands]
+            return RedisCommand(commands, pipeline=True, transaction=call.transaction)
+        return RedisCommand(_arguments(call.args))
+
+    def answer(self, result: Any, call: Invocation) -> RedisReply:
+        """The reply; exceptions among the replies of a pipeline are set beside it."""
+        failures: list[list[Any]] = []
+        value = values.snapshot(_take_errors(result, [], failures))
+        return RedisReply(value, {"failures": failures} if failures else {})
+
+    def rebuild(self, answer: Answer, call: Invocation) -> Any:
+        """The reply, the app's own to change.
+
+        Raises:
+            ReplayError: a part of it was of a type that could not be recorded.
+        """
+        reply = cast("RedisReply", answer)
+        lost = values.unsupported(reply.value)
+        if lost:
+            raise ReplayError(
+                f"the recorded reply holds values that could not be recorded ({', '.join(sorted(lost))});"
+                " register their classes with timetracer_otel.values.register and record again"
+            )
+        value = values.snapshot(reply.value)
+        for path, failure in reply.extra.get("failures", []):
+            value = _put(value, path, self.rebuild_failure(Failure.from_plain(failure), call))
+        return value
+
+    def exception_classes(self) -> Mapping[str, type[BaseException]]:
+        """What redis raises, and what is below it."""
+        return exceptions.module_exceptions(sys.modules[f"{self.module}.exceptions"]) | _SOCKET_ERRORS
+
+    def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
+        """The exception with its kind as redis has it, an enum."""
+        error = super().rebuild_failure(failure, call)
+        kinds = getattr(sys.modules[f"{self.module}.exceptions"], "ExceptionType", None)
+        link: BaseException | None = error
+        while link is not None:
+            if kinds is not None and isinstance(getattr(link, "error_type", None), str):
+                link.error_type = kinds(link.error_type)  # type: ignore[attr-defined]  # RedisError has it
+            link = link.__cause__ or link.__context__
+        return error
+
+    def _execute(self, call: Invocation) -> Flow[Any]:
+        """A pipeline: one call, after which it is empty whatever happened."""
+        pipeline = call.instance
+        if not pipeline.command_stack and not pipeline.watching:
+            return (yield call.proceed)
+        # the attribute has another name in the asynchronous class, where `transaction` is a method
+        grouped = getattr(pipeline, "is_transaction", None)
+        grouped = pipeline.transaction if grouped is None else grouped
+        pipelined = _Pipelined(
+            call.wrapped, call.instance, call.args, call.kwargs,
+            commands=[arguments for arguments, _ in pipeline.command_stack],
+            transaction=bool(grouped or pipeline.explicit_transaction),
+        )  # fmt: skip
+        try:
+            return (yield from self.exchange(pipelined))
+        finally:
+            if not self._goes_out():
+                yield pipeline.reset
+
+    def _execute_now(self, call: Invocation) -> Flow[Any]:
+        """A command of a pipeline that watches keys: it is sent at once."""
+        pipeline = call.instance
+        try:
+            reply = yield from self.exchange(call)
+        except Exception as error:
+            # the connection died while keys were watched: redis has let go of them
+            if not self._goes_out() and type(error).__name__ == "WatchError":
+                yield pipeline.reset
+            raise
+        command = str(call.args[0]).upper()
+        if not self._goes_out() and (command == "WATCH" or command in _ENDS_WATCH):
+            pipeline.watching = command == "WATCH"
+        return reply
+
+    def _connect(self, call: Invocation) -> Flow[Any]:
+        if self._goes_out():
+            return (yield call.proceed)
+        return None
+
+    def _can_read(self, call: Invocation) -> Flow[Any]:
+        if self._goes_out():
+            return (yield call.proceed)
+        return False
+
+    def _send(self, call: Invocation) -> Flow[Any]:
+        if self._goes_out():
+            return (yield call.proceed)
+        command = " ".join(str(part) for part in call.args[:1] if isinstance(part, str)) or "a packed command"
+        raise ReplayError(
+            f"redis: {command} cannot be answered from a cassette: pub/sub, monitor, cluster nodes and raw"
+            " connections are not recorded; let redis go live with TIMETRACER_LIVE_PLUGINS=redis"
+        )
+
+    def _goes_out(self) -> bool:
+        port = ports.current()
+        return port is None or port.live(self)
+
+
+class _Pipelined(Invocation, frozen=True):
+    """The execution of a pipeline."""
+
+    commands: list[tuple[Any, ...]]
+    transaction: bool
+
+
+_SOCKET_ERRORS = exceptions.by_name(socket.gaierror, socket.herror)
+
+
+def _arguments(arguments: Sequence[Any]) -> list[Any]:
+    """The arguments, safe from later changes; those that share memory become bytes."""
+    return [
+        bytes(part) if isinstance(part, bytearray | memoryview) else values.snapshot(part)
+        for part in arguments
+    ]
+
+
+def _take_errors(value: Any, path: list[int], failures: list[list[Any]]) -> Any:
+    """The value with ``None`` in the place of each exception, which is listed with its path."""
+    if isinstance(value, Exception):
+        failures.append([path, exceptions.describe(value).plain()])
+        return None
+    if type(value) is list and any(isinstance(item, Exception | list) for item in value):
+        return [_take_errors(item, [*path, index], failures) for index, item in enumerate(value)]
+    return value
+
+
+def _put(value: Any, path: list[int], error: BaseException) -> Any:
+    if not path:
+        return error
+    place = value
+    for index in path[:-1]:
+        place = place[index]
+    place[path[-1]] = error
+    return value
