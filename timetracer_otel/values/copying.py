@@ -59,6 +59,10 @@ class _Copier:
         try:
             below = depth + 1
             if kind is dict:
+                if _IMMUTABLE.issuperset(map(type, value)) and _IMMUTABLE.issuperset(
+                    map(type, value.values())
+                ):
+                    return value.copy()
                 return {self.copy(k, below): self.copy(v, below) for k, v in list(value.items())}
             if _IMMUTABLE.issuperset(map(type, value)):
                 return value if kind is tuple else kind(value)

@@ -33,32 +33,31 @@ def decode(text: str) -> Any:
         raise CodecError(f"the value is not JSON: {str(error)[:MAX_REPR]}") from None
 
 
+# few Python frames a level, so that the limit of depth is met before the interpreter's own
+
+
 def _value(value: Any, depth: int) -> Any:
     kind = type(value)
-    if kind is list:
-        return _items(value, depth)
-    if kind is not dict:
+    if kind not in _NESTED:
         return value
-    if any(key[:1] == "$" for key in value):
-        return _tagged(value, depth)
+    if kind is dict:
+        for key in value:
+            if key[:1] == "$":
+                return _tagged(value, depth)
     _check(depth)
     below = depth + 1
+    if kind is list:
+        if _NESTED.isdisjoint(map(type, value)):
+            return value
+        return [_value(item, below) if type(item) in _NESTED else item for item in value]
+    if _NESTED.isdisjoint(map(type, value.values())):
+        return value
     return {key: _value(item, below) if type(item) in _NESTED else item for key, item in value.items()}
 
 
 def _check(depth: int) -> None:
     if depth > MAX_DEPTH:
         raise CodecError(f"the value is nested deeper than {MAX_DEPTH}")
-
-
-def _items(items: Any, depth: int) -> list[Any]:
-    if type(items) is not list:
-        raise TypeError("not a list")
-    _check(depth)
-    if _NESTED.isdisjoint(map(type, items)):
-        return items
-    below = depth + 1
-    return [_value(item, below) if type(item) in _NESTED else item for item in items]
 
 
 def _tagged(value: dict[str, Any], depth: int) -> Any:
@@ -68,14 +67,24 @@ def _tagged(value: dict[str, Any], depth: int) -> Any:
         keys = ", ".join(map(repr, list(value)[:3]))[:MAX_REPR]
         raise CodecError(f"not a tagged value: it has more than one key ({keys})")
     [(tag, payload)] = value.items()
+    below = depth + 1
     try:
-        read = _BUILT_IN.get(tag)
-        if read is not None:
-            return read(payload, depth)
+        container = _CONTAINERS.get(tag)
+        if container is not None:
+            _check_items(payload, depth)
+            if _NESTED.isdisjoint(map(type, payload)):
+                return container(payload)
+            return container([_value(item, below) for item in payload])
+        if tag == "$dict":
+            _check_pairs(payload, depth)
+            return {_value(key, below): _value(item, below) for key, item in payload}
+        scalar = _SCALARS.get(tag)
+        if scalar is not None:
+            return scalar(payload)
         known = by_tag.get(tag[1:])
         if known is not None:
             _check(depth - 1)
-            return known.decode(_value(payload, depth + 1))
+            return known.decode(_value(payload, below))
     except (CodecError, RecursionError):
         raise
     except Exception as error:  # noqa: BLE001  # each function raises what it likes on what it cannot read
@@ -87,6 +96,18 @@ def _tagged(value: dict[str, Any], depth: int) -> Any:
     )
 
 
+def _check_items(payload: Any, depth: int) -> None:
+    _check(depth)
+    if type(payload) is not list:
+        raise TypeError("not a list")
+
+
+def _check_pairs(payload: Any, depth: int) -> None:
+    _check_items(payload, depth)
+    if any(type(pair) is not list for pair in payload):
+        raise TypeError("not a list of pairs")
+
+
 def _unsupported(value: dict[str, Any]) -> Unsupported:
     name, text = value["$unsupported"], value.get("repr")
     if len(value) != 2 or type(name) is not str or type(text) is not str:
@@ -94,30 +115,23 @@ def _unsupported(value: dict[str, Any]) -> Unsupported:
     return Unsupported(name, text)
 
 
-def _dict(pairs: Any, depth: int) -> dict[Any, Any]:
-    _check(depth)
-    if type(pairs) is not list or any(type(pair) is not list for pair in pairs):
-        raise TypeError("not a list of pairs")
-    below = depth + 1
-    return {_value(key, below): _value(item, below) for key, item in pairs}
-
-
-def _int(payload: Any, _depth: int) -> int:
+def _int(payload: Any) -> int:
     if len(payload) > MAX_INT_BITS // 4 + 3 or not _HEX.fullmatch(payload):
         raise ValueError("not a hexadecimal number, or too large")
     return int(payload, 16)
 
 
-def _str(payload: Any, _depth: int) -> str:
+def _str(payload: Any) -> str:
     return base64.b64decode(payload, validate=True).decode("utf-8", "surrogatepass")
 
 
-_BUILT_IN: Final[dict[str, Callable[[Any, int], Any]]] = {
-    "$tuple": lambda items, depth: tuple(_items(items, depth)),
-    "$set": lambda items, depth: set(_items(items, depth)),
-    "$frozenset": lambda items, depth: frozenset(_items(items, depth)),
-    "$dict": _dict,
+_CONTAINERS: Final[dict[str, Callable[[list[Any]], Any]]] = {
+    "$tuple": tuple,
+    "$set": set,
+    "$frozenset": frozenset,
+}
+_SCALARS: Final[dict[str, Callable[[Any], Any]]] = {
     "$int": _int,
-    "$float": lambda payload, _depth: _NOT_FINITE[payload],
+    "$float": lambda payload: _NOT_FINITE[payload],
     "$str": _str,
 }

@@ -15,7 +15,7 @@ T = TypeVar("T")
 MAX_DEPTH: Final = 200
 """Containers within containers; deeper ones are unsupported on writing, refused on reading."""
 
-MAX_CONTAINERS: Final = 2_000_000
+MAX_CONTAINERS: Final = 500_000
 """Lists, tuples, dicts and sets in one value. More (a value that holds itself many times over), and it
 is unsupported as a whole."""
 
@@ -113,7 +113,7 @@ def simplify(value: Any) -> tuple[Kind | None, Any]:
     """
     if isinstance(value, enum.Enum):
         return None, value._value_
-    for base in type(value).__mro__[1:]:
+    for base in type(value).__mro__:
         to_base = BASES.get(base)
         if to_base is not None:
             return None, to_base(value)

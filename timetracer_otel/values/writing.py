@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sized
+from collections.abc import Collection
 from math import isfinite
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -23,6 +23,7 @@ from timetracer_otel.values.registry import (
 )
 
 _AS_THEY_ARE: Final = frozenset({str, int, bool, type(None)})
+_STRINGS: Final = frozenset({str})
 _SCALARS: Final = _AS_THEY_ARE | {float}
 _HEX_FROM_BITS: Final = 1024
 
@@ -52,17 +53,20 @@ def encode(value: Any, *, ordered: bool = False) -> tuple[bytes, list[str]]:
     return encoder.encode(_marker(marker)), [marker.type_name]
 
 
-class _Items(Iterable[Any], Sized, Protocol):
-    """A list or a tuple."""
-
-
-def _plain(items: _Items) -> bool:
+def _plain(items: Collection[Any]) -> bool:
     """True when JSON has all of them as they are."""
     if _AS_THEY_ARE.issuperset(map(type, items)):
         return True
     if not _SCALARS.issuperset(map(type, items)):
         return False
     return all(map(isfinite, [item for item in items if type(item) is float]))
+
+
+def _json_keys(keys: Collection[Any]) -> bool:
+    """True when a JSON object can have these keys, and none could be mistaken for a tag."""
+    if not _STRINGS.issuperset(map(type, keys)):
+        return False
+    return "$" not in "".join(keys) or not any(key[:1] == "$" for key in keys)
 
 
 def _encodable(text: str) -> bool:
@@ -110,48 +114,39 @@ class _Writer:
             raise TooLargeError(f"more than {MAX_CONTAINERS:,} containers")
         if depth > MAX_DEPTH:
             return self._unsupported(unsupported_value(value, f"<nested deeper than {MAX_DEPTH}>"))
+        if not self.careful:
+            # what holds only scalars cannot hold itself: most containers are done here
+            if kind is dict:
+                if _json_keys(value) and _plain(value.values()):
+                    return value
+            elif kind is not set and kind is not frozenset and _plain(value):
+                return value if kind is list else {"$tuple": value}
         key = id(value)
         if key in self.path:
             return self._unsupported(unsupported_value(value, "<contains itself>"))
         self.path.add(key)
+        # few Python frames a level, so that the limit of depth is met before the interpreter's own
+        below = depth + 1
         try:
-            if kind is list:
-                return self._items(value, depth)
-            if kind is tuple:
-                return {"$tuple": self._items(value, depth)}
             if kind is dict:
-                return self._dict(value, depth)
-            # sorted, so that the text does not depend on the hash seed
-            return {f"${kind.__name__}": sorted(self._items(list(value), depth), key=_sorted_json.encode)}
+                items = list(value.items())
+                written = [self.write(item, below) for _, item in items]
+                keys = [self.write(name, below) for name, _ in items]
+                return (
+                    dict(zip(keys, written, strict=True)) if _json_keys(keys) else self._pairs(keys, written)
+                )
+            written = [self.write(item, below) for item in list(value)]
+            if kind is list:
+                return written
+            # sets are sorted, so that the text does not depend on the hash seed
+            return {
+                f"${kind.__name__}": written if kind is tuple else sorted(written, key=_sorted_json.encode)
+            }
         finally:
             self.path.discard(key)
 
-    def _items(self, items: Any, depth: int) -> Any:
-        below = depth + 1
-        if self.careful:
-            return [self.write(item, below) for item in items]
-        if _plain(items):
-            return items
-        if below > MAX_DEPTH:
-            return [self.write(item, below) for item in items]
-        # rows of scalars are most of what is ever written: a short way for them
-        return [
-            {"$tuple": item} if type(item) is tuple and _plain(item) else self.write(item, below)
-            for item in items
-        ]
-
-    def _dict(self, value: dict[Any, Any], depth: int) -> Any:
-        below = depth + 1
-        items = list(value.items())
-        result: dict[str, Any] = {}
-        for key, item in items:
-            if type(key) is not str or key[:1] == "$" or (self.careful and not _encodable(key)):
-                return self._pairs(items, below)
-            result[key] = self.write(item, below)
-        return result
-
-    def _pairs(self, items: list[tuple[Any, Any]], depth: int) -> dict[str, Any]:
-        pairs = [[self.write(key, depth), self.write(item, depth)] for key, item in items]
+    def _pairs(self, keys: list[Any], items: list[Any]) -> dict[str, Any]:
+        pairs = [[key, item] for key, item in zip(keys, items, strict=True)]
         return {"$dict": sorted(pairs, key=_sorted_json.encode) if self.ordered else pairs}
 
     def _registered(self, known: Kind, value: Any, depth: int) -> Any:
