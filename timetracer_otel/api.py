@@ -1,0 +1,191 @@
+"""Recording and replaying from Python: in an OpenTelemetry setup, in a script, in a test."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace as otel_trace
+from opentelemetry.sdk.trace import TracerProvider
+
+from timetracer_otel import config, integrations, ports
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.config import Settings
+from timetracer_otel.errors import CassetteError, MissError
+from timetracer_otel.exporters.processor import tap
+from timetracer_otel.exporters.recorder import Recorder
+from timetracer_otel.nondeterminism import ValueRecorder, drawing_from
+from timetracer_otel.replayers import guard, livetree
+from timetracer_otel.replayers.session import Session
+from timetracer_otel.store import FolderStore, open_store
+
+__all__ = ["install", "record", "replay", "uninstall"]
+
+
+def install() -> None:
+    """Capture payloads: wrap every supported library, now or when it is imported.
+
+    Order does not matter: before or after the OpenTelemetry instrumentors, before or after the
+    libraries are imported. Calling it again does nothing.
+    """
+    integrations.install()
+
+
+def uninstall() -> None:
+    """Undo :func:`install`."""
+    integrations.uninstall()
+
+
+class record:  # noqa: N801  # used like a function: ``with record(...)``
+    """Record everything that happens in a block as one cassette.
+
+    ::
+
+        with timetracer_otel.record("cassettes/", name="nightly import") as recording:
+            run_import()
+        print(recording.path)
+
+    Works around any code, in ``with`` and in ``async with``, with no web framework and no
+    OpenTelemetry set up.
+
+    Args:
+        dir: the store, a folder; ``TIMETRACER_DIR`` by default.
+        name: the entry span's name.
+        settings: everything else; read from the environment and pyproject.toml by default.
+
+    Raises:
+        ConfigurationError: a setting is malformed.
+    """
+
+    def __init__(
+        self,
+        dir: str | Path | None = None,  # noqa: A002  # the name of the setting
+        *,
+        name: str = "record",
+        settings: Settings | None = None,  # the name of the setting
+    ) -> None:
+        self.settings = settings if settings is not None else config.load()
+        self.name = name
+        self.path: Path | None = None
+        """The cassette, once the block has ended."""
+        provider = otel_trace.get_tracer_provider()
+        # a process without OpenTelemetry stays without: the provider is ours alone
+        self._provider = (
+            provider if isinstance(provider, TracerProvider) else TracerProvider(shutdown_on_exit=False)
+        )
+        self._store = FolderStore(Path(dir or self.settings.dir))
+
+    def __enter__(self) -> Self:
+        integrations.install()
+        self._recorder = Recorder(self._store, self.settings, self._provider)
+        self._tap = tap(self._provider)
+        self._recorder_before, self._tap.recorder = self._tap.recorder, self._recorder
+        self._ports_before = ports.set_process_ports(self._recorder, self._recorder)
+        self._span = self._recorder.tracer().start_span(self.name, context=otel_context.Context())
+        context = self._span.get_span_context()
+        self._recording = self._recorder.assembler.find(context.trace_id, context.span_id)
+        values = None
+        if self._recording is not None:
+            values = self._recording.values = ValueRecorder(self._recording.lanes.current)
+        self._block = contextlib.ExitStack()
+        self._block.enter_context(drawing_from(values))
+        token = otel_context.attach(otel_trace.set_span_in_context(self._span))
+        self._block.callback(otel_context.detach, token)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._block.close()
+        if isinstance(error, Exception):
+            self._span.record_exception(error)
+            self._span.set_status(otel_trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
+        self._span.end()
+        self._recorder.close()
+        self._tap.recorder = self._recorder_before
+        ports.set_process_ports(*self._ports_before)
+        if self._recording is not None:
+            self.path = self._recording.path
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+_blocks = threading.Lock()
+
+
+class replay:  # noqa: N801  # used like a function: ``with replay(...)``
+    """Answer every dependency call of a block from a cassette; refuse all other connections.
+
+    ::
+
+        with timetracer_otel.replay("cassette.json") as session:
+            assert client.get("/orders/7").json() == {...}
+        assert not session.unused
+
+    Works around any code, in ``with`` and in ``async with``. Threads and tasks started within
+    belong to it.
+
+    Args:
+        cassette: a file, or a folder whose cassettes answer together.
+        settings: everything else; read from the environment and pyproject.toml by default.
+
+    Raises:
+        ConfigurationError: a setting is malformed.
+        CassetteError: there is no such cassette, or it cannot be read.
+        MissError: at the end of the block, when a call found no answer and the error it was given
+            was swallowed.
+    """
+
+    def __init__(self, cassette: str | Path | Cassette, *, settings: Settings | None = None) -> None:
+        settings = settings if settings is not None else config.load()
+        if isinstance(cassette, Cassette):
+            cassettes = [cassette]
+        else:
+            store = open_store(cassette)
+            cassettes = [store.load(path) for path in store.paths()]
+            if not cassettes:
+                raise CassetteError(f"{cassette}: there are no cassettes in it; record some first")
+        self.session = Session(cassettes, settings)
+
+    def __enter__(self) -> Session:
+        integrations.install()
+        guard.install()
+        livetree.watch(otel_trace.get_tracer_provider())
+        with _blocks:
+            # threads that were started before the block have no context of it: where nobody else
+            # stands behind the process's port, the session does
+            self._is_process_port = ports.process_port() is None
+            if self._is_process_port:
+                ports.set_process_ports(self.session, None)
+        self._block = contextlib.ExitStack()
+        self._block.enter_context(self.session.activate())
+        return self.session
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._block.close()
+        with _blocks:
+            if self._is_process_port and ports.process_port() is self.session:
+                ports.set_process_ports(None, None)
+        misses = self.session.misses
+        if misses and error is None and self.session.settings.on_miss == "fail":
+            raise MissError(misses[0].explanation)
+
+    async def __aenter__(self) -> Session:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)

@@ -1,0 +1,63 @@
+"""The names of span attributes and events that carry payloads.
+
+Semantic conventions (https://opentelemetry.io/docs/specs/semconv/) where they have a name,
+``timetracer.*`` where none exists.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# HTTP (semconv: HTTP spans, HTTP attributes registry)
+HTTP_REQUEST_METHOD: Final = "http.request.method"
+HTTP_REQUEST_HEADER: Final = "http.request.header."
+HTTP_REQUEST_BODY: Final = "http.request.body.content"
+HTTP_RESPONSE_STATUS_CODE: Final = "http.response.status_code"
+HTTP_RESPONSE_HEADER: Final = "http.response.header."
+HTTP_RESPONSE_BODY: Final = "http.response.body.content"
+HTTP_ROUTE: Final = "http.route"
+URL_FULL: Final = "url.full"
+HTTP_REQUEST_HEADER_NAMES: Final = "timetracer.http.request.header_names"
+HTTP_RESPONSE_HEADER_NAMES: Final = "timetracer.http.response.header_names"
+HTTP_RESPONSE_CHUNKS: Final = "timetracer.http.response.chunks"
+HTTP_RESPONSE_REASON: Final = "timetracer.http.response.reason"
+HTTP_RESPONSE_VERSION: Final = "timetracer.http.response.version"
+HTTP_RESPONSE_INCOMPLETE: Final = "timetracer.http.response.incomplete"
+
+# SQL (semconv: database spans)
+DB_SYSTEM_NAME: Final = "db.system.name"
+DB_QUERY_TEXT: Final = "db.query.text"
+DB_RETURNED_ROWS: Final = "db.response.returned_rows"
+DB_PARAMETERS: Final = "timetracer.db.parameters"
+DB_EXECUTEMANY: Final = "timetracer.db.executemany"
+DB_COLUMNS: Final = "timetracer.db.columns"
+DB_ROWS: Final = "timetracer.db.rows"
+DB_ROWCOUNT: Final = "timetracer.db.rowcount"
+DB_LASTROWID: Final = "timetracer.db.lastrowid"
+DB_SERVER: Final = "timetracer.db.server"
+
+# Redis
+REDIS_COMMAND: Final = "timetracer.redis.command"
+REDIS_REPLY: Final = "timetracer.redis.reply"
+
+# functions
+FUNCTION_NAME: Final = "timetracer.function.name"
+FUNCTION_ARGUMENTS: Final = "timetracer.function.arguments"
+FUNCTION_RESULT: Final = "timetracer.function.result"
+
+# every dependency call
+EXCEPTION: Final = "timetracer.exception"
+CALL_INTEGRATION: Final = "timetracer.call.integration"
+CALL_FAMILY: Final = "timetracer.call.family"
+CALL_LANE: Final = "timetracer.call.lane"
+CALL_INDEX: Final = "timetracer.call.index"
+
+# the entry span
+ENTRY_FRAMEWORK: Final = "timetracer.entry.framework"
+GAPS: Final = "timetracer.gaps"
+EVENT_VALUE: Final = "timetracer.value"
+"""Span event: one answer of the clock or of a random source (attributes ``source``, ``value``)."""
+
+# the resource
+CASSETTE_VERSION: Final = "timetracer.cassette.version"
+GIT_REVISION: Final = "vcs.ref.head.revision"

@@ -1,0 +1,70 @@
+"""Every error this package raises.
+
+::
+
+    TimetracerError
+    ├── ConfigurationError      a setting that is unknown or malformed
+    ├── CassetteError           a cassette that cannot be used
+    │   ├── CassetteNotFound        there is none at that path
+    │   ├── CassetteFormatError     its bytes are not a cassette
+    │   └── CassetteLimitError      it is larger than what is safe to read
+    ├── CodecError              a value that cannot be written or read back
+    ├── ReplayError             a replay that cannot go on
+    │   ├── MissError               no recorded call answers a live one
+    │   ├── LiveConnectionError     something tried to reach the world during a replay
+    │   └── NoSessionError          a call that belongs to no replay session
+    └── ApplicationError        the application to replay could not be loaded or started
+"""
+
+from __future__ import annotations
+
+
+class TimetracerError(Exception):
+    """Base of all errors of this package; its text is one line that says what to do next."""
+
+
+class ConfigurationError(TimetracerError):
+    """A setting is unknown or malformed; the text names it, its value and what is allowed."""
+
+
+class CassetteError(TimetracerError):
+    """A cassette cannot be used; the text names the file and the reason."""
+
+
+class CassetteNotFound(CassetteError):
+    """There is no cassette at the path given."""
+
+
+class CassetteFormatError(CassetteError):
+    """The bytes are not a cassette, or not a whole one."""
+
+
+class CassetteLimitError(CassetteError):
+    """The file is larger, deeper or holds more spans than what is safe to read."""
+
+
+class CodecError(TimetracerError):
+    """A value cannot be encoded, or encoded text cannot be decoded."""
+
+
+class ReplayError(TimetracerError):
+    """A replay cannot go on."""
+
+
+class MissError(ReplayError):
+    """No recorded call answers a live one; the text names the nearest and the difference."""
+
+
+class LiveConnectionError(ReplayError, ConnectionError):
+    """Something tried to open a connection during a replay.
+
+    It is a ``ConnectionError`` too, so that libraries treat it as the network being away.
+    """
+
+
+class NoSessionError(ReplayError):
+    """A dependency call was made in replay mode outside any replay session."""
+
+
+class ApplicationError(TimetracerError):
+    """The application to replay could not be imported or started."""

@@ -1,0 +1,1 @@
+"""From live spans and payloads to cassettes in a store."""

@@ -1,0 +1,244 @@
+"""A recorded trace as a cassette: payloads on spans, secrets masked, gaps listed."""
+
+from __future__ import annotations
+
+import subprocess
+import traceback
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from timetracer_otel import __version__, ports, values
+from timetracer_otel import attributes as names
+from timetracer_otel.cassette import Cassette, Gap
+from timetracer_otel.config import Settings
+from timetracer_otel.exporters.convert import convert, convert_resource
+from timetracer_otel.exporters.trace import Batch, CallPayload, EntryPayload, TraceRecording
+from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
+from timetracer_otel.nondeterminism import ValueRecorder
+from timetracer_otel.redaction import Redactor
+from timetracer_otel.span import Attributes, Event, Resource, Scope, Span, Status, StatusCode
+from timetracer_otel.store import FolderStore
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+CASSETTE_VERSION = "1"
+
+
+class CassetteBuilder:
+    """Builds cassettes and writes them.
+
+    Args:
+        settings: what to keep and how to write it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._redactor = Redactor.from_settings(settings) if settings.redact else None
+        self._resources: dict[int, tuple[Any, Resource]] = {}
+
+    def write(self, recording: TraceRecording, batch: Batch, store: FolderStore) -> bool:
+        """Write what was taken of a recording; false when it is not one to keep.
+
+        A recording that was written before is appended to: late spans join their cassette.
+
+        Raises:
+            OSError: the store cannot be written.
+        """
+        spans = self._spans(recording, batch)
+        if recording.path is not None:
+            earlier = store.load(recording.path)
+            self._append(earlier, spans, batch)
+            store.write(earlier)
+            return True
+        entry_id = f"{recording.entry_id:016x}"
+        entry = next((span for span in spans if span.span_id == entry_id), None)
+        if entry is None:
+            return False
+        if self._settings.errors_only and not _has_error(spans):
+            return False
+        cassette = Cassette.from_spans(spans, entry_id=entry_id)
+        cassette.add_gaps(self._gaps(recording, batch))
+        recording.path = store.write(cassette)
+        return True
+
+    def _append(self, cassette: Cassette, spans: list[Span], batch: Batch) -> None:
+        for span in spans:
+            span.resource = cassette.resource
+        cassette.append(spans)
+        cassette.add_gaps(_listed(batch))
+
+    def _spans(self, recording: TraceRecording, batch: Batch) -> list[Span]:
+        scopes: dict[int, Scope] = {}
+        sdk_spans = [*batch.ended, *(span._readable_span() for span in batch.never_ended)]
+        bodies = self._bodies_kept(batch)
+        spans: list[Span] = []
+        for sdk_span in sdk_spans:
+            if "asgi.event.type" in (sdk_span.attributes or {}):
+                continue  # one span a message of the ASGI protocol: noise
+            span = convert(sdk_span, self._resource(sdk_span), scopes)
+            span_id = sdk_span.get_span_context().span_id
+            try:
+                if self._redactor is not None:
+                    span.attributes = self._redactor.span_attributes(span.attributes)
+                if span_id == recording.entry_id and batch.entry is not None:
+                    self._add_entry(span, batch, bodies)
+                if (payload := batch.payloads.get(span_id)) is not None:
+                    self._add_call(span, payload, batch, bodies)
+            except Exception as error:  # noqa: BLE001  # one bad payload must not cost the cassette
+                ports.report("encoding a payload", error)
+                recording.gap("unencodable payload", f"{span.name}: {type(error).__name__}: {error}", span_id)
+            spans.append(span)
+        if recording.values is not None:
+            entry = next((span for span in spans if span.span_id == f"{recording.entry_id:016x}"), None)
+            if entry is not None:
+                entry.events.extend(value_events(recording.values, entry.start_time_unix_nano))
+        spans.sort(key=lambda span: span.start_time_unix_nano)
+        return spans
+
+    def _bodies_kept(self, batch: Batch) -> bool:
+        mode = self._settings.capture_bodies
+        if mode == "on_error":
+            return batch_has_error(batch)
+        return mode == "always"
+
+    def _add_entry(self, span: Span, batch: Batch, bodies: bool) -> None:
+        payload = batch.entry
+        assert payload is not None
+        span.attributes[names.ENTRY_FRAMEWORK] = payload.framework
+        if payload.route and names.HTTP_ROUTE not in span.attributes:
+            span.attributes[names.HTTP_ROUTE] = payload.route
+        request, response = payload.request, payload.response
+        for message in (request, response):
+            if message is not None:
+                span.attributes.update(self._attributes(message, batch, bodies, "inbound ", span))
+        if payload.failure is not None:
+            _add_exception(span, payload)
+        if response is not None and not response.complete and payload.failure is None:
+            batch.gaps.append(_gap("incomplete response", "the client or the app stopped before the end"))
+
+    def _add_call(self, span: Span, payload: CallPayload, batch: Batch, bodies: bool) -> None:
+        span.attributes[names.CALL_INTEGRATION] = payload.integration
+        span.attributes[names.CALL_FAMILY] = payload.family
+        span.attributes[names.CALL_LANE] = payload.lane
+        span.attributes[names.CALL_INDEX] = payload.index
+        span.attributes.update(self._attributes(payload.request, batch, bodies, "", span))
+        if payload.answer is not None:
+            span.attributes.update(self._attributes(payload.answer, batch, bodies, "", span))
+
+    def _attributes(
+        self, message: Request | Answer | Failure, batch: Batch, bodies: bool, where: str, span: Span
+    ) -> Attributes:
+        if not bodies and isinstance(message, HttpRequest | HttpResponse) and message.body:
+            message.body = None
+        if self._redactor is None:
+            return message.attributes()
+        masked: list[str] = []
+        clean = self._redactor.message(message, masked)
+        for place in masked:
+            batch.gaps.append(_gap("masked", f"{where}{place}", int(span.span_id, 16)))
+        return clean.attributes()
+
+    def _resource(self, span: ReadableSpan) -> Resource:
+        known = self._resources.get(id(span.resource))
+        if known is None or known[0] is not span.resource:
+            extra: Attributes = {
+                names.CASSETTE_VERSION: CASSETTE_VERSION,
+                "timetracer.version": __version__,
+            }
+            if revision := git_revision():
+                extra[names.GIT_REVISION] = revision
+            known = (span.resource, convert_resource(span.resource, extra))
+            self._resources[id(span.resource)] = known
+        return known[1]
+
+    def _gaps(self, recording: TraceRecording, batch: Batch) -> list[Gap]:
+        gaps = _listed(batch)
+        gaps.extend(
+            Gap("span never ended", span.name, f"{span.get_span_context().span_id:016x}")
+            for span in batch.never_ended
+        )
+        if recording.values is not None and recording.values.dropped:
+            gaps.append(Gap("values not kept", f"{recording.values.dropped} of the clock and random sources"))
+        if recording.dropped_spans:
+            gaps.append(Gap("too many spans", f"{recording.dropped_spans} spans were not kept"))
+        if self._settings.capture_bodies == "never":
+            gaps.append(Gap("bodies not captured", "TIMETRACER_CAPTURE_BODIES=never"))
+        return gaps
+
+
+def value_events(recorder: ValueRecorder, at: int) -> list[Event]:
+    """What the clock and the random sources gave, as span events."""
+    return [
+        Event(
+            name=names.EVENT_VALUE,
+            time_unix_nano=at,
+            attributes={"source": source, "value": values.dumps(value), "lane": lane},
+        )
+        for source, value, lane in recorder.events()
+    ]
+
+
+def _listed(batch: Batch) -> list[Gap]:
+    return [Gap(gap.kind, gap.detail, f"{gap.span_id:016x}" if gap.span_id else "") for gap in batch.gaps]
+
+
+def _gap(kind: str, detail: str, span_id: int = 0) -> Any:
+    from timetracer_otel.exporters.trace import Gap as RecordedGap
+
+    return RecordedGap(kind, detail, span_id)
+
+
+def _add_exception(span: Span, payload: EntryPayload) -> None:
+    """The ``exception`` event of semantic conventions, unless an instrumentation wrote it."""
+    error = payload.failure
+    assert error is not None
+    if not any(event.name == "exception" for event in span.events):
+        kind = type(error)
+        text = (
+            f"{kind.__module__}.{kind.__qualname__}" if kind.__module__ != "builtins" else kind.__qualname__
+        )
+        span.events.append(
+            Event(
+                name="exception",
+                time_unix_nano=span.end_time_unix_nano or span.start_time_unix_nano,
+                attributes={
+                    "exception.type": text,
+                    "exception.message": str(error),
+                    "exception.stacktrace": "".join(traceback.format_exception(error)),
+                },
+            )
+        )
+    if span.status.code is StatusCode.UNSET:
+        span.status = Status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+
+
+def batch_has_error(batch: Batch) -> bool:
+    """True when any span failed, the app raised, or it answered with a server error."""
+    entry = batch.entry
+    if entry is not None and (
+        entry.failure is not None or (entry.response is not None and entry.response.status >= 500)
+    ):
+        return True
+    return any(span.status.status_code.value == 2 for span in batch.ended)
+
+
+def _has_error(spans: list[Span]) -> bool:
+    return any(
+        span.status.code is StatusCode.ERROR
+        or (isinstance(status := span.attributes.get(names.HTTP_RESPONSE_STATUS_CODE), int) and status >= 500)
+        for span in spans
+    )
+
+
+@cache
+def git_revision() -> str | None:
+    """The commit checked out in the working directory, where there is one."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607  # whichever git the user has
+            capture_output=True, text=True, timeout=2, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -1,0 +1,236 @@
+"""An inbound request while it is recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from opentelemetry import context as otel_context
+from opentelemetry import propagate
+from opentelemetry import trace as otel_trace
+
+from timetracer_otel import ports
+from timetracer_otel.exporters.trace import EntryPayload, TraceRecording
+from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.nondeterminism import ValueRecorder, drawing_from
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import Span
+
+    from timetracer_otel.exporters.recorder import Recorder
+
+
+class RecordedEntry:
+    """Copies what an inbound request and its response said; see :class:`~timetracer_otel.ports.Entry`.
+
+    It is bound to the SERVER span that the framework's instrumentation opens; where none will, it
+    opens one.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        framework: str,
+        head: HttpRequest,
+        route: str | None,
+        *,
+        traced: bool,
+        excluded: bool,
+    ) -> None:
+        self.recorder = recorder
+        self.excluded = excluded
+        self._traced = traced
+        self._payload = EntryPayload(framework, head, route=route)
+        self._recording: TraceRecording | None = None
+        self._span: Span | None = None
+        self._own: otel_trace.Span | None = None
+        self._began = time.monotonic_ns()
+        self._request = BodyCopy(recorder.body_limit)
+        self._response = BodyCopy(recorder.body_limit)
+        self._ended = False
+        self._values = ValueRecorder(self._lane)
+
+    def _lane(self) -> int:
+        return 0 if self._recording is None else self._recording.lanes.current()
+
+    def bind(self, recording: TraceRecording, span: Span) -> bool:
+        """Take the recording for this request's; false when it already has one."""
+        if self._recording is not None:
+            return False
+        self._recording = recording
+        self._span = span
+        recording.entry_open = True
+        recording.entry_payload = self._payload
+        recording.values = self._values
+        return True
+
+    @contextlib.contextmanager
+    def activate(self) -> Iterator[None]:
+        """Make this entry current; its span as well where that would otherwise be lost."""
+        with ports.entered(self):
+            if self._recording is None and not self._traced and not self.excluded:
+                self._own = self._open_span()
+            span = self._own or (self._span if self._ended_span_matters() else None)
+            token = None
+            if span is not None:
+                token = otel_context.attach(otel_trace.set_span_in_context(span))
+            try:
+                with drawing_from(None if self.excluded else self._values):
+                    yield
+            finally:
+                if token is not None:
+                    otel_context.detach(token)
+
+    def _ended_span_matters(self) -> bool:
+        """A streamed body is made after its SERVER span was detached: calls in it have no parent."""
+        return self._span is not None and not otel_trace.get_current_span().get_span_context().is_valid
+
+    def _open_span(self) -> otel_trace.Span:
+        head = self._payload.request
+        parent = propagate.extract({name.lower(): value for name, value in head.headers})
+        parts = urlsplit(head.url)
+        return self.recorder.tracer().start_span(
+            f"{head.method} {self._payload.route or parts.path}",
+            context=parent,
+            kind=otel_trace.SpanKind.SERVER,
+            attributes={
+                "http.request.method": head.method,
+                "url.scheme": parts.scheme,
+                "url.path": parts.path,
+                "server.address": parts.hostname or "",
+            },
+        )
+
+    def start(self, body: bytes | None) -> HttpResponse | None:
+        """Recording never answers for the app."""
+        return None
+
+    def request_body(self, chunk: bytes) -> None:
+        """Copy a piece of the request's body."""
+        self._copy(self._request, chunk)
+
+    def response_started(self, response: HttpResponse) -> None:
+        """Note status and headers."""
+        self._payload.response = response
+
+    def response_body(self, chunk: bytes) -> None:
+        """Copy a piece of the response's body."""
+        if chunk:
+            self._copy(self._response, chunk, time.monotonic_ns() - self._began)
+
+    def response_ended(self) -> None:
+        """The response is whole."""
+        self._ended = True
+
+    def failed(self, error: BaseException) -> None:
+        """Note what the app raised."""
+        self._payload.failure = error
+
+    def close(self) -> None:
+        """Put the copies together and let the trace complete."""
+        own, recording = self._own, self._recording
+        self._finish_payload()
+        if own is not None:
+            if self._payload.response is not None:
+                own.set_attribute("http.response.status_code", self._payload.response.status)
+                if self._payload.response.status >= 500:
+                    own.set_status(otel_trace.StatusCode.ERROR)
+            own.end()
+        if recording is not None:
+            with recording.lock:
+                recording.entry_open = False
+            self.recorder.assembler.settle(recording)
+
+    def _finish_payload(self) -> None:
+        payload, recording = self._payload, self._recording
+        payload.request.body = self._request.body()
+        if recording is not None and self._request.cut:
+            recording.gap("body over limit", f"request body, {self._request.size} bytes", recording.entry_id)
+        response = payload.response
+        if response is None:
+            return
+        response.body = self._response.body()
+        response.complete = self._ended
+        if len(self._response.chunks) > 1:
+            response.chunks = self._response.chunks
+        if recording is not None and self._response.cut:
+            recording.gap(
+                "body over limit", f"response body, {self._response.size} bytes", recording.entry_id
+            )
+
+    def _copy(self, copy: BodyCopy, chunk: bytes, at: int = 0) -> None:
+        if self.excluded:
+            return
+        kept = copy.add(chunk, at)
+        if kept and self._recording is not None and not self.recorder.reserve(self._recording, kept):
+            copy.drop()
+
+
+class RecordedStartup:
+    """The start-up of an app, as an entry of its own: a service that needs its database to start
+    needs these calls answered in replay.
+    """
+
+    def __init__(self, tracer: otel_trace.Tracer, framework: str) -> None:
+        self._span = tracer.start_span(
+            "startup", context=otel_context.Context(), attributes={"timetracer.entry.framework": framework}
+        )
+
+    @contextlib.contextmanager
+    def activate(self) -> Iterator[None]:
+        """Calls in this context are part of the start-up."""
+        token = otel_context.attach(otel_trace.set_span_in_context(self._span))
+        try:
+            yield
+        finally:
+            otel_context.detach(token)
+
+    def done(self) -> None:
+        """The app is ready."""
+        if self._span.is_recording():
+            self._span.end()
+
+
+class BodyCopy:
+    """A copy of a body up to a limit of bytes; over it nothing is kept but the size."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self.size = 0
+        self.cut = False
+        self.chunks: list[list[int]] = []
+
+    def add(self, chunk: bytes, at: int) -> int:
+        """Keep a piece; returns how many bytes of it were kept."""
+        if not chunk:
+            return 0
+        self.size += len(chunk)
+        if self.cut:
+            return 0
+        if self.size > self._limit:
+            self.drop()
+            return 0
+        self._parts.append(bytes(chunk))
+        self.chunks.append([len(chunk), at])
+        return len(chunk)
+
+    def drop(self) -> None:
+        """Keep nothing from here on: a limit was reached."""
+        self.cut = True
+        self._parts.clear()
+        self.chunks.clear()
+
+    def body(self) -> bytes | None:
+        """The whole body; ``None`` when it was over the limit."""
+        return None if self.cut else b"".join(self._parts)
+
+
+def path_excluded(url: str, globs: tuple[str, ...]) -> bool:
+    """True when the path of the URL matches one of the globs."""
+    path = urlsplit(url).path
+    return any(fnmatchcase(path, glob) for glob in globs)

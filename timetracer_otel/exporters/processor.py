@@ -1,0 +1,201 @@
+"""Where the OpenTelemetry SDK hands us its spans."""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace as otel_trace
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from timetracer_otel import config, ports
+from timetracer_otel.config import Settings
+from timetracer_otel.exporters.recorder import Recorder
+from timetracer_otel.store import FolderStore
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import Span
+
+
+class SpanTap(SpanProcessor):
+    """Passes spans on to the recorder of the moment. Added once to a provider, which cannot
+    remove processors.
+    """
+
+    def __init__(self, recorder: Recorder | None = None) -> None:
+        self.recorder = recorder
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """A span started."""
+        recorder = self.recorder
+        if recorder is not None:
+            try:
+                recorder.span_started(span)
+            except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+                ports.report("taking a span", error)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """A span ended."""
+        recorder = self.recorder
+        if recorder is not None:
+            try:
+                recorder.span_ended(span)
+            except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+                ports.report("taking a span", error)
+
+    def shutdown(self) -> None:
+        """Write what is finished, and stop."""
+        if self.recorder is not None:
+            self.recorder.close()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Write what is finished."""
+        return self.recorder is None or self.recorder.flush(timeout_millis / 1000)
+
+
+_taps: weakref.WeakKeyDictionary[TracerProvider, SpanTap] = weakref.WeakKeyDictionary()
+
+
+def tap(provider: TracerProvider) -> SpanTap:
+    """The one tap of that provider, added now if it has none."""
+    found = _taps.get(provider)
+    if found is None:
+        found = _taps[provider] = SpanTap()
+        provider.add_span_processor(found)
+    return found
+
+
+class CassetteSpanProcessor(SpanTap):
+    """Writes every trace of a provider into cassettes as it completes.
+
+    Payloads are captured when :func:`timetracer_otel.install` was or is called; without it the
+    cassettes hold the structure only.
+
+    Args:
+        dir: the store, a folder; ``TIMETRACER_DIR`` by default.
+        settings: everything else; read from the environment and pyproject.toml by default.
+
+    Raises:
+        ConfigurationError: a setting is malformed.
+    """
+
+    def __init__(self, dir: str | Path | None = None, *, settings: Settings | None = None) -> None:  # noqa: A002  # the name of the setting
+        if settings is None:
+            settings = config.load()
+        recorder = Recorder(FolderStore(Path(dir or settings.dir)), settings)
+        super().__init__(recorder)
+        make_current(recorder)
+
+    def shutdown(self) -> None:
+        """Write what is finished, and stop recording."""
+        super().shutdown()
+        if self.recorder is not None:
+            release(self.recorder)
+
+
+def make_current(recorder: Recorder) -> tuple[ports.Port | None, ports.EntryPort | None]:
+    """Put the recorder behind the ports of this process; returns who stood there."""
+    reference = weakref.ref(recorder)
+
+    def in_child() -> None:
+        if (found := reference()) is not None:
+            found.after_fork()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=in_child)
+    return ports.set_process_ports(recorder, recorder)
+
+
+def release(recorder: Recorder) -> None:
+    """Take the recorder from behind the ports, if it still stands there."""
+    port, entry = ports.set_process_ports(None, None)
+    if port is not recorder:
+        ports.set_process_ports(port, entry)
+
+
+MAX_HELD = 10_000
+"""Spans an exporter without a tap keeps while it waits for their root."""
+
+
+def _trace_id(span: ReadableSpan) -> int:
+    context = span.get_span_context()
+    return 0 if context is None else context.trace_id
+
+
+class CassetteSpanExporter(SpanExporter):
+    """An exporter that writes cassettes, for ``BatchSpanProcessor(CassetteSpanExporter(dir))``.
+
+    A batch comes too late and without starts to tell when a trace is complete, so the exporter
+    also taps the provider that its spans come from: the global one, as soon as there is one.
+    Prefer :class:`CassetteSpanProcessor` where you can.
+
+    Args:
+        dir: the store, a folder; ``TIMETRACER_DIR`` by default.
+        settings: everything else; read from the environment and pyproject.toml by default.
+        tracer_provider: the provider it is added to, where that is not the global one.
+    """
+
+    def __init__(
+        self,
+        dir: str | Path | None = None,  # noqa: A002  # the name of the setting
+        *,
+        settings: Settings | None = None,
+        tracer_provider: TracerProvider | None = None,
+    ) -> None:
+        if settings is None:
+            settings = config.load()
+        self.recorder = Recorder(FolderStore(Path(dir or settings.dir)), settings, tracer_provider)
+        self._provider = tracer_provider
+        self._held: list[ReadableSpan] = []
+        self._attached_at: int | None = None
+        make_current(self.recorder)
+        if not self.attach():
+            self.recorder.attach = self.attach
+
+    def attach(self) -> bool:
+        """Tap the provider if there is one yet."""
+        provider = self._provider or otel_trace.get_tracer_provider()
+        if not isinstance(provider, TracerProvider):
+            return False
+        tap(provider).recorder = self.recorder
+        self._attached_at = self._attached_at or time.time_ns()
+        return True
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Take the spans that the tap did not see, if there was none when they started."""
+        for span in spans:
+            if self._attached_at is None or (span.start_time or 0) < self._attached_at:
+                self._held.append(span)
+        for root in [span for span in self._held if span.parent is None or span.parent.is_remote]:
+            self._take(root)
+        del self._held[:-MAX_HELD]
+        return SpanExportResult.SUCCESS
+
+    def _take(self, root: ReadableSpan) -> None:
+        """The root of a trace ends last: hand over all of the trace that was held for it."""
+        assembler = self.recorder.assembler
+        trace_id = _trace_id(root)
+        mine = sorted(
+            (span for span in self._held if _trace_id(span) == trace_id),
+            key=lambda span: (span is not root, span.start_time or 0),
+        )
+        self._held = [span for span in self._held if _trace_id(span) != trace_id]
+        for span in mine:
+            assembler.started(span)  # type: ignore[arg-type]  # an ended span can be read as a live one
+        for span in reversed(mine):
+            assembler.ended(span)
+
+    def shutdown(self) -> None:
+        """Write what is finished, and stop recording."""
+        self.recorder.close()
+        release(self.recorder)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Write what is finished."""
+        return self.recorder.flush(timeout_millis / 1000)

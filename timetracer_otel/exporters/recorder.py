@@ -1,0 +1,354 @@
+"""The recorder: what stands behind the ports while a process records."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace as otel_trace
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+
+from timetracer_otel import __version__, ports
+from timetracer_otel.config import Settings
+from timetracer_otel.exporters.assembler import Assembler
+from timetracer_otel.exporters.build import CassetteBuilder
+from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup, path_excluded
+from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
+from timetracer_otel.exporters.writer import Writer
+from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
+from timetracer_otel.store import FolderStore
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan, Span
+
+SCOPE = "timetracer_otel"
+
+
+class Recorder:
+    """Gathers spans and payloads into cassettes and has them written.
+
+    Implements :class:`~timetracer_otel.ports.Port` and :class:`~timetracer_otel.ports.EntryPort`.
+
+    Args:
+        store: where cassettes go.
+        settings: see :mod:`timetracer_otel.config`.
+        provider: makes the spans of calls that no instrumentation covers; the global one by default.
+    """
+
+    replaying = False
+    pace = False
+    wants_body = False
+
+    def __init__(
+        self, store: FolderStore, settings: Settings, provider: otel_trace.TracerProvider | None = None
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.body_limit = settings.max_body_kb * 1024
+        self._trace_limit = settings.max_trace_kb * 1024
+        self._pending_limit = settings.max_pending_mb * 1024 * 1024
+        self._pending = 0
+        self._pending_lock = threading.Lock()
+        self._provider = provider
+        self._tracer: otel_trace.Tracer | None = None
+        self._builder = CassetteBuilder(settings)
+        self.active = True
+        self.attach: Callable[[], bool] | None = None
+        """Taps the provider, where that could not be done yet; called until it returns true."""
+        self.writer: Writer[TraceRecording] = Writer(self._write, settings.grace_seconds)
+        self.assembler = Assembler(self._deliver, self.writer.wait, self._new_root)
+
+    # spans, from the span processor
+
+    def span_started(self, span: Span) -> None:
+        """A span started."""
+        if self.active:
+            self.assembler.started(span)
+
+    def span_ended(self, span: ReadableSpan) -> None:
+        """A span ended."""
+        self.assembler.ended(span)
+
+    def _new_root(self, recording: TraceRecording, span: Span) -> None:
+        entry = ports.current_entry()
+        if isinstance(entry, RecordedEntry) and entry.recorder is self:
+            recording.excluded = entry.excluded
+            if entry.bind(recording, span):
+                return
+        rate = self.settings.sample_rate
+        if rate < 1.0 and (recording.trace_id & 0xFFFFFFFFFFFFFF) >= rate * 2**56:
+            recording.excluded = True
+
+    # calls, from integrations
+
+    def live(self, caller: ports.Caller) -> bool:
+        """Every call goes out while recording."""
+        return True
+
+    def begin(self, caller: ports.Caller, request: Request, span: Any = None) -> ports.Exchange:
+        """Start one dependency call; see :class:`~timetracer_otel.ports.Port`."""
+        try:
+            return self._begin(caller, request, span)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{caller.name}: recording a call", error)
+            return UNRECORDED
+
+    def _begin(self, caller: ports.Caller, request: Request, span: Any) -> ports.Exchange:
+        if not self.active or not is_instrumentation_enabled():
+            return UNRECORDED
+        self._ensure_attached()
+        if span is None:
+            span = otel_trace.get_current_span()
+        scope = getattr(span, "instrumentation_scope", None)
+        own = None
+        recording = None
+        if scope is not None and scope.name in caller.scopes:
+            context = span.get_span_context()
+            recording = self.assembler.find(context.trace_id, context.span_id)
+            if recording is not None and context.span_id in recording.payloads:
+                recording = None  # another call's span: an ORM statement inside one, say
+        if recording is None:
+            entry = ports.current_entry()
+            if isinstance(entry, RecordedEntry) and entry.excluded:
+                return UNRECORDED
+            own = self.tracer().start_span(
+                span_name(request),
+                kind=otel_trace.SpanKind.CLIENT,
+                attributes=request.span_attributes(),  # type: ignore[arg-type]  # a subset of OTel's values
+            )
+            context = own.get_span_context()
+            recording = self.assembler.find(context.trace_id, context.span_id)
+        if recording is None or recording.excluded:
+            if own is not None:
+                own.end()
+            return UNRECORDED
+        payload = CallPayload(
+            caller.name, caller.family, request, recording.lanes.current(), recording.next_index()
+        )
+        return RecordedExchange(self, recording, context.span_id, payload, own)
+
+    def new_lane(self) -> Any:
+        """A lane for work about to start in another thread."""
+        context = otel_trace.get_current_span().get_span_context()
+        recording = self.assembler.find(context.trace_id, context.span_id)
+        return None if recording is None else recording.lanes.new()
+
+    def _ensure_attached(self) -> None:
+        if self.attach is not None and self.attach():
+            self.attach = None
+
+    def tracer(self) -> otel_trace.Tracer:
+        """The tracer of our own spans."""
+        if self._tracer is None:
+            provider = self._provider or otel_trace.get_tracer_provider()
+            self._tracer = provider.get_tracer(SCOPE, __version__)
+        return self._tracer
+
+    # requests, from framework integrations
+
+    def open(
+        self, framework: str, head: HttpRequest, route: str | None, *, traced: bool
+    ) -> ports.Entry | None:
+        """A request came in; see :class:`~timetracer_otel.ports.EntryPort`."""
+        if not self.active:
+            return None
+        self._ensure_attached()
+        excluded = path_excluded(head.url, self.settings.exclude_paths)
+        return RecordedEntry(self, framework, head, route, traced=traced, excluded=excluded)
+
+    def startup(self, framework: str) -> ports.Startup | None:
+        """The app starts up; see :class:`~timetracer_otel.ports.EntryPort`."""
+        return RecordedStartup(self.tracer(), framework) if self.active else None
+
+    def stopping(self) -> None:
+        """Write what is finished before the server ends the process."""
+        self.flush(5.0)
+
+    # memory
+
+    def reserve(self, recording: TraceRecording, size: int) -> bool:
+        """Count payload bytes; false when a limit is reached and they must not be kept."""
+        with self._pending_lock:
+            if self._pending + size > self._pending_limit:
+                return False
+            self._pending += size
+        if recording.reserve(size, self._trace_limit):
+            return True
+        with self._pending_lock:
+            self._pending -= size
+        return False
+
+    # writing
+
+    def _deliver(self, recording: TraceRecording) -> None:
+        if recording.excluded or not self.writer.submit(recording):
+            self._drop(recording)
+
+    def _drop(self, recording: TraceRecording) -> None:
+        batch = recording.take()
+        with self._pending_lock:
+            self._pending -= batch.bytes
+        recording.state = State.DROPPED
+        self.assembler.forget(recording, written=False)
+
+    def _write(self, recording: TraceRecording) -> None:
+        batch = recording.take()
+        try:
+            if not recording.excluded and not self._builder.write(recording, batch, self.store):
+                recording.excluded = True  # not kept (no error in it, say): what comes late is not either
+        finally:
+            with self._pending_lock:
+                self._pending -= batch.bytes
+            self.assembler.forget(recording, written=True)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Write every finished trace; true when all were written within ``timeout`` seconds."""
+        return self.writer.flush(timeout)
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """Stop recording, and write what is finished."""
+        self.active = False
+        return self.flush(timeout)
+
+    def after_fork(self) -> None:
+        """In a forked child: what was under way is the parent's."""
+        self._pending = 0
+        self._pending_lock = threading.Lock()
+        self.assembler.clear()
+
+
+class RecordedExchange:
+    """One live call being recorded."""
+
+    __slots__ = ("_done", "_own", "_recorder", "_recording", "_span_id", "_tokens", "payload")
+    recorded: Answer | Failure | None = None
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        recording: TraceRecording,
+        span_id: int,
+        payload: CallPayload,
+        own: otel_trace.Span | None,
+    ) -> None:
+        self._recorder = recorder
+        self._recording = recording
+        self._span_id = span_id
+        self._own = own
+        self._done = False
+        self._tokens: tuple[Any, Any] | None = None
+        self.payload = payload
+        recording.hold()
+        if recorder.reserve(recording, size_of(payload.request)):
+            recording.payloads[span_id] = payload
+        else:
+            recording.gap("over limit", f"payload of {payload.request.title()[:200]}", span_id)
+
+    def __enter__(self) -> RecordedExchange:
+        inside = ports.inside()
+        inside.__enter__()
+        token = None
+        if self._own is not None:
+            token = otel_context.attach(otel_trace.set_span_in_context(self._own))
+        self._tokens = (inside, token)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._tokens is not None:
+            inside, token = self._tokens
+            self._tokens = None
+            if token is not None:
+                otel_context.detach(token)
+            inside.__exit__(None, None, None)
+        if self._own is not None:
+            if isinstance(error, Exception):
+                self._own.record_exception(error)
+                self._own.set_status(otel_trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
+            self._own.end()
+
+    def finish(self, answer: Answer | Failure | None) -> None:
+        """The call was answered; only the first report counts."""
+        if self._done:
+            return
+        self._done = True
+        try:
+            if answer is None:
+                self.gap("no answer", self.payload.request.title()[:200])
+            elif self._recorder.reserve(self._recording, size_of(answer)):
+                self.payload.answer = answer
+            else:
+                self.gap("over limit", f"answer of {self.payload.request.title()[:200]}")
+        finally:
+            self._recording.release()
+            self._recorder.assembler.settle(self._recording)
+
+    def gap(self, kind: str, detail: str) -> None:
+        """List something of this call that could not be recorded."""
+        self._recording.gap(kind, detail, self._span_id)
+
+    def __del__(self) -> None:
+        # a stream that was dropped unread: its trace must not wait for it for ever
+        if not self._done:
+            try:
+                self.finish(None)
+            except Exception as error:  # noqa: BLE001  # nothing can be raised from here
+                ports.report("dropping a call", error)
+
+
+class _Unrecorded:
+    """A live call that nobody records."""
+
+    recorded: Answer | Failure | None = None
+
+    def __enter__(self) -> _Unrecorded:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def finish(self, answer: Answer | Failure | None) -> None:
+        """Nothing to do."""
+
+    def gap(self, kind: str, detail: str) -> None:
+        """Nothing to do."""
+
+
+UNRECORDED = _Unrecorded()
+
+
+def span_name(request: Request) -> str:
+    """A name of low cardinality, as semantic conventions ask: the method, or the operation."""
+    standard = request.span_attributes()
+    for key in ("http.request.method", "db.operation.name"):
+        if isinstance(name := standard.get(key), str) and name:
+            return name
+    text = standard.get("db.query.text")
+    words = text.split(None, 1) if isinstance(text, str) else []
+    return words[0].upper() if words else request.family
+
+
+def size_of(message: Request | Answer | Failure) -> int:
+    """About how many bytes a message holds."""
+    if isinstance(message, HttpRequest | HttpResponse):
+        return 256 + len(message.body or b"")
+    rows = getattr(message, "rows", None)
+    if isinstance(rows, list):
+        return 256 + sum(_rough(row) for row in rows)
+    return 256 + _rough(getattr(message, "value", None) or getattr(message, "parameters", None))
+
+
+def _rough(value: Any, depth: int = 3) -> int:
+    if isinstance(value, str | bytes):
+        return len(value) + 16
+    if depth and isinstance(value, dict):
+        return 16 + sum(_rough(item, depth - 1) + len(str(key)) for key, item in value.items())
+    if depth and isinstance(value, list | tuple):
+        return 16 + sum(_rough(item, depth - 1) for item in value)
+    return 16

@@ -1,0 +1,174 @@
+"""One trace being recorded: an entry span, what is below it, and the payloads of its calls."""
+
+from __future__ import annotations
+
+import enum
+import threading
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from timetracer_otel.lanes import LaneTable
+from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from opentelemetry.sdk.trace import ReadableSpan, Span
+
+MAX_SPANS = 20_000
+"""Spans kept of one trace; more are counted and listed as a gap."""
+
+
+class CallPayload(msgspec.Struct):
+    """What one dependency call asked and was answered, until it is written."""
+
+    integration: str
+    family: str
+    request: Request
+    lane: int
+    index: int
+    answer: Answer | Failure | None = None
+    answered: bool = False
+
+
+class EntryPayload(msgspec.Struct):
+    """What the entry received and answered, until it is written."""
+
+    framework: str
+    request: HttpRequest
+    response: HttpResponse | None = None
+    failure: BaseException | None = None
+    route: str | None = None
+
+
+class Gap(msgspec.Struct):
+    """Something that could not be recorded."""
+
+    kind: str
+    detail: str
+    span_id: int = 0
+
+
+class Batch(msgspec.Struct):
+    """Part of a trace, ready to be written."""
+
+    ended: list[Any]
+    never_ended: list[Any]
+    payloads: dict[int, CallPayload]
+    entry: EntryPayload | None
+    gaps: list[Gap]
+    bytes: int
+
+
+class State(enum.Enum):
+    """How far a trace has come."""
+
+    OPEN = "open"
+    WAITING = "waiting"
+    QUEUED = "queued"
+    WRITTEN = "written"
+    DROPPED = "dropped"
+
+
+class TraceRecording:
+    """Collects one trace. Everything that changes it holds ``lock``.
+
+    Attributes:
+        open: live spans that have not ended, by span id.
+        ended: spans that have.
+        entry_open: the inbound request is still being served (its span may have ended).
+        holds: reasons to wait beside open spans: calls whose answer is not read to its end.
+        bytes: payload bytes kept so far.
+    """
+
+    __slots__ = (
+        "bytes", "calls", "dropped_spans", "ended", "entry_id", "entry_open", "entry_payload",
+        "excluded", "gaps", "holds", "lanes", "lock", "open", "over_at", "path", "payloads",
+        "span_ids", "state", "trace_id", "values",
+    )  # fmt: skip
+
+    def __init__(self, trace_id: int, entry_id: int) -> None:
+        self.trace_id = trace_id
+        self.entry_id = entry_id
+        self.lock = threading.Lock()
+        self.open: dict[int, Span] = {}
+        self.ended: list[ReadableSpan] = []
+        self.span_ids: set[int] = set()
+        self.payloads: dict[int, CallPayload] = {}
+        self.entry_payload: EntryPayload | None = None
+        self.gaps: list[Gap] = []
+        self.lanes = LaneTable()
+        self.values: Any = None
+        self.calls = 0
+        self.entry_open = False
+        self.holds = 0
+        self.bytes = 0
+        self.dropped_spans = 0
+        self.excluded = False
+        self.state = State.OPEN
+        self.over_at: float | None = None
+        self.path: Path | None = None
+
+    def span_started(self, span_id: int, span: Span) -> None:
+        """A span of this trace began."""
+        with self.lock:
+            if len(self.span_ids) >= MAX_SPANS:
+                self.dropped_spans += 1
+                return
+            self.open[span_id] = span
+            self.span_ids.add(span_id)
+
+    def span_ended(self, span_id: int, span: ReadableSpan) -> None:
+        """A span of this trace ended."""
+        with self.lock:
+            if self.open.pop(span_id, None) is not None:
+                self.ended.append(span)
+
+    def hold(self) -> None:
+        """Wait for one thing more before the trace is complete."""
+        with self.lock:
+            self.holds += 1
+
+    def release(self) -> None:
+        """That thing is done."""
+        with self.lock:
+            self.holds -= 1
+
+    def over(self) -> bool:
+        """The entry span ended and its request was served: only stragglers are left to wait for."""
+        return not self.entry_open and self.entry_id not in self.open
+
+    def complete(self) -> bool:
+        """Nothing of the trace is under way."""
+        return not self.open and self.holds <= 0 and not self.entry_open
+
+    def take(self) -> Batch:
+        """What there is to write now; leaves nothing behind but what is still under way."""
+        with self.lock:
+            never_ended = list(self.open.values())
+            batch = Batch(self.ended, never_ended, self.payloads, self.entry_payload, self.gaps, self.bytes)
+            self.ended, self.payloads, self.gaps, self.bytes = [], {}, [], 0
+            self.open = {}
+            self.state = State.WRITTEN
+            return batch
+
+    def reserve(self, size: int, limit: int) -> bool:
+        """Count payload bytes; false when they would exceed the trace's limit."""
+        with self.lock:
+            if self.bytes + size > limit:
+                return False
+            self.bytes += size
+            return True
+
+    def next_index(self) -> int:
+        """The number of the next call, in the order calls begin."""
+        with self.lock:
+            self.calls += 1
+            return self.calls
+
+    def gap(self, kind: str, detail: str, span_id: int = 0) -> None:
+        """List something that could not be recorded (a bounded number of them)."""
+        with self.lock:
+            if len(self.gaps) < 1000:
+                self.gaps.append(Gap(kind, detail, span_id))

@@ -1,0 +1,141 @@
+"""A thread that writes, so that the app never waits for a disk."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from timetracer_otel import ports
+
+T = TypeVar("T")
+MAX_QUEUED = 10_000
+"""Recordings that may wait to be written; more are dropped and counted."""
+
+
+class WriterThread(threading.Thread):
+    """Started by whichever request comes first, yet part of none: nothing of its context is passed on."""
+
+
+class Writer(Generic[T]):
+    """Hands items to ``write`` one after the other, in a daemon thread of its own.
+
+    Survives ``fork``: the child starts with an empty queue and a thread of its own, since what
+    waited belongs to the parent.
+
+    Args:
+        write: does the work; what it raises is reported once and counted.
+        grace: seconds an item given to :meth:`wait` stays before it is written all the same.
+    """
+
+    def __init__(self, write: Callable[[T], None], grace: float) -> None:
+        self._write = write
+        self._grace = grace
+        self.dropped = 0
+        self.failed = 0
+        self.written = 0
+        self._closed = False
+        self._reset()
+        self_ref = weakref.ref(self)
+
+        def in_child() -> None:
+            if (writer := self_ref()) is not None:
+                writer._reset()
+
+        def at_exit() -> None:
+            if (writer := self_ref()) is not None:
+                writer.flush(10.0)
+
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=in_child)
+        atexit.register(at_exit)
+
+    def _reset(self) -> None:
+        self._condition = threading.Condition(threading.Lock())
+        self._queue: deque[T] = deque()
+        self._waiting: dict[int, tuple[float, T]] = {}
+        self._busy = False
+        self._thread: threading.Thread | None = None
+
+    def submit(self, item: T) -> bool:
+        """Queue an item; false when the queue is full and the item is dropped."""
+        with self._condition:
+            self._waiting.pop(id(item), None)
+            if len(self._queue) >= MAX_QUEUED:
+                self.dropped += 1
+                full = True
+            else:
+                full = False
+                self._queue.append(item)
+                self._ensure_thread()
+                self._condition.notify_all()
+        if full:
+            ports.report("writing cassettes", "the disk is too slow; cassettes are dropped")
+        return not full
+
+    def wait(self, item: T) -> None:
+        """Write the item when the grace period is over, unless it is submitted before."""
+        with self._condition:
+            self._waiting[id(item)] = (time.monotonic() + self._grace, item)
+            self._ensure_thread()
+            self._condition.notify_all()
+
+    def flush(self, timeout: float) -> bool:
+        """Write everything, what waits for its grace period included.
+
+        Args:
+            timeout: seconds to wait at most.
+
+        Returns:
+            True when all of it was written in that time.
+        """
+        deadline = time.monotonic() + timeout
+        with self._condition:
+            self._queue.extend(item for _, item in self._waiting.values())
+            self._waiting.clear()
+            if self._queue:
+                self._ensure_thread()
+                self._condition.notify_all()
+            while self._queue or self._busy:
+                left = deadline - time.monotonic()
+                if left <= 0 or (self._thread is not None and not self._thread.is_alive()):
+                    return False
+                self._condition.wait(min(left, 0.5))
+        return True
+
+    def _ensure_thread(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = WriterThread(target=self._run, name="timetracer-otel-writer", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        condition = self._condition
+        while True:
+            with condition:
+                self._busy = False
+                condition.notify_all()
+                while not self._queue:
+                    self._expire()
+                    if self._queue:
+                        break
+                    first = min((deadline for deadline, _ in self._waiting.values()), default=None)
+                    condition.wait(None if first is None else max(0.0, first - time.monotonic()))
+                item = self._queue.popleft()
+                self._busy = True
+            try:
+                self._write(item)
+                self.written += 1
+            except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+                self.failed += 1
+                ports.report("writing a cassette", error)
+            del item
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for key in [key for key, (deadline, _) in self._waiting.items() if deadline <= now]:
+            self._queue.append(self._waiting.pop(key)[1])

@@ -1,0 +1,210 @@
+"""An integration: what timetracer-otel knows of one library. One file, one class.
+
+A subclass names its library, its message family and its wrap points, and says three things:
+``request`` (call to message), ``answer`` (result to message) and ``rebuild`` (message to the
+library's own result). One wrapper serves recording and replaying, so that seeing a call and
+answering it cannot drift apart.
+
+The flow of a call is written once, as a generator that yields what must be awaited or called
+(:data:`Flow`); :func:`run` drives it for a synchronous wrap point, :func:`run_async` for an
+asynchronous one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import msgspec
+
+from timetracer_otel import ports
+from timetracer_otel.integrations import exceptions
+from timetracer_otel.messages import Answer, Failure, Request
+
+T = TypeVar("T")
+Flow: TypeAlias = Generator[Callable[[], Any], Any, T]
+"""Yields zero-argument callables; gets back what they returned (awaited where awaitable) or has
+their exception thrown in; returns the call's result."""
+
+
+class Invocation(msgspec.Struct, frozen=True):
+    """One call of a wrapped function: ``wrapped(*args, **kwargs)`` on ``instance``."""
+
+    wrapped: Callable[..., Any]
+    instance: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def proceed(self) -> Any:
+        """Make the call (a coroutine for an asynchronous one)."""
+        return self.wrapped(*self.args, **self.kwargs)
+
+
+class Point(msgspec.Struct, frozen=True):
+    """A function to wrap, when its module is imported.
+
+    Attributes:
+        module: its module: ``httpx``, ``redis.asyncio.client``.
+        path: its name there: ``HTTPTransport.handle_request``.
+        handler: the flow to run around a call; the integration's ``exchange`` when ``None``.
+        asynchronous: the function returns an awaitable.
+        optional: not every supported version of the library has it.
+        wrapper: a wrapt wrapper to use as it is, instead of a flow (frameworks).
+    """
+
+    module: str
+    path: str
+    handler: Callable[[Invocation], Flow[Any]] | None = None
+    asynchronous: bool = False
+    optional: bool = False
+    wrapper: Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any] | None = None
+
+
+class Wrappable(ABC):
+    """Anything that is wrapped around a library, at its points."""
+
+    name: ClassVar[str]
+    """The library's name: ``httpx``."""
+
+    @abstractmethod
+    def points(self) -> Sequence[Point]:
+        """Where the library is wrapped."""
+
+
+class Integration(Wrappable):
+    """Base class of what knows a library that talks to the outside world."""
+
+    family: ClassVar[str]
+    """The message family: ``http``, ``db``, ``redis``."""
+    scopes: ClassVar[tuple[str, ...]] = ()
+    """Instrumentation scopes whose spans are this library's own."""
+
+    @abstractmethod
+    def request(self, call: Invocation) -> Request | Flow[Request]:
+        """The call as a message, safe from later changes by the app.
+
+        A generator function where reading the request needs I/O (a streamed body).
+        """
+
+    @abstractmethod
+    def answer(self, result: Any, call: Invocation) -> Answer:
+        """The library's result as a message."""
+
+    @abstractmethod
+    def rebuild(self, answer: Answer, call: Invocation) -> Any:
+        """The library's own result, such that the app cannot tell it from the real one."""
+
+    def exception_classes(self) -> Mapping[str, type[BaseException]]:
+        """The exceptions this library raises, by ``module.QualName``; built-in ones are known."""
+        return {}
+
+    def failure(self, error: BaseException, call: Invocation) -> Failure:
+        """What the library raised, as a message."""
+        return exceptions.describe(error)
+
+    def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
+        """The library's own exception.
+
+        Raises:
+            ReplayError: the class is not one of :meth:`exception_classes`.
+        """
+        return exceptions.rebuild(failure, self.exception_classes())
+
+    def observe(self, result: Any, call: Invocation, exchange: ports.Exchange) -> Any:
+        """Report a live result and return what the app gets: the result itself, by default.
+
+        Override where the answer is only known later (streams): return a stand-in that
+        passes everything on and calls ``exchange.finish`` at the end.
+        """
+        try:
+            exchange.finish(self.answer(result, call))
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{self.name}: reading an answer", error)
+            exchange.gap("unreadable answer", f"{type(error).__name__}: {error}")
+            exchange.finish(None)
+        return result
+
+    def span(self, call: Invocation) -> Any:
+        """The OpenTelemetry span of this call where it is not the current one, else ``None``."""
+        return None
+
+    def exchange(self, call: Invocation) -> Flow[Any]:
+        """The flow of every call: ask the port, then answer from the recording or go live."""
+        port = ports.current()
+        if port is None:
+            return (yield call.proceed)
+        try:
+            request = self.request(call)
+            if inspect.isgenerator(request):
+                request = yield from request
+            span = self.span(call)
+        except Exception as error:  # an unreadable request is still the app's to make
+            if isinstance(error, ports_replay_errors()):
+                raise
+            ports.report(f"{self.name}: reading a request", error)
+            return (yield call.proceed)
+        exchange = port.begin(self, request, span)  # type: ignore[arg-type]  # a Request by now
+        recorded = exchange.recorded
+        if isinstance(recorded, Failure):
+            if recorded.type_name in exceptions.CANCELLED:
+                yield exceptions.wait_for_cancellation
+            raise self.rebuild_failure(recorded, call)
+        if recorded is not None:
+            return self.rebuild(recorded, call)
+        try:
+            with exchange:
+                result = yield call.proceed
+        except BaseException as error:
+            self._report_failure(error, call, exchange)
+            raise
+        return self.observe(result, call, exchange)
+
+    def _report_failure(self, error: BaseException, call: Invocation, exchange: ports.Exchange) -> None:
+        try:
+            exchange.finish(self.failure(error, call))
+        except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{self.name}: reading an exception", problem)
+            exchange.finish(None)
+
+
+def ports_replay_errors() -> tuple[type[BaseException], ...]:
+    """The errors that must reach the app in replay rather than lead to a live call."""
+    from timetracer_otel.errors import ReplayError
+
+    return (ReplayError,)
+
+
+def run(flow: Flow[T]) -> T:
+    """Drive a flow synchronously."""
+    try:
+        thunk = next(flow)
+        while True:
+            try:
+                value = thunk()
+            except BaseException as error:  # noqa: BLE001  # handed to the flow, which decides
+                thunk = flow.throw(error)
+            else:
+                thunk = flow.send(value)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+
+
+async def run_async(flow: Flow[T]) -> T:
+    """Drive a flow, awaiting what its callables return."""
+    try:
+        thunk = next(flow)
+        while True:
+            try:
+                value = thunk()
+                if inspect.isawaitable(value):
+                    value = await value
+            except BaseException as error:  # noqa: BLE001  # handed to the flow, which decides
+                thunk = flow.throw(error)
+            else:
+                thunk = flow.send(value)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result

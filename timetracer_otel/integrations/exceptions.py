@@ -1,0 +1,114 @@
+"""Exceptions as messages and back, without importing anything a cassette names."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+from timetracer_otel import values
+from timetracer_otel.errors import ReplayError
+from timetracer_otel.messages import Failure
+
+CANCELLED = frozenset({"asyncio.exceptions.CancelledError", "asyncio.CancelledError"})
+"""A cancelled call had no answer: replay waits until it is cancelled again."""
+
+_BUILTIN: dict[str, type[BaseException]] = {
+    value.__name__: value
+    for value in vars(builtins).values()
+    if isinstance(value, type) and issubclass(value, Exception)
+}
+_DEPTH = 8
+
+
+def type_name(kind: type) -> str:
+    """``module.QualName``, the bare name for a built-in class."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def by_name(*kinds: type[BaseException]) -> dict[str, type[BaseException]]:
+    """A table for ``Integration.exception_classes``."""
+    return {type_name(kind): kind for kind in kinds}
+
+
+def module_exceptions(*modules: Any) -> dict[str, type[BaseException]]:
+    """Every exception class those modules hold, by name."""
+    found = [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Exception)
+    ]
+    return by_name(*found)
+
+
+def describe(error: BaseException, skip: frozenset[str] = frozenset(), depth: int = _DEPTH) -> Failure:
+    """The exception's class, arguments, fields, cause and context.
+
+    Args:
+        error: what was raised.
+        skip: attributes the library sets itself (a request object, say).
+        depth: how many causes down are kept.
+    """
+    cause = context = None
+    if depth:
+        if error.__cause__ is not None:
+            cause = describe(error.__cause__, skip, depth - 1)
+        elif error.__context__ is not None and not error.__suppress_context__:
+            context = describe(error.__context__, skip, depth - 1)
+    fields = {name: value for name, value in vars(error).items() if name not in skip and name != "__notes__"}
+    return Failure(
+        type_name=type_name(type(error)),
+        args=list(values.snapshot(list(error.args))),
+        fields=values.snapshot(fields),
+        cause=cause,
+        context=context,
+        suppress_context=error.__suppress_context__,
+    )
+
+
+def rebuild(failure: Failure, classes: Mapping[str, type[BaseException]]) -> BaseException:
+    """The exception that :func:`describe` read.
+
+    Args:
+        failure: what was raised when recording.
+        classes: the classes that may be made, by ``module.QualName``.
+
+    Raises:
+        ReplayError: the class is not among them.
+    """
+    kind = classes.get(failure.type_name) or _BUILTIN.get(failure.type_name)
+    if kind is None:
+        raise ReplayError(
+            f"the recorded exception {failure.type_name} is not one this integration can raise;"
+            " record again, or register its class"
+        )
+    error = kind.__new__(kind, *failure.args)
+    error.args = tuple(failure.args)
+    for name, value in failure.fields.items():
+        try:
+            setattr(error, name, value)
+        except (AttributeError, TypeError):
+            continue  # a read-only field of a C class; the integration sets it in its own way
+    _chain(error, failure, classes)
+    return error
+
+
+def _chain(error: BaseException, failure: Failure, classes: Mapping[str, type[BaseException]]) -> None:
+    for name in ("cause", "context"):
+        link = getattr(failure, name)
+        if link is None:
+            continue
+        try:
+            linked: BaseException = rebuild(link, classes)
+        except ReplayError:
+            # a class below the library's own (ssl, a C driver): the app sees its name and text
+            linked = RuntimeError(f"{link.type_name}: {', '.join(map(str, link.args))}")
+        setattr(error, f"__{name}__", linked)
+    error.__suppress_context__ = failure.suppress_context
+
+
+async def wait_for_cancellation() -> None:
+    """Never returns: the recorded call was cancelled before it was answered."""
+    await asyncio.get_running_loop().create_future()

@@ -1,0 +1,126 @@
+"""Installing wrappers beneath everybody else's, and taking them away again.
+
+Ours goes innermost: below the standard instrumentation's wrapper whichever came first. So the
+instrumentation's span is current when our wrapper runs, and uninstrumenting leaves ours alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import wrapt
+
+from timetracer_otel import ports
+from timetracer_otel.integrations.base import Integration, Invocation, Point, Wrappable, run, run_async
+
+_lock = threading.RLock()
+_installed: dict[tuple[str, str, str], tuple[Any, str, Any, Any]] = {}
+_wanted: set[str] = set()
+_hooked: set[tuple[str, str]] = set()
+
+
+def install(integration: Wrappable) -> None:
+    """Wrap the integration's points, now where their modules are loaded, else when they load."""
+    with _lock:
+        _wanted.add(integration.name)
+        for point in integration.points():
+            if point.module in sys.modules:
+                _apply(integration, point)
+            elif (integration.name, _key(point)) not in _hooked:
+                _hooked.add((integration.name, _key(point)))
+                wrapt.register_post_import_hook(_on_import(integration, point), point.module)
+
+
+def uninstall(integration: Wrappable) -> None:
+    """Take the integration's wrappers away; everybody else's stay."""
+    with _lock:
+        _wanted.discard(integration.name)
+        for key in [key for key in _installed if key[0] == integration.name]:
+            owner, attribute, wrapper, original = _installed.pop(key)
+            _remove(owner, attribute, wrapper, original)
+
+
+def installed(name: str) -> bool:
+    """True when the integration of that name is wanted."""
+    return name in _wanted
+
+
+def _key(point: Point) -> str:
+    return f"{point.module}:{point.path}"
+
+
+def _on_import(integration: Wrappable, point: Point) -> Callable[[Any], None]:
+    def loaded(_module: Any) -> None:
+        # an exception in an import hook would abort every hook after it
+        try:
+            with _lock:
+                if integration.name in _wanted:
+                    _apply(integration, point)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"wrapping {_key(point)}", error)
+
+    return loaded
+
+
+def _apply(integration: Wrappable, point: Point) -> None:
+    key = (integration.name, point.module, point.path)
+    if key in _installed:
+        return
+    try:
+        owner: Any = importlib.import_module(point.module)
+        *parents, attribute = point.path.split(".")
+        for parent in parents:
+            owner = getattr(owner, parent)
+        present = vars(owner)[attribute] if attribute in vars(owner) else getattr(owner, attribute)
+    except (ImportError, AttributeError, KeyError) as error:
+        if not point.optional:
+            ports.report(f"{integration.name}: {_key(point)} is not in this version of the library", error)
+        return
+    _installed[key] = (owner, attribute, *_insert(owner, attribute, present, _wrapper(integration, point)))
+
+
+def _wrapper(integration: Wrappable, point: Point) -> Callable[..., Any]:
+    if point.wrapper is not None:
+        return point.wrapper
+    handler = point.handler
+    if handler is None:
+        assert isinstance(integration, Integration), f"{integration.name}: {point.path} has no handler"
+        handler = integration.exchange
+    drive: Callable[[Any], Any] = run_async if point.asynchronous else run
+
+    def wrapper(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if ports.current() is None:
+            return wrapped(*args, **kwargs)
+        return drive(handler(Invocation(wrapped, instance, args, kwargs)))
+
+    return wrapper
+
+
+def _insert(owner: Any, attribute: str, present: Any, wrapper: Callable[..., Any]) -> tuple[Any, Any]:
+    """Put ``wrapper`` around the function at the bottom of the chain of wrapt wrappers."""
+    outer = None
+    inner = present
+    while isinstance(inner, wrapt.FunctionWrapper):
+        outer, inner = inner, inner.__wrapped__
+    ours = wrapt.FunctionWrapper(inner, wrapper)
+    if outer is None:
+        setattr(owner, attribute, ours)
+    else:
+        outer.__wrapped__ = ours
+    return ours, inner
+
+
+def _remove(owner: Any, attribute: str, wrapper: Any, original: Any) -> None:
+    present = vars(owner).get(attribute)
+    if present is wrapper:
+        setattr(owner, attribute, original)
+        return
+    while isinstance(present, wrapt.FunctionWrapper):
+        if present.__wrapped__ is wrapper:
+            present.__wrapped__ = original
+            return
+        present = present.__wrapped__

@@ -1,0 +1,139 @@
+"""Starting under ``opentelemetry-instrument``, with no change to the app.
+
+The launcher (opentelemetry.instrumentation.auto_instrumentation) calls, in this order: the
+distribution, the configurator, which makes the exporter named by ``OTEL_TRACES_EXPORTER``, then
+:func:`before_instrumentors`, the instrumentors, :func:`after_instrumentors`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from opentelemetry import trace as otel_trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from timetracer_otel import config, ports
+from timetracer_otel.errors import TimetracerError
+from timetracer_otel.launcher.environment import FLAG_PREFIX
+
+EXPORTER = "timetracer"
+
+
+class LauncherExporter(SpanExporter):
+    """What ``--traces_exporter timetracer`` names. It takes no spans: cassettes are handed on as
+    traces complete, not when a batch is full, so the work is done by a span processor.
+    """
+
+    def __init__(self) -> None:
+        # where no launcher runs its hooks (a configurator called from code), this is the start
+        if isinstance(otel_trace.get_tracer_provider(), TracerProvider):
+            start()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Nothing to do."""
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Nothing to do."""
+
+
+def before_instrumentors() -> None:
+    """Entry point ``opentelemetry_pre_instrument``: record or replay, as the environment says."""
+    start()
+
+
+def after_instrumentors() -> None:
+    """Entry point ``opentelemetry_post_instrument``: tap a provider that only came since."""
+    start()
+
+
+_started = False
+
+
+def start() -> None:
+    """Begin recording or replaying, once; what goes wrong is said in one line.
+
+    A recording that cannot start leaves the app running as it is. A replay that cannot start ends
+    the process: the app would go live.
+    """
+    global _started  # once a process
+    if _started:
+        return
+    take_flags()
+    mode = wanted_mode()
+    if mode == "off":
+        return
+    _started = True
+    try:
+        settings = config.load()
+        if mode == "record":
+            _record(settings)
+        else:
+            _replay(settings)
+    except TimetracerError as error:
+        print(f"timetracer-otel: {error}", file=sys.stderr)  # noqa: T201  # logging is not set up yet
+        if mode == "replay":
+            os._exit(2)
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("starting", error)
+        if mode == "replay":
+            os._exit(2)
+
+
+def take_flags() -> None:
+    """Rename settings given as launcher flags: ``--timetracer_dir`` sets ``OTEL_TIMETRACER_DIR``."""
+    for name, value in list(os.environ.items()):
+        if name.startswith(FLAG_PREFIX):
+            os.environ[name.removeprefix("OTEL_")] = value
+
+
+def wanted_mode() -> str:
+    """``record``, ``replay`` or ``off``: the mode set, or recording when the exporter is selected."""
+    mode = os.environ.get("TIMETRACER_MODE", "").strip().lower()
+    if mode:
+        return mode if mode in ("off", "replay") else "record"
+    exporters = os.environ.get("OTEL_TRACES_EXPORTER", "")
+    return "record" if EXPORTER in [name.strip() for name in exporters.split(",")] else "off"
+
+
+def _record(settings: config.Settings) -> None:
+    from timetracer_otel import integrations
+    from timetracer_otel.exporters.processor import make_current, tap
+    from timetracer_otel.exporters.recorder import Recorder
+    from timetracer_otel.sampling import record_only
+    from timetracer_otel.store import FolderStore
+
+    provider = _provider()
+    recorder = Recorder(FolderStore(Path(settings.dir)), settings, provider)
+    tap(provider).recorder = recorder
+    if settings.record_unsampled:
+        record_only(provider, everything=False)
+    make_current(recorder)
+    integrations.install()
+
+
+def _replay(settings: config.Settings) -> None:
+    from timetracer_otel.replayers.process import start_replaying
+
+    start_replaying(settings, _provider())
+
+
+def _provider() -> TracerProvider:
+    """The process's provider; configured here when no distribution did."""
+    provider = otel_trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        # what a distribution would do, with the environment's settings
+        from opentelemetry.instrumentation.version import __version__ as launcher_version
+        from opentelemetry.sdk._configuration import _OTelSDKConfigurator
+
+        _OTelSDKConfigurator().configure(auto_instrumentation_version=launcher_version)  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+        provider = otel_trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        raise TimetracerError(
+            "OpenTelemetry's SDK is not active (is OTEL_SDK_DISABLED set?), so nothing is recorded"
+        )
+    return provider

@@ -1,0 +1,22 @@
+"""What is exchanged with a dependency, whichever library does the talking."""
+
+from timetracer_otel.messages.base import Answer, Canonical, Failure, Request
+from timetracer_otel.messages.http import HttpRequest, HttpResponse
+from timetracer_otel.messages.redis import RedisCommand, RedisReply
+from timetracer_otel.messages.registry import read_answer, read_request
+from timetracer_otel.messages.sql import SqlResult, SqlStatement
+
+__all__ = [
+    "Answer",
+    "Canonical",
+    "Failure",
+    "HttpRequest",
+    "HttpResponse",
+    "RedisCommand",
+    "RedisReply",
+    "Request",
+    "SqlResult",
+    "SqlStatement",
+    "read_answer",
+    "read_request",
+]

@@ -1,0 +1,42 @@
+"""Which message classes a span's attributes carry."""
+
+from __future__ import annotations
+
+from timetracer_otel import attributes as names
+from timetracer_otel.messages.base import Answer, Failure, Request
+from timetracer_otel.messages.http import HttpRequest, HttpResponse
+from timetracer_otel.messages.redis import RedisCommand, RedisReply
+from timetracer_otel.messages.sql import SqlResult, SqlStatement
+from timetracer_otel.span import Attributes
+
+REQUESTS: dict[str, type[Request]] = {"http": HttpRequest, "db": SqlStatement, "redis": RedisCommand}
+ANSWERS: dict[str, type[Answer]] = {"http": HttpResponse, "db": SqlResult, "redis": RedisReply}
+_ANSWER_MARK = {
+    "http": names.HTTP_RESPONSE_STATUS_CODE,
+    "db": names.DB_ROWCOUNT,
+    "redis": names.REDIS_REPLY,
+}
+
+
+def read_request(family: str, attributes: Attributes) -> Request | None:
+    """The request of that family in those attributes; ``None`` for a family not known here.
+
+    Raises:
+        CodecError: a payload attribute is malformed.
+    """
+    kind = REQUESTS.get(family)
+    return None if kind is None else kind.from_attributes(attributes)
+
+
+def read_answer(family: str, attributes: Attributes) -> Answer | Failure | None:
+    """The answer of that family in those attributes; ``None`` when it was not recorded.
+
+    Raises:
+        CodecError: a payload attribute is malformed.
+    """
+    if names.EXCEPTION in attributes:
+        return Failure.from_attributes(attributes)
+    kind = ANSWERS.get(family)
+    if kind is None or _ANSWER_MARK[family] not in attributes:
+        return None
+    return kind.from_attributes(attributes)

@@ -1,0 +1,247 @@
+"""SQL: one statement and its rows, as the DB-API driver (PEP 249) sees them."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from timetracer_otel import attributes as names
+from timetracer_otel import values
+from timetracer_otel.messages.base import Canonical
+from timetracer_otel.span import Attributes
+
+_SPACE = re.compile(r"\s+")
+_READS = {"select", "show", "pragma", "explain", "values", "describe", "desc", "fetch", "set", "use", "begin"}
+_READS |= {"start", "savepoint", "release", "rollback", "abort"}
+_CONTROL = re.compile(
+    r"(begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b", re.I
+)
+_TOKEN = re.compile(
+    r"""
+      (?P<literal> [eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*`
+                 | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$).*?(?P=dollar) | --[^\n]*(?:\n|$) )
+    | (?P<space> (?: \s | /\*\s*(?:[\w.%-]+='(?:[^'\\]|\\.)*'\s*,?\s*)+\*/ )+ )  # also sqlcommenter's
+    | (?P<comment> /\*.*?\*/ )
+    | (?P<pyformat> %\((?P<key>[^)]+)\)[sbt] )
+    | (?P<named> (?<![:\w]) :(?P<name>[A-Za-z_]\w*) )
+    """,
+    re.X | re.S,
+)
+_XID = re.compile(r"_sa_[0-9a-f]{32}")
+NAMESPACE = "db.namespace"
+"""Semconv's name of the database."""
+INCOMPLETE = "timetracer.db.incomplete"
+EXTRA = "timetracer.db.extra"
+
+
+class DriverValue(msgspec.Struct, frozen=True):
+    """A value of a driver's own class (a range, a bit string), as plain data.
+
+    Attributes:
+        kind: which class, by a name that integrations know: ``psycopg.range``.
+        data: what it is made of.
+    """
+
+    kind: str
+    data: Any
+
+
+def _read_driver_value(payload: Any) -> DriverValue:
+    kind, data = payload
+    return DriverValue(str(kind), data)
+
+
+values.register("sql.value", DriverValue, lambda value: [value.kind, value.data], _read_driver_value)
+
+
+class SqlStatement(msgspec.Struct):
+    """One statement sent to a database.
+
+    Attributes:
+        text: the statement.
+        parameters: what the driver gets: a mapping, a sequence, a list of either for
+            ``executemany``, or ``None``.
+        executemany: it is run once for each set of parameters.
+        system: semconv's ``db.system.name``.
+        namespace: the database's name. Not compared: a replay often names another.
+        server: what the client had learned of the server when it connected, as
+            :func:`~timetracer_otel.values.dumps` wrote it (once a process, it is the same text in
+            every statement). A replay that never connects learns it from here.
+    """
+
+    text: str
+    parameters: Any = None
+    executemany: bool = False
+    system: str = ""
+    namespace: str = ""
+    server: str = ""
+
+    family: ClassVar[str] = "db"
+
+    def attributes(self) -> Attributes:
+        """Payload attributes of the statement."""
+        data: Attributes = {
+            names.DB_QUERY_TEXT: self.text,
+            names.DB_PARAMETERS: values.dumps(self.parameters),
+        }
+        if self.system:
+            data[names.DB_SYSTEM_NAME] = self.system
+        if self.namespace:
+            data[NAMESPACE] = self.namespace
+        if self.executemany:
+            data[names.DB_EXECUTEMANY] = True
+        if self.server:
+            data[names.DB_SERVER] = self.server
+        return data
+
+    @classmethod
+    def from_attributes(cls, attributes: Attributes) -> Self:
+        """The statement that those attributes carry."""
+        parameters = attributes.get(names.DB_PARAMETERS)
+        return cls(
+            text=str(attributes.get(names.DB_QUERY_TEXT, "")),
+            parameters=values.loads(parameters) if isinstance(parameters, str) else None,
+            executemany=attributes.get(names.DB_EXECUTEMANY) is True,
+            system=str(attributes.get(names.DB_SYSTEM_NAME, "")),
+            namespace=str(attributes.get(NAMESPACE, "")),
+            server=str(attributes.get(names.DB_SERVER, "")),
+        )
+
+    def canonical(self) -> Canonical:
+        """The statement and all parameters, what does not matter set aside.
+
+        White space between words is folded, sqlcommenter's comments are dropped, named binds are
+        numbered by where they first appear: their names and the order of the mapping do not matter.
+        """
+        sets = self.parameters if self.executemany else [self.parameters]
+        if not isinstance(sets, list | tuple):
+            sets = [sets]
+        named = bool(sets) and all(isinstance(one, Mapping) and one for one in sets)
+        text, order = _folded(self.text, named)
+        if named and not all(name in one for name in order for one in sets):
+            text, order = _folded(self.text, False)  # what looked like a bind is part of the text
+        parameters = [_ordered(one, order) for one in sets]
+        return {
+            "statement": text,
+            "parameters": parameters if self.executemany else parameters[0],
+            "executemany": self.executemany,
+        }
+
+    def title(self) -> str:
+        """The statement on one line."""
+        return _SPACE.sub(" ", self.text).strip()
+
+    @property
+    def writes(self) -> bool:
+        """True for anything that is not plainly a read."""
+        first = _folded(self.text, False)[0].lstrip("( ").split(None, 1)
+        word = first[0].lower().rstrip(";") if first else ""
+        if word == "with":
+            return re.search(r"\b(insert|update|delete|merge)\b", self.text, re.I) is not None
+        return word not in _READS
+
+    @property
+    def controls_transaction(self) -> bool:
+        """True for ``BEGIN``, ``COMMIT``, ``SAVEPOINT`` and the like, which are not about data."""
+        return _CONTROL.match(_folded(self.text, False)[0]) is not None
+
+    def span_attributes(self) -> Attributes:
+        """``db.system.name``, ``db.namespace``, ``db.operation.name`` and ``db.query.text``."""
+        first = _folded(self.text, False)[0].split(None, 1)
+        data: Attributes = {names.DB_SYSTEM_NAME: self.system or "other_sql", names.DB_QUERY_TEXT: self.text}
+        if first:
+            data["db.operation.name"] = first[0].upper()
+        if self.namespace:
+            data[NAMESPACE] = self.namespace
+        return data
+
+
+class SqlResult(msgspec.Struct):
+    """What the driver's cursor holds after a statement.
+
+    Attributes:
+        columns: the cursor's ``description`` (sequences of up to 7), ``None`` for a statement
+            without rows.
+        rows: the rows the app fetched, in order, as sequences.
+        rowcount: the driver's, right after the statement.
+        lastrowid: the driver's, where it has one.
+        complete: false when the app stopped fetching before the end.
+        extra: what some drivers have beyond PEP 249 (``statusmessage``), a row count that changed
+            while fetching (``rowcount_after``), the failure that ended the rows (``error``).
+    """
+
+    columns: list[Any] | None = None
+    rows: list[Any] = msgspec.field(default_factory=list)
+    rowcount: int = -1
+    lastrowid: Any = None
+    complete: bool = True
+    extra: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    family: ClassVar[str] = "db"
+
+    def attributes(self) -> Attributes:
+        """Payload attributes of the result."""
+        data: Attributes = {names.DB_ROWCOUNT: self.rowcount}
+        if self.columns is not None:
+            data[names.DB_COLUMNS] = values.dumps(self.columns)
+            data[names.DB_ROWS] = values.dumps(self.rows)
+            data[names.DB_RETURNED_ROWS] = len(self.rows)
+        if self.lastrowid is not None:
+            data[names.DB_LASTROWID] = values.dumps(self.lastrowid)
+        if not self.complete:
+            data[INCOMPLETE] = True
+        if self.extra:
+            data[EXTRA] = values.dumps(self.extra)
+        return data
+
+    @classmethod
+    def from_attributes(cls, attributes: Attributes) -> Self:
+        """The result that those attributes carry."""
+
+        def load(name: str) -> Any:
+            text = attributes.get(name)
+            return values.loads(text) if isinstance(text, str) else None
+
+        rowcount = attributes.get(names.DB_ROWCOUNT, -1)
+        return cls(
+            columns=load(names.DB_COLUMNS),
+            rows=load(names.DB_ROWS) or [],
+            rowcount=rowcount if isinstance(rowcount, int) else -1,
+            lastrowid=load(names.DB_LASTROWID),
+            complete=attributes.get(INCOMPLETE) is not True,
+            extra=load(EXTRA) or {},
+        )
+
+
+@functools.lru_cache(maxsize=1024)
+def _folded(text: str, named: bool) -> tuple[str, tuple[str, ...]]:
+    """The text in its canonical form and, when ``named``, the bind names by first appearance."""
+    order: dict[str, int] = {}
+
+    def bind(name: str) -> str:
+        return f"${order.setdefault(name, len(order) + 1)}"
+
+    def token(match: re.Match[str]) -> str:
+        if match["space"]:
+            return " "
+        if named and match["pyformat"]:
+            return bind(match["key"])
+        if named and match["named"]:
+            return bind(match["name"])
+        return match[0]
+
+    return _XID.sub("_sa_xid", _TOKEN.sub(token, text)).strip(), tuple(order)
+
+
+def _ordered(parameters: Any, order: Sequence[str]) -> Any:
+    """One set of parameters as a list; of a mapping, those in the text first, in its order."""
+    if parameters is None:
+        return []
+    if isinstance(parameters, Mapping):
+        rest = sorted((key for key in parameters if key not in order), key=str)
+        return [parameters[key] for key in order] + [[key, parameters[key]] for key in rest]
+    return list(parameters) if isinstance(parameters, list | tuple) else parameters

@@ -1,0 +1,256 @@
+"""The two narrow ports between integrations and whoever stands behind them.
+
+An integration sees a call and asks :func:`current` for a :class:`Port`: the recorder when the
+process records, a replay session when this context replays, nobody when neither. It says
+``begin`` and gets an :class:`Exchange`: either the recorded answer to give, or leave to make the
+call and to report its answer with ``finish``.
+
+A framework integration sees a request come in and asks :func:`entry_port` in the same way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from contextvars import ContextVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
+
+logger = logging.getLogger("timetracer_otel")
+
+
+class Caller(Protocol):
+    """What a port needs to know of the integration that calls it."""
+
+    name: ClassVar[str]
+    family: ClassVar[str]
+    scopes: ClassVar[tuple[str, ...]]
+
+
+class Exchange(Protocol):
+    """One dependency call in progress. Entered around the live call, if one is made."""
+
+    recorded: Answer | Failure | None
+    """The answer to give instead of making the call; ``None``: make it."""
+
+    def __enter__(self) -> Exchange: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def finish(self, answer: Answer | Failure | None) -> None:
+        """Report the live call's answer, once; ``None`` when it cannot be had (a gap).
+
+        May come long after the call returned: a stream's answer is known when it was read.
+        """
+        ...
+
+    def gap(self, kind: str, detail: str) -> None:
+        """List something of this call that could not be recorded."""
+        ...
+
+
+class Port(Protocol):
+    """Records exchanges, or answers them."""
+
+    body_limit: int
+    """Bytes kept of one body; more is a gap."""
+    replaying: bool
+    """True for a replay session, false for the recorder."""
+    pace: bool
+    """In replay: wait between the pieces of a stream as long as the recorded one did."""
+
+    def live(self, caller: Caller) -> bool:
+        """True when that integration's calls really go out: always when recording, and in a
+        hybrid replay. Where it is false no connection may be opened.
+        """
+        ...
+
+    def begin(self, caller: Caller, request: Request, span: Any = None) -> Exchange:
+        """Start one dependency call.
+
+        Args:
+            caller: the integration that saw it.
+            request: what is asked, safe from later changes by the app.
+            span: the call's OpenTelemetry span where it is not the current one.
+
+        Raises:
+            MissError: in replay, when no recorded call answers this one.
+        """
+        ...
+
+    def new_lane(self) -> Any:
+        """A token for work about to start in another thread (see :mod:`timetracer_otel.lanes`)."""
+        ...
+
+
+class Entry(Protocol):
+    """One inbound request in progress."""
+
+    def start(self, body: bytes | None) -> HttpResponse | None:
+        """Begin serving; a response to send instead of asking the app, or ``None``.
+
+        Args:
+            body: the whole body where :attr:`EntryPort.wants_body`, else ``None``.
+        """
+        ...
+
+    def request_body(self, chunk: bytes) -> None:
+        """The app (or the server) has read this much of the request's body."""
+        ...
+
+    def response_started(self, response: HttpResponse) -> None:
+        """The app sent status and headers."""
+        ...
+
+    def response_body(self, chunk: bytes) -> None:
+        """The app sent this piece of the response's body."""
+        ...
+
+    def response_ended(self) -> None:
+        """The app sent the last piece."""
+        ...
+
+    def failed(self, error: BaseException) -> None:
+        """The app raised instead of, or after, answering."""
+        ...
+
+    def close(self) -> None:
+        """The request is over: the app's call returned."""
+        ...
+
+    def activate(self) -> contextlib.AbstractContextManager[None]:
+        """Make this entry the one that work in this context belongs to."""
+        ...
+
+
+class Startup(Protocol):
+    """An app that starts up."""
+
+    def activate(self) -> contextlib.AbstractContextManager[None]:
+        """Make calls in this context part of the start-up."""
+        ...
+
+    def done(self) -> None:
+        """The app is ready, or failed to become so."""
+        ...
+
+
+class EntryPort(Protocol):
+    """Takes inbound requests."""
+
+    wants_body: bool
+    """True when the whole request body is needed before the app may run."""
+
+    def open(self, framework: str, head: HttpRequest, route: str | None, *, traced: bool) -> Entry | None:
+        """A request came in; ``None`` when nobody wants it.
+
+        Args:
+            framework: ``fastapi``, ``flask``, ...
+            head: the request without its body.
+            route: the route template where the framework knows it already.
+            traced: an OpenTelemetry instrumentation will open the SERVER span.
+        """
+        ...
+
+    def startup(self, framework: str) -> Startup | None:
+        """The app starts up (the ASGI lifespan): calls from here on belong to no request."""
+        ...
+
+    def stopping(self) -> None:
+        """The server is about to end the process: write what is finished."""
+        ...
+
+
+session: ContextVar[Port | None] = ContextVar("timetracer_session", default=None)
+"""The replay session of this context."""
+
+_inside: ContextVar[bool] = ContextVar("timetracer_inside", default=False)
+_entry: ContextVar[Entry | None] = ContextVar("timetracer_entry", default=None)
+
+_process_port: Port | None = None
+_process_entry_port: EntryPort | None = None
+
+
+def current() -> Port | None:
+    """The port for a call made here and now; ``None`` when nobody records or replays it."""
+    port = session.get() or _process_port
+    return None if port is None or _inside.get() else port
+
+
+def process_port() -> Port | None:
+    """Who stands behind the port for the whole process."""
+    return _process_port
+
+
+def entry_port() -> EntryPort | None:
+    """The port for a request that comes in here; ``None`` inside one, or when off."""
+    port = _process_entry_port
+    return None if port is None or _entry.get() is not None else port
+
+
+def set_process_ports(port: Port | None, entry: EntryPort | None) -> tuple[Port | None, EntryPort | None]:
+    """Set who stands behind the ports for the whole process; returns who stood there."""
+    global _process_port, _process_entry_port  # one process, one pair
+    before = _process_port, _process_entry_port
+    _process_port, _process_entry_port = port, entry
+    return before
+
+
+@contextlib.contextmanager
+def inside() -> Iterator[None]:
+    """Work below here is part of a call that is already seen: a driver under an ORM, say."""
+    token = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(token)
+
+
+@contextlib.contextmanager
+def outside() -> Iterator[None]:
+    """Undo :func:`inside` for application code called back from within a call."""
+    token = _inside.set(False)
+    try:
+        yield
+    finally:
+        _inside.reset(token)
+
+
+def is_inside() -> bool:
+    """True within :func:`inside`."""
+    return _inside.get()
+
+
+@contextlib.contextmanager
+def entered(entry: Entry) -> Iterator[None]:
+    """Make that inbound request the one this context serves."""
+    token = _entry.set(entry)
+    try:
+        yield
+    finally:
+        _entry.reset(token)
+
+
+def current_entry() -> Entry | None:
+    """The inbound request this context serves."""
+    return _entry.get()
+
+
+_reported: set[str] = set()
+
+
+def report(where: str, error: BaseException | str) -> None:
+    """Say once a place and kind that something of ours went wrong; never raises."""
+    with contextlib.suppress(Exception):
+        key = f"{where}:{type(error).__name__}"
+        if key not in _reported:
+            _reported.add(key)
+            text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
+            logger.warning("timetracer-otel: %s: %s (the app is not affected; said once)", where, text)
+            logger.debug("where that came from", exc_info=error if isinstance(error, BaseException) else None)

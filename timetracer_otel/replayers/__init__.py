@@ -1,0 +1,1 @@
+"""Answering dependency calls from cassettes, and judging what a replay did."""

@@ -1,0 +1,245 @@
+"""Sending a recorded request to an application in this process, with no server between."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import io
+import sys
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from timetracer_otel.errors import ApplicationError
+from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.replayers.session import Session
+
+STARTUP_SECONDS = 60.0
+
+
+class AsgiClient:
+    """Runs an ASGI application: its lifespan once, then one request at a time.
+
+    Use it as a context manager; the lifespan runs within.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._runner = asyncio.Runner()
+        self._events: asyncio.Queue[dict[str, Any]]
+        self._lifespan: asyncio.Task[None] | None = None
+        self._state: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._runner.__enter__()
+        try:
+            self._runner.run(self._start())
+        except BaseException:
+            self._runner.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._runner.run(self._stop())
+        finally:
+            self._runner.__exit__(kind, error, trace)
+
+    async def _start(self) -> None:
+        self._events = asyncio.Queue()
+        outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        await self._events.put({"type": "lifespan.startup"})
+
+        async def send(message: dict[str, Any]) -> None:
+            if not outcome.done() and message["type"] == "lifespan.startup.complete":
+                outcome.set_result("")
+            elif not outcome.done() and message["type"] == "lifespan.startup.failed":
+                outcome.set_result(message.get("message") or "start-up failed")
+
+        async def run() -> None:
+            scope = {
+                "type": "lifespan",
+                "asgi": {"version": "3.0", "spec_version": "2.0"},
+                "state": self._state,
+            }
+            try:
+                await self._app(scope, self._events.get, send)
+            except Exception as error:  # noqa: BLE001  # an app without lifespan support raises (ASGI, lifespan)
+                if not outcome.done():
+                    outcome.set_result(f"unsupported: {type(error).__name__}: {error}")
+            if not outcome.done():
+                outcome.set_result("unsupported")
+
+        self._lifespan = asyncio.ensure_future(run())
+        try:
+            failure = await asyncio.wait_for(asyncio.shield(outcome), STARTUP_SECONDS)
+        except TimeoutError:
+            raise ApplicationError(f"the app did not start up within {STARTUP_SECONDS:.0f} seconds") from None
+        if failure and not failure.startswith("unsupported"):
+            raise ApplicationError(f"the app failed to start up: {failure.strip().splitlines()[-1]}")
+
+    async def _stop(self) -> None:
+        if self._lifespan is not None and not self._lifespan.done():
+            await self._events.put({"type": "lifespan.shutdown"})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._lifespan, 10)
+
+    def send(self, request: HttpRequest, session: Session) -> HttpResponse:
+        """The app's response; what the app raises is raised.
+
+        Args:
+            request: what to send.
+            session: answers the calls the app makes meanwhile.
+        """
+
+        async def run() -> HttpResponse:
+            with session.activate():
+                return await self._request(request)
+
+        return self._runner.run(run(), context=contextvars.copy_context())
+
+    async def _request(self, request: HttpRequest) -> HttpResponse:
+        done = asyncio.Event()
+        sent: list[dict[str, Any]] = [
+            {"type": "http.request", "body": request.body or b"", "more_body": False}
+        ]
+        response = HttpResponse(0, [], b"")
+        body: list[bytes] = []
+
+        async def receive() -> dict[str, Any]:
+            if sent:
+                return sent.pop()
+            await done.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                response.status = message["status"]
+                response.headers = [
+                    (bytes(name).decode("latin-1"), bytes(value).decode("latin-1"))
+                    for name, value in message.get("headers", ())
+                ]
+            elif message["type"] == "http.response.body":
+                body.append(bytes(message.get("body", b"")))
+                if not message.get("more_body", False):
+                    done.set()
+
+        try:
+            await self._app(asgi_scope(request, self._state), receive, send)
+        except Exception:
+            # a server sends what the app answered before it raised (Starlette's 500, say)
+            if not response.status:
+                raise
+        response.body = b"".join(body)
+        return response
+
+
+class WsgiClient:
+    """Calls a WSGI application, one request at a time, as a server would."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def send(self, request: HttpRequest, session: Session) -> HttpResponse:
+        """The app's response; what the app raises is raised.
+
+        Args:
+            request: what to send.
+            session: answers the calls the app makes meanwhile.
+        """
+
+        def run() -> HttpResponse:
+            with session.activate():
+                return self._request(request)
+
+        return contextvars.copy_context().run(run)
+
+    def _request(self, request: HttpRequest) -> HttpResponse:
+        response = HttpResponse(0, [], b"")
+        body: list[bytes] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            code, _, reason = status.partition(" ")
+            response.status, response.reason, response.headers = int(code), reason, list(headers)
+            return body.append
+
+        result = self._app(wsgi_environ(request), start_response)
+        try:
+            body.extend(result)
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+        response.body = b"".join(body)
+        return response
+
+
+def asgi_scope(request: HttpRequest, state: dict[str, Any]) -> dict[str, Any]:
+    """The ``http`` scope of a recorded request (ASGI HTTP specification 2.3)."""
+    parts = urlsplit(request.url)
+    host, port = parts.hostname or "localhost", parts.port or (443 if parts.scheme == "https" else 80)
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": parts.scheme or "http",
+        "path": unquote_to_bytes(parts.path or "/").decode("utf-8", "replace"),
+        "raw_path": (parts.path or "/").encode("latin-1", "replace"),
+        "query_string": parts.query.encode("latin-1", "replace"),
+        "root_path": "",
+        "headers": [
+            (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+            for name, value in request.headers
+        ],
+        "server": (host, port),
+        "client": ("127.0.0.1", 0),
+        "state": dict(state),
+        "extensions": {},
+    }
+
+
+def wsgi_environ(request: HttpRequest) -> dict[str, Any]:
+    """The environment of a recorded request (PEP 3333)."""
+    parts = urlsplit(request.url)
+    body = request.body or b""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(parts.path or "/").decode("latin-1"),
+        "QUERY_STRING": parts.query,
+        "REQUEST_URI": (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        "SERVER_NAME": parts.hostname or "localhost",
+        "SERVER_PORT": str(parts.port or (443 if parts.scheme == "https" else 80)),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": parts.scheme or "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in request.headers:
+        key = name.upper().replace("-", "_")
+        if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            environ[key] = value
+        elif key != "TRANSFER_ENCODING":
+            known = environ.get(f"HTTP_{key}")
+            environ[f"HTTP_{key}"] = value if known is None else f"{known},{value}"
+    if body and "CONTENT_LENGTH" not in environ:
+        environ["CONTENT_LENGTH"] = str(len(body))
+    return environ

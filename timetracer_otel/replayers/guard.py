@@ -1,0 +1,123 @@
+"""No connection leaves the process during a replay, unless a live call makes it."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import wrapt
+
+from timetracer_otel import ports
+from timetracer_otel.errors import LiveConnectionError
+
+_NATIVE = (
+    # drivers that connect in C, and an event loop that does
+    ("psycopg2", "connect"),
+    ("psycopg", "Connection.connect"),
+    ("psycopg", "AsyncConnection.connect"),
+    ("MySQLdb", "connect"),
+    ("uvloop", "Loop.create_connection"),
+    ("uvloop", "Loop.create_unix_connection"),
+    ("uvloop", "Loop.create_datagram_endpoint"),
+    ("uvloop", "Loop.getaddrinfo"),
+)
+_lock = threading.Lock()
+_installed = False
+
+
+def install() -> None:
+    """Watch over every way out; costs one look at a context variable a connection."""
+    global _installed  # one guard a process
+    with _lock:
+        if _installed:
+            return
+        _installed = True
+    for name in ("connect", "connect_ex"):
+        wrapt.wrap_function_wrapper("socket", f"socket.{name}", _guard_socket)
+    wrapt.wrap_function_wrapper("socket", "socket.sendto", _guard_sendto)
+    wrapt.wrap_function_wrapper("socket", "getaddrinfo", _guard_lookup)
+    for module, path in _NATIVE:
+        wrapt.register_post_import_hook(_on_import(path), module)
+
+
+def refuse(target: str) -> None:
+    """Raise if this context replays and no live call is under way.
+
+    Raises:
+        LiveConnectionError: names the target and the code that tried.
+    """
+    port = ports.session.get() or ports.process_port()
+    if port is None or not port.replaying or ports.is_inside():
+        return
+    raise LiveConnectionError(
+        f"replay: a live connection to {target} was refused, tried by {_culprit()};"
+        " record this call, or let it through with TIMETRACER_LIVE_PLUGINS"
+    )
+
+
+def _guard_socket(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+    if _leaves(instance):
+        refuse(_address(args[0] if args else None))
+    return wrapped(*args, **kwargs)
+
+
+def _guard_sendto(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+    if _leaves(instance):
+        refuse(_address(args[-1] if args else None))
+    return wrapped(*args, **kwargs)
+
+
+def _guard_lookup(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+    host = args[0] if args else kwargs.get("host")
+    if host not in (None, "", "localhost", b"localhost") and not _numeric(host):
+        refuse(str(host))
+    return wrapped(*args, **kwargs)
+
+
+def _on_import(path: str) -> Callable[[Any], None]:
+    def loaded(module: Any) -> None:
+        def guard(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+            refuse(f"a server (by {module.__name__}.{path})")
+            return wrapped(*args, **kwargs)
+
+        try:
+            wrapt.wrap_function_wrapper(module, path, guard)
+        except AttributeError as error:
+            ports.report(f"guarding {module.__name__}.{path}", error)
+
+    return loaded
+
+
+def _leaves(sock: socket.socket) -> bool:
+    """Internet sockets, and Unix ones that carry a stream (a local database)."""
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        return True
+    return sock.family == getattr(socket, "AF_UNIX", None) and sock.type == socket.SOCK_STREAM
+
+
+def _numeric(host: Any) -> bool:
+    text = host.decode("latin-1") if isinstance(host, bytes) else str(host)
+    return ":" in text or text.replace(".", "").isdigit()
+
+
+def _address(address: Any) -> str:
+    if isinstance(address, tuple) and len(address) >= 2:
+        return f"{address[0]}:{address[1]}"
+    return str(address)
+
+
+_INFRASTRUCTURE = ("timetracer_otel", "wrapt", "socket", "asyncio", "ssl", "anyio", "selectors", "threading")
+
+
+def _culprit() -> str:
+    """Module and line of the first frame that is not plumbing."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", "?"))
+        if module.split(".", 1)[0] not in _INFRASTRUCTURE:
+            return f"{module}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+    return "unknown code"

@@ -1,0 +1,195 @@
+"""A process in replay: each inbound request is served from the cassette that recorded one like it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+from timetracer_otel import ports
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.config import Settings
+from timetracer_otel.messages import Canonical, HttpRequest, HttpResponse
+from timetracer_otel.redaction import Redactor, masked_equal
+from timetracer_otel.replayers.matching import differences
+from timetracer_otel.replayers.session import Session
+from timetracer_otel.replayers.verdict import call_differences
+
+logger = logging.getLogger("timetracer_otel.replay")
+
+
+class Recorded:
+    """A cassette that answers inbound requests, and how often it has."""
+
+    def __init__(self, cassette: Cassette, request: HttpRequest) -> None:
+        self.cassette = cassette
+        self.request = request
+        self.canonical = without_host(request.canonical())
+        self.served = 0
+
+
+class CassetteLibrary:
+    """Cassettes by the request they recorded. Safe to use from several threads.
+
+    Args:
+        cassettes: all there are; those without an inbound request form the pool of calls made
+            outside requests.
+        settings: see :mod:`timetracer_otel.config`.
+    """
+
+    def __init__(self, cassettes: Sequence[Cassette], settings: Settings) -> None:
+        self._settings = settings
+        self._redactor = Redactor.from_settings(settings)
+        self._lock = threading.Lock()
+        self._by_target: dict[tuple[str, str], list[Recorded]] = {}
+        outside: list[Cassette] = []
+        for cassette in sorted(cassettes, key=lambda cassette: cassette.started):
+            request = cassette.inbound_request
+            if request is None:
+                outside.append(cassette)
+            else:
+                self._by_target.setdefault(_target(request), []).append(Recorded(cassette, request))
+        self.process_session = Session(outside, settings, reuse=True)
+
+    def session(self, cassette: Cassette) -> Session:
+        """A session for one cassette; calls recorded outside requests answer what it lacks."""
+        return Session([cassette], self._settings, fallback=self.process_session)
+
+    def find(self, request: HttpRequest) -> Cassette | None:
+        """The cassette of a request like this one: method, path, query and body are equal,
+        headers most alike, and of several such the one served least.
+        """
+        candidates = self._by_target.get(_target(request), ())
+        if not candidates:
+            return None
+        live = without_host(self._masked(request))
+        equal = [recorded for recorded in candidates if same_request(recorded.canonical, live)]
+        if not equal:
+            return None
+        with self._lock:
+            best = min(equal, key=lambda recorded: (recorded.served, _unlike(recorded.canonical, live)))
+            best.served += 1
+        return best.cassette
+
+    def _masked(self, request: HttpRequest) -> Canonical:
+        return self._redactor.message(request, []).canonical()
+
+    def explain(self, request: HttpRequest) -> str:
+        """Why no cassette serves that request."""
+        candidates = self._by_target.get(_target(request), ())
+        target = f"{request.method} {_path(request)}"
+        if not candidates:
+            known = ", ".join(f"{method} {path}" for method, path in list(self._by_target)[:5])
+            return f"no cassette recorded {target}; there are: {known or 'none'}"
+        live = without_host(self._masked(request))
+        live.pop("headers", None)
+        nearest = min(
+            (_body_and_query(recorded.canonical) for recorded in candidates),
+            key=lambda recorded: len(list(differences(recorded, live))),
+        )
+        shown = "; ".join(str(difference) for difference in list(differences(nearest, live))[:4])
+        return f"no cassette recorded this {target}; the nearest differs in {shown}"
+
+
+class ReplayEntries:
+    """Takes inbound requests while the process replays; see :class:`~timetracer_otel.ports.EntryPort`."""
+
+    wants_body = True
+
+    def __init__(self, library: CassetteLibrary) -> None:
+        self.library = library
+
+    def open(
+        self, framework: str, head: HttpRequest, route: str | None, *, traced: bool
+    ) -> ports.Entry | None:
+        """A request came in; one that this context already replays is left alone."""
+        current = ports.session.get()
+        return None if current is not None else ReplayedEntry(self.library, head)
+
+    def startup(self, framework: str) -> ports.Startup | None:
+        """Calls of the start-up are answered by the process's own session."""
+        return None
+
+    def stopping(self) -> None:
+        """Nothing to write."""
+
+
+class ReplayedEntry:
+    """One inbound request in replay; see :class:`~timetracer_otel.ports.Entry`."""
+
+    def __init__(self, library: CassetteLibrary, head: HttpRequest) -> None:
+        self._library = library
+        self._head = head
+        self._session: Session | None = None
+
+    def start(self, body: bytes | None) -> HttpResponse | None:
+        """Find the request's cassette; a 501 that explains itself when there is none."""
+        self._head.body = body
+        cassette = self._library.find(self._head)
+        if cassette is None:
+            text = f"timetracer-otel: {self._library.explain(self._head)}\n"
+            logger.warning("%s", text.rstrip())
+            return HttpResponse(501, [("content-type", "text/plain; charset=utf-8")], text.encode())
+        self._session = self._library.session(cassette)
+        return None
+
+    @contextlib.contextmanager
+    def activate(self) -> Iterator[None]:
+        """Calls in this context are answered by the request's session."""
+        session = self._session
+        with ports.entered(self):
+            if session is None:
+                yield
+            else:
+                with session.activate():
+                    yield
+
+    def request_body(self, chunk: bytes) -> None:
+        """Already whole."""
+
+    def response_started(self, response: HttpResponse) -> None:
+        """Nothing to note."""
+
+    def response_body(self, chunk: bytes) -> None:
+        """Nothing to note."""
+
+    def response_ended(self) -> None:
+        """Nothing to note."""
+
+    def failed(self, error: BaseException) -> None:
+        """The app's own affair; misses are logged by :meth:`close`."""
+
+    def close(self) -> None:
+        """Log what the request did otherwise than recorded."""
+        if self._session is None:
+            return
+        for line in call_differences(self._session):
+            logger.warning("%s %s: %s", self._head.method, _path(self._head), line)
+
+
+def same_request(recorded: Canonical, live: Canonical) -> bool:
+    """Method, path, query and body are equal; headers may differ (another client sends others)."""
+    return masked_equal(_body_and_query(recorded), _body_and_query(live))
+
+
+def without_host(canonical: Canonical) -> Canonical:
+    """The canonical request without scheme and host: the service runs elsewhere in replay."""
+    return {**canonical, "url": urlsplit(canonical["url"]).path}
+
+
+def _body_and_query(canonical: Canonical) -> Canonical:
+    return {key: value for key, value in canonical.items() if key != "headers"}
+
+
+def _unlike(recorded: Canonical, live: Canonical) -> int:
+    return sum(1 for _ in differences(recorded["headers"], live["headers"]))
+
+
+def _target(request: HttpRequest) -> tuple[str, str]:
+    return request.method, _path(request)
+
+
+def _path(request: HttpRequest) -> str:
+    return urlsplit(request.url).path or "/"

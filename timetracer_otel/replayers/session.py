@@ -1,0 +1,249 @@
+"""A replay session: one cassette being replayed in one execution context."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import threading
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+import msgspec
+from opentelemetry import trace as otel_trace
+
+from timetracer_otel import attributes as names
+from timetracer_otel import ports, values
+from timetracer_otel.cassette import Call, Cassette
+from timetracer_otel.config import Settings
+from timetracer_otel.errors import MissError
+from timetracer_otel.lanes import LaneTable
+from timetracer_otel.messages import Answer, Failure, Request
+from timetracer_otel.nondeterminism import Event as ValueEvent
+from timetracer_otel.nondeterminism import ValueReplayer, drawing_from
+from timetracer_otel.redaction import Redactor
+from timetracer_otel.replayers.livetree import path_above
+from timetracer_otel.replayers.matching import Grade, Matcher, Nearest
+
+
+class Outcome(enum.StrEnum):
+    """What became of a live call."""
+
+    ANSWERED = "answered"
+    LIVE = "live"
+    MISSED = "missed"
+
+
+class LiveCall(msgspec.Struct):
+    """One call the app made during a replay."""
+
+    integration: str
+    title: str
+    outcome: Outcome
+    writes: bool
+    grade: Grade | None = None
+    recorded: Call | None = None
+    explanation: str = ""
+
+
+class Session:
+    """Answers the calls of one request from its cassette. Implements :class:`~timetracer_otel.ports.Port`.
+
+    Args:
+        cassettes: the recording; several are pooled (calls outside requests).
+        settings: see :mod:`timetracer_otel.config`.
+        fallback: asked when this session has no answer: calls recorded outside requests.
+        reuse: recorded calls may be answered again and again.
+    """
+
+    replaying = True
+
+    def __init__(
+        self,
+        cassettes: Sequence[Cassette],
+        settings: Settings,
+        *,
+        fallback: Session | None = None,
+        reuse: bool = False,
+    ) -> None:
+        self.cassettes = list(cassettes)
+        self.settings = settings
+        self.body_limit = 2**62  # what is recorded is given back whole
+        self.pace = settings.replay_pace == "recorded"
+        self.calls: list[LiveCall] = []
+        self._fallback = fallback
+        self._reuse = reuse
+        self._lanes = LaneTable()
+        self._lock = threading.Lock()
+        self._values = None if reuse or len(self.cassettes) != 1 else self._recorded_values(self.cassettes[0])
+        recorded = [call for cassette in cassettes for call in cassette.calls()]
+        self.matcher = Matcher(recorded, Redactor.from_settings(settings), reuse=reuse)
+
+    def live(self, caller: ports.Caller) -> bool:
+        """True for the integrations that a hybrid replay leaves live."""
+        return is_live(self.settings, caller.name, caller.family)
+
+    def begin(self, caller: ports.Caller, request: Request, span: Any = None) -> ports.Exchange:
+        """Answer a call; see :class:`~timetracer_otel.ports.Port`.
+
+        Raises:
+            MissError: no recorded call answers it.
+        """
+        if self.live(caller):
+            self._note(caller, request, Outcome.LIVE)
+            return LiveExchange()
+        path = None if self._reuse else path_above(span or otel_trace.get_current_span(), caller.scopes)
+        lane = self._lanes.current()
+        match = self.matcher.match(request, path, lane)
+        if match is None and self._fallback is not None:
+            match = self._fallback.matcher.match(request, None, lane)
+        if match is None:
+            return self._missed(caller, request)
+        if match.call.answer is None:
+            raise self._miss(
+                caller,
+                request,
+                f"{request.title()[:300]}: it was recorded, but its answer was not;"
+                f" see the gaps of the cassette ({self._names()})",
+            )
+        self._note(caller, request, Outcome.ANSWERED, match.grade, match.call)
+        return ReplayedExchange(match.call.answer)
+
+    def new_lane(self) -> Any:
+        """A lane for work about to start in another thread."""
+        return self._lanes.new()
+
+    @contextlib.contextmanager
+    def activate(self) -> Iterator[Session]:
+        """Make this the session of the context."""
+        token = ports.session.set(self)
+        try:
+            with drawing_from(self._values):
+                yield self
+        finally:
+            ports.session.reset(token)
+
+    def _recorded_values(self, cassette: Cassette) -> ValueReplayer:
+        events = [
+            ValueEvent(str(source), values.loads(text), lane)
+            for event in cassette.entry.events
+            if event.name == names.EVENT_VALUE
+            and isinstance(text := event.attributes.get("value"), str)
+            and isinstance(lane := event.attributes.get("lane"), int)
+            and (source := event.attributes.get("source"))
+        ]
+        return ValueReplayer(
+            events, lane=self._lanes.current, trace_id=cassette.entry.trace_id, start_ns=cassette.started
+        )
+
+    @property
+    def misses(self) -> list[LiveCall]:
+        """Live calls that nothing recorded answered."""
+        return [call for call in self.calls if call.outcome is Outcome.MISSED]
+
+    @property
+    def unused(self) -> list[Call]:
+        """Recorded calls that did not happen, without those of integrations left live."""
+        return [
+            call
+            for call in self.matcher.unused()
+            if not is_live(self.settings, call.integration, call.family)
+        ]
+
+    def _missed(self, caller: ports.Caller, request: Request) -> ports.Exchange:
+        error = self._miss(caller, request, explain(request, self.matcher.nearest(request), self._names()))
+        if self.settings.on_miss == "fail":
+            raise error
+        return LiveExchange()
+
+    def _miss(self, caller: ports.Caller, request: Request, text: str) -> MissError:
+        self._note(caller, request, Outcome.MISSED, explanation=text)
+        return MissError(text)
+
+    def _names(self) -> str:
+        names = [cassette.title for cassette in self.cassettes[:3]]
+        return ", ".join(names) + (", ..." if len(self.cassettes) > 3 else "") or "no cassette"
+
+    def _note(
+        self,
+        caller: ports.Caller,
+        request: Request,
+        outcome: Outcome,
+        grade: Grade | None = None,
+        recorded: Call | None = None,
+        explanation: str = "",
+    ) -> None:
+        call = LiveCall(
+            caller.name, request.title()[:500], outcome, request.writes, grade, recorded, explanation
+        )
+        with self._lock:
+            self.calls.append(call)
+
+
+class ReplayedExchange:
+    """A call answered from the recording."""
+
+    __slots__ = ("recorded",)
+
+    def __init__(self, recorded: Answer | Failure) -> None:
+        self.recorded: Answer | Failure | None = recorded
+
+    def __enter__(self) -> ReplayedExchange:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def finish(self, answer: Answer | Failure | None) -> None:
+        """Nothing to report."""
+
+    def gap(self, kind: str, detail: str) -> None:
+        """Nothing to report."""
+
+
+class LiveExchange:
+    """A call let through during a replay; what it does below is part of it."""
+
+    recorded: Answer | Failure | None = None
+
+    def __enter__(self) -> LiveExchange:
+        self._inside = ports.inside()
+        self._inside.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._inside.__exit__(None, None, None)
+
+    def finish(self, answer: Answer | Failure | None) -> None:
+        """Nothing to report."""
+
+    def gap(self, kind: str, detail: str) -> None:
+        """Nothing to report."""
+
+
+def is_live(settings: Settings, integration: str, family: str) -> bool:
+    """True when the settings leave that integration live in a replay."""
+    if integration in settings.live_plugins or family in settings.live_plugins:
+        return True
+    mocked = settings.mock_plugins
+    return bool(mocked) and integration not in mocked and family not in mocked
+
+
+def explain(request: Request, nearest: Nearest | None, names: str) -> str:
+    """What a miss says: the call, the nearest recorded one, and where they differ."""
+    title = request.title()[:300]
+    if nearest is None or nearest.call.request is None:
+        return f"{title}: nothing like it was recorded in {names}"
+    call = nearest.call.request.title()[:300]
+    if not nearest.differences:
+        return f"{title}: it was recorded fewer times than it is now called (in {names})"
+    shown = "; ".join(str(difference) for difference in nearest.differences[:4])
+    more = len(nearest.differences) - 4
+    used = " (already used by an earlier call)" if nearest.used else ""
+    return f"{title}: no recorded call answers it. Nearest is {call}{used}; it differs in {shown}" + (
+        f"; and {more} more" if more > 0 else ""
+    )
