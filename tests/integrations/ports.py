@@ -34,6 +34,11 @@ class Recorded(msgspec.Struct):
         assert request is not None
         return request
 
+    @staticmethod
+    def write(message: Request | Answer | Failure) -> str:
+        """A message as a cassette carries it."""
+        return values.dumps(message.attributes())
+
     @property
     def answered(self) -> Answer | Failure | None:
         """The answer, read back."""
@@ -57,6 +62,9 @@ class RecordingPort:
         call = Recorded(request.family, "")
         self.calls.append(call)
         return LiveExchange(call, request)
+
+    def recorded_requests(self, caller: Caller) -> list[Request]:
+        return []
 
     def new_lane(self) -> None:
         return None
@@ -83,8 +91,8 @@ class LiveExchange:
 
     def finish(self, answer: Answer | Failure | None) -> None:
         assert self._call.request == "", "an answer is reported once"
-        self._call.request = values.dumps(self._request.attributes())
-        self._call.answer = None if answer is None else values.dumps(answer.attributes())
+        self._call.request = Recorded.write(self._request)
+        self._call.answer = None if answer is None else Recorded.write(answer)
 
     def gap(self, kind: str, detail: str) -> None:
         self._call.gaps.append((kind, detail))
@@ -99,6 +107,7 @@ class ReplayPort:
         self, calls: Sequence[Recorded], *, pace: bool = False, body_limit: int = 1024 * 1024
     ) -> None:
         self.unused = list(calls)
+        self._recorded = [call.asked for call in calls]
         self.pace = pace
         self.body_limit = body_limit
 
@@ -114,6 +123,9 @@ class ReplayPort:
                 assert answer is not None, "recorded without an answer"
                 return Answered(answer)
         raise MissError(f"no recorded call answers {request.title()}")
+
+    def recorded_requests(self, caller: Caller) -> list[Request]:
+        return self._recorded
 
     def new_lane(self) -> None:
         return None

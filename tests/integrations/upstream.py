@@ -79,7 +79,9 @@ class Upstream:
             if length := request.header("content-length"):
                 request.body = reader.read(int(length))
             elif (request.header("transfer-encoding") or "").lower() == "chunked":
-                while size := int(reader.readline(), 16):
+                while size := int(reader.readline() or b"-1", 16):
+                    if size < 0:
+                        return  # the client hung up in the middle
                     request.body += reader.read(size)
                     reader.readline()
                 reader.readline()

@@ -121,13 +121,7 @@ class HttpxIntegration(Integration):
 
     def failure(self, error: BaseException, call: Invocation) -> Failure:
         """The exception without the request, which the client puts there itself."""
-        failure = exceptions.describe(error, skip=frozenset({"_request"}))
-        described: Failure | None = failure
-        while described is not None and error.__cause__ is not None:
-            if error.args == (error.__cause__,):  # httpcore's way to wrap what is below it
-                described.args = []
-            error, described = error.__cause__, described.cause
-        return failure
+        return _describe(error)
 
     def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
         """The exception as the transport raised it; the app's own body's error if there was one."""
@@ -139,12 +133,17 @@ class HttpxIntegration(Integration):
         error = super().rebuild_failure(failure, call)
         if isinstance(error, self._httpx().RequestError):
             error._request = None  # the client sets it on the way up
-        below = error.__cause__
-        while below is not None and below.__cause__ is not None:
-            if not below.args:
-                below.args = (below.__cause__,)
-            below = below.__cause__
+        link: BaseException | None = error
+        described: Failure | None = failure
+        while link is not None and described is not None:
+            link.args = tuple(self._rebuild_argument(arg, call) for arg in link.args)
+            link, described = link.__cause__ or link.__context__, described.cause or described.context
         return error
+
+    def _rebuild_argument(self, argument: Any, call: Invocation) -> Any:
+        if isinstance(argument, dict) and argument.keys() == {_WRAPPED}:
+            return self.rebuild_failure(Failure.from_plain(argument[_WRAPPED]), call)
+        return argument
 
     def _report_failure(self, error: BaseException, call: Invocation, exchange: ports.Exchange) -> None:
         cast("_Call", call).body.note_gap(exchange)
@@ -206,6 +205,22 @@ class _Cancelled(Exception):
 
 
 _SOCKET_ERRORS = exceptions.by_name(socket.gaierror, socket.herror)
+
+
+_WRAPPED = "timetracer.exception"
+"""httpcore's way to wrap what is below it: the exception is the argument."""
+
+
+def _describe(error: BaseException) -> Failure:
+    failure = exceptions.describe(error, skip=frozenset({"_request"}))
+    link: BaseException | None = error
+    described: Failure | None = failure
+    while link is not None and described is not None:
+        for index, argument in enumerate(link.args):
+            if isinstance(argument, BaseException):
+                described.args[index] = {_WRAPPED: _describe(argument).plain()}
+        link, described = link.__cause__ or link.__context__, described.cause or described.context
+    return failure
 
 
 def _url(request: Any) -> str:
