@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -82,6 +82,11 @@ class Port(Protocol):
         Raises:
             MissError: in replay, when no recorded call answers this one.
         """
+        ...
+
+    def recorded_requests(self, caller: Caller) -> Iterable[Request]:
+        """In replay, what that integration asked when it was recorded, in order: what a client
+        learned of its server travels there. Nothing when recording."""
         ...
 
     def new_lane(self) -> Any:
@@ -171,7 +176,7 @@ session: ContextVar[Port | None] = ContextVar("timetracer_session", default=None
 """The replay session of this context."""
 
 _inside: ContextVar[bool] = ContextVar("timetracer_inside", default=False)
-_entry: ContextVar[Entry | None] = ContextVar("timetracer_entry", default=None)
+_entry: ContextVar[Entry | Startup | None] = ContextVar("timetracer_entry", default=None)
 
 _process_port: Port | None = None
 _process_entry_port: EntryPort | None = None
@@ -228,8 +233,8 @@ def is_inside() -> bool:
 
 
 @contextlib.contextmanager
-def entered(entry: Entry) -> Iterator[None]:
-    """Make that inbound request the one this context serves."""
+def entered(entry: Entry | Startup) -> Iterator[None]:
+    """Make that inbound request, or start-up, the one this context serves."""
     token = _entry.set(entry)
     try:
         yield
@@ -237,8 +242,8 @@ def entered(entry: Entry) -> Iterator[None]:
         _entry.reset(token)
 
 
-def current_entry() -> Entry | None:
-    """The inbound request this context serves."""
+def current_entry() -> Entry | Startup | None:
+    """The inbound request, or start-up, this context serves."""
     return _entry.get()
 
 

@@ -34,7 +34,7 @@ class CassetteBuilder:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._redactor = Redactor.from_settings(settings) if settings.redact else None
+        self.redactor = Redactor.from_settings(settings) if settings.redact else None
         self._resources: dict[int, tuple[Any, Resource]] = {}
 
     def write(self, recording: TraceRecording, batch: Batch, store: FolderStore) -> bool:
@@ -79,8 +79,8 @@ class CassetteBuilder:
             span = convert(sdk_span, self._resource(sdk_span), scopes)
             span_id = sdk_span.get_span_context().span_id
             try:
-                if self._redactor is not None:
-                    span.attributes = self._redactor.span_attributes(span.attributes)
+                if self.redactor is not None:
+                    span.attributes = self.redactor.span_attributes(span.attributes)
                 if span_id == recording.entry_id and batch.entry is not None:
                     self._add_entry(span, batch, bodies)
                 if (payload := batch.payloads.get(span_id)) is not None:
@@ -118,10 +118,7 @@ class CassetteBuilder:
             batch.gaps.append(_gap("incomplete response", "the client or the app stopped before the end"))
 
     def _add_call(self, span: Span, payload: CallPayload, batch: Batch, bodies: bool) -> None:
-        span.attributes[names.CALL_INTEGRATION] = payload.integration
-        span.attributes[names.CALL_FAMILY] = payload.family
-        span.attributes[names.CALL_LANE] = payload.lane
-        span.attributes[names.CALL_INDEX] = payload.index
+        span.attributes.update(call_attributes(payload))
         span.attributes.update(self._attributes(payload.request, batch, bodies, "", span))
         if payload.answer is not None:
             span.attributes.update(self._attributes(payload.answer, batch, bodies, "", span))
@@ -131,10 +128,10 @@ class CassetteBuilder:
     ) -> Attributes:
         if not bodies and isinstance(message, HttpRequest | HttpResponse) and message.body:
             message.body = None
-        if self._redactor is None:
+        if self.redactor is None:
             return message.attributes()
         masked: list[str] = []
-        clean = self._redactor.message(message, masked)
+        clean = self.redactor.message(message, masked)
         for place in masked:
             batch.gaps.append(_gap("masked", f"{where}{place}", int(span.span_id, 16)))
         return clean.attributes()
@@ -177,6 +174,16 @@ def value_events(recorder: ValueRecorder, at: int) -> list[Event]:
         )
         for source, value, lane in recorder.events()
     ]
+
+
+def call_attributes(payload: CallPayload) -> Attributes:
+    """What says that a span is a dependency call, and its place among the others."""
+    return {
+        names.CALL_INTEGRATION: payload.integration,
+        names.CALL_FAMILY: payload.family,
+        names.CALL_LANE: payload.lane,
+        names.CALL_INDEX: payload.index,
+    }
 
 
 def _listed(batch: Batch) -> list[Gap]:

@@ -13,7 +13,9 @@ from opentelemetry import context as otel_context
 from opentelemetry import propagate
 from opentelemetry import trace as otel_trace
 
+from timetracer_otel import attributes as names
 from timetracer_otel import ports
+from timetracer_otel.exporters.live_spans import OpenSpan
 from timetracer_otel.exporters.trace import EntryPayload, TraceRecording
 from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.nondeterminism import ValueRecorder, drawing_from
@@ -52,6 +54,7 @@ class RecordedEntry:
         self._request = BodyCopy(recorder.body_limit)
         self._response = BodyCopy(recorder.body_limit)
         self._ended = False
+        self._live: OpenSpan | None = None
         self._values = ValueRecorder(self._lane)
 
     def _lane(self) -> int:
@@ -64,6 +67,7 @@ class RecordedEntry:
         self._recording = recording
         self._span = span
         recording.entry_open = True
+        self._live = self.recorder.open_span(span)
         recording.entry_payload = self._payload
         recording.values = self._values
         return True
@@ -140,6 +144,12 @@ class RecordedEntry:
                 if self._payload.response.status >= 500:
                     own.set_status(otel_trace.StatusCode.ERROR)
             own.end()
+        if self._live is not None:
+            self._live.set({names.ENTRY_FRAMEWORK: self._payload.framework})
+            self._live.add(self._payload.request)
+            if self._payload.response is not None:
+                self._live.add(self._payload.response)
+            self._live.release()
         if recording is not None:
             with recording.lock:
                 recording.entry_open = False
@@ -185,7 +195,8 @@ class RecordedStartup:
         """Calls in this context are part of the start-up."""
         token = otel_context.attach(otel_trace.set_span_in_context(self._span))
         try:
-            yield
+            with ports.entered(self):
+                yield
         finally:
             otel_context.detach(token)
 

@@ -14,8 +14,9 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from timetracer_otel import __version__, ports
 from timetracer_otel.config import Settings
 from timetracer_otel.exporters.assembler import Assembler
-from timetracer_otel.exporters.build import CassetteBuilder
+from timetracer_otel.exporters.build import CassetteBuilder, call_attributes
 from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup, path_excluded
+from timetracer_otel.exporters.live_spans import OpenSpan
 from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
 from timetracer_otel.exporters.writer import Writer
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
@@ -33,7 +34,7 @@ class Recorder:
     Implements :class:`~timetracer_otel.ports.Port` and :class:`~timetracer_otel.ports.EntryPort`.
 
     Args:
-        store: where cassettes go.
+        store: where cassettes go; ``None`` writes none (payloads travel on the spans).
         settings: see :mod:`timetracer_otel.config`.
         provider: makes the spans of calls that no instrumentation covers; the global one by default.
     """
@@ -43,7 +44,7 @@ class Recorder:
     wants_body = False
 
     def __init__(
-        self, store: FolderStore, settings: Settings, provider: otel_trace.TracerProvider | None = None
+        self, store: FolderStore | None, settings: Settings, provider: otel_trace.TracerProvider | None = None
     ) -> None:
         self.settings = settings
         self.store = store
@@ -128,7 +129,15 @@ class Recorder:
         payload = CallPayload(
             caller.name, caller.family, request, recording.lanes.current(), recording.next_index()
         )
-        return RecordedExchange(self, recording, context.span_id, payload, own)
+        live = self.open_span(own or span)
+        if live is not None:
+            live.set(call_attributes(payload))
+            live.add(request)
+        return RecordedExchange(self, recording, context.span_id, payload, own, live)
+
+    def open_span(self, span: Any) -> OpenSpan | None:
+        """The span, kept open for its payload, where payloads go on spans; else ``None``."""
+        return OpenSpan(span, self._builder.redactor) if self.settings.payloads == "span" else None
 
     def new_lane(self) -> Any:
         """A lane for work about to start in another thread."""
@@ -184,7 +193,7 @@ class Recorder:
     # writing
 
     def _deliver(self, recording: TraceRecording) -> None:
-        if recording.excluded or not self.writer.submit(recording):
+        if recording.excluded or self.store is None or not self.writer.submit(recording):
             self._drop(recording)
 
     def _drop(self, recording: TraceRecording) -> None:
@@ -196,8 +205,11 @@ class Recorder:
 
     def _write(self, recording: TraceRecording) -> None:
         batch = recording.take()
+        store = self.store
         try:
-            if not recording.excluded and not self._builder.write(recording, batch, self.store):
+            if store is None:
+                return
+            if not recording.excluded and not self._builder.write(recording, batch, store):
                 recording.excluded = True  # not kept (no error in it, say): what comes late is not either
         finally:
             with self._pending_lock:
@@ -223,7 +235,7 @@ class Recorder:
 class RecordedExchange:
     """One live call being recorded."""
 
-    __slots__ = ("_done", "_own", "_recorder", "_recording", "_span_id", "_tokens", "payload")
+    __slots__ = ("_done", "_live", "_own", "_recorder", "_recording", "_span_id", "_tokens", "payload")
     recorded: Answer | Failure | None = None
 
     def __init__(
@@ -233,7 +245,9 @@ class RecordedExchange:
         span_id: int,
         payload: CallPayload,
         own: otel_trace.Span | None,
+        live: OpenSpan | None,
     ) -> None:
+        self._live = live
         self._recorder = recorder
         self._recording = recording
         self._span_id = span_id
@@ -277,6 +291,10 @@ class RecordedExchange:
             return
         self._done = True
         try:
+            if self._live is not None:
+                if answer is not None:
+                    self._live.add(answer)
+                self._live.release()
             if answer is None:
                 self.gap("no answer", self.payload.request.title()[:200])
             elif self._recorder.reserve(self._recording, size_of(answer)):

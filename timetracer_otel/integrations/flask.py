@@ -36,8 +36,9 @@ class FlaskIntegration(Wrappable):
         self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         entry = ports.current_entry()
-        if entry is not None and args and isinstance(args[0], BaseException):
-            safely(entry.failed, args[0])
+        failed = getattr(entry, "failed", None)
+        if failed is not None and args and isinstance(args[0], BaseException):
+            safely(failed, args[0])
         return wrapped(*args, **kwargs)
 
     def _call(

@@ -96,8 +96,15 @@ def wanted_mode() -> str:
     mode = os.environ.get("TIMETRACER_MODE", "").strip().lower()
     if mode:
         return mode if mode in ("off", "replay") else "record"
-    exporters = os.environ.get("OTEL_TRACES_EXPORTER", "")
-    return "record" if EXPORTER in [name.strip() for name in exporters.split(",")] else "off"
+    on_spans = os.environ.get("TIMETRACER_PAYLOADS", "").strip().lower() == "span"
+    return "record" if _cassettes_wanted() or on_spans else "off"
+
+
+def _cassettes_wanted() -> bool:
+    """Cassettes are written when our exporter is selected, or the mode is ``record``."""
+    exporters = os.environ.get("OTEL_TRACES_EXPORTER", "").split(",")
+    mode = os.environ.get("TIMETRACER_MODE", "").strip().lower()
+    return mode == "record" or EXPORTER in [name.strip() for name in exporters]
 
 
 def _record(settings: config.Settings) -> None:
@@ -108,7 +115,8 @@ def _record(settings: config.Settings) -> None:
     from timetracer_otel.store import FolderStore
 
     provider = _provider()
-    recorder = Recorder(FolderStore(Path(settings.dir)), settings, provider)
+    writes = settings.payloads == "cassette" or _cassettes_wanted()
+    recorder = Recorder(FolderStore(Path(settings.dir)) if writes else None, settings, provider)
     tap(provider).recorder = recorder
     if settings.record_unsampled:
         record_only(provider, everything=False)
