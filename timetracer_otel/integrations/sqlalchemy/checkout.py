@@ -1,0 +1,65 @@
+"""A connection that the app has taken from a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from timetracer_otel.integrations.sqlalchemy import facts
+from timetracer_otel.integrations.sqlalchemy.drivers import SYSTEMS, Driver, driver_of
+from timetracer_otel.messages import SqlStatement
+
+ATTRIBUTE = "_timetracer_checkout"
+NAMESPACE = "_timetracer_namespace"
+
+
+class Checkout(msgspec.Struct, eq=False, weakref=True):
+    """What is known of it.
+
+    Attributes:
+        dialect: SQLAlchemy's dialect.
+        driver: the driver below it.
+        system: semconv's ``db.system.name``.
+        namespace: the database's name.
+        wrote: a statement of the current transaction may have changed something.
+    """
+
+    dialect: Any
+    driver: Driver
+    system: str
+    namespace: str = ""
+    wrote: bool = False
+
+    def statement(self, text: str, parameters: Any = None, *, executemany: bool = False) -> SqlStatement:
+        """A statement on this connection, as a message."""
+        return SqlStatement(
+            text=text,
+            parameters=parameters,
+            executemany=executemany,
+            system=self.system,
+            namespace=self.namespace,
+            server=facts.of(self.dialect, self.namespace),
+        )
+
+
+def once(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of ``executemany``, an iterator among them read into a list, which can be read twice."""
+    return tuple(list(item) if isinstance(item, Iterator) else item for item in args)
+
+
+def checkout_of(fairy: Any) -> Checkout:
+    """What is known of a pooled connection (a ``_ConnectionFairy``)."""
+    known = vars(fairy).get(ATTRIBUTE)
+    if known is None:
+        pool = fairy._pool
+        dialect = pool._dialect
+        known = Checkout(
+            dialect=dialect,
+            driver=driver_of(dialect),
+            system=SYSTEMS.get(dialect.name, dialect.name),
+            namespace=str(vars(pool).get(NAMESPACE) or ""),
+        )
+        vars(fairy)[ATTRIBUTE] = known
+    return known  # type: ignore[no-any-return]  # only this function sets it

@@ -1,0 +1,142 @@
+"""Driver exceptions as messages and back: the fields that C classes keep out of ``__dict__`` too."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from timetracer_otel.integrations import exceptions
+from timetracer_otel.integrations.sqlalchemy.values import plain, restore
+from timetracer_otel.messages import Failure
+
+_DIAGNOSTICS = (
+    "severity", "severity_nonlocalized", "sqlstate", "message_primary", "message_detail", "message_hint",
+    "statement_position", "internal_position", "internal_query", "context", "schema_name", "table_name",
+    "column_name", "datatype_name", "constraint_name", "source_file", "source_line", "source_function",
+)  # fmt: skip
+_NOT_FIELDS = frozenset({"orig", "_info", "_encoding", "_pgconn", "pgconn", "cursor"})
+_DIAG = "$diag"
+_PGCODE = "$pgcode"
+_PGERROR = "$pgerror"
+DISCONNECTED = "$disconnected"
+"""The failure took the connection with it."""
+
+
+def describe(error: BaseException) -> Failure:
+    """A driver's exception, its diagnostics included."""
+    failure = exceptions.describe(error, _NOT_FIELDS)
+    _add_fields(failure, error)
+    return failure
+
+
+def rebuild(failure: Failure, classes: Mapping[str, type[BaseException]]) -> BaseException:
+    """The driver's own exception.
+
+    Raises:
+        ReplayError: the class is not among ``classes``.
+    """
+    error = exceptions.rebuild(_without_marks(failure), classes)
+    _set_fields(error, failure)
+    return error
+
+
+def classes_of(dialect: Any) -> dict[str, type[BaseException]]:
+    """Every exception that the dialect's driver can raise, by name."""
+    dbapi = dialect.dbapi
+    roots = [getattr(dbapi, "Error", None), getattr(dbapi, "Warning", None)]
+    for module in ("asyncpg.exceptions", "asyncpg.exceptions._base"):
+        loaded = sys.modules.get(module)
+        roots += [
+            getattr(loaded, name, None) for name in ("PostgresMessage", "InterfaceMessage", "InterfaceError")
+        ]
+    pools = sys.modules.get("sqlalchemy.exc")
+    roots.append(getattr(pools, "TimeoutError", None))
+    found: set[type] = set()
+    pending = [root for root in roots if isinstance(root, type)]
+    while pending:
+        kind = pending.pop()
+        if kind not in found:
+            found.add(kind)
+            pending += kind.__subclasses__()
+    return exceptions.by_name(*(kind for kind in found if issubclass(kind, Exception)))
+
+
+def _add_fields(failure: Failure, error: BaseException) -> None:
+    failure.args = [plain(item) for item in error.args]
+    module = type(error).__module__
+    if module.startswith(("psycopg.", "psycopg2")) or module == "psycopg":
+        diagnostics = getattr(error, "diag", None)
+        read = {name: getattr(diagnostics, name, None) for name in _DIAGNOSTICS}
+        failure.fields[_DIAG] = {name: value for name, value in read.items() if value is not None}
+    if module.startswith("psycopg2"):
+        failure.fields[_PGCODE] = getattr(error, "pgcode", None)
+        failure.fields[_PGERROR] = getattr(error, "pgerror", None)
+    for below, link in ((failure.cause, error.__cause__), (failure.context, error.__context__)):
+        if below is not None and link is not None:
+            _add_fields(below, link)
+
+
+def _without_marks(failure: Failure) -> Failure:
+    def linked(link: Failure | None) -> Failure | None:
+        return None if link is None else _without_marks(link)
+
+    return Failure(
+        type_name=failure.type_name,
+        args=[restore(item) for item in failure.args],
+        fields={name: restore(value) for name, value in failure.fields.items() if not name.startswith("$")},
+        cause=linked(failure.cause),
+        context=linked(failure.context),
+        suppress_context=failure.suppress_context,
+    )
+
+
+def _set_fields(error: BaseException, failure: Failure) -> None:
+    module = type(error).__module__
+    diagnostics = failure.fields.get(_DIAG)
+    diagnostics = diagnostics if isinstance(diagnostics, dict) else {}
+    if module.startswith("psycopg2"):
+        _psycopg2(error, failure, diagnostics)
+    elif module == "psycopg" or module.startswith("psycopg."):
+        _psycopg(error, diagnostics)
+    elif isinstance(getattr(type(error), "driver_exception", None), property):
+        error.orig = error.__cause__  # type: ignore[attr-defined]  # SQLAlchemy 2.1's adapters
+    for below, link in ((failure.cause, error.__cause__), (failure.context, error.__context__)):
+        if below is not None and link is not None:
+            _set_fields(link, below)
+
+
+def _psycopg(error: Any, diagnostics: dict[str, Any]) -> None:
+    from psycopg.pq import DiagnosticField
+
+    # what psycopg itself keeps of an exception that was pickled
+    error._info = {
+        DiagnosticField[name.upper()]: str(value).encode()
+        for name, value in diagnostics.items()
+        if name.upper() in DiagnosticField.__members__
+    } or None
+    error._encoding = "utf-8"
+    error._pgconn = None
+
+
+class _Diagnostics:
+    """Reads like psycopg2's ``Diagnostics``, which only C code can make."""
+
+    def __init__(self, known: dict[str, Any]) -> None:
+        for name in _DIAGNOSTICS:
+            setattr(self, name, known.get(name))
+
+
+def _psycopg2(error: Any, failure: Failure, diagnostics: dict[str, Any]) -> None:
+    import psycopg2
+
+    if hasattr(error, "__setstate__"):
+        error.__setstate__({"pgerror": failure.fields.get(_PGERROR), "pgcode": failure.fields.get(_PGCODE)})
+    if not isinstance(error, psycopg2.DatabaseError):
+        return
+    # `diag` is a read-only property of a C class; the class below it can have one that looks first
+    # into the exception itself
+    if "diag" not in vars(psycopg2.DatabaseError):
+        original = psycopg2.Error.diag
+        psycopg2.DatabaseError.diag = property(lambda self: vars(self).get(_DIAG) or original.__get__(self))
+    vars(error)[_DIAG] = _Diagnostics(diagnostics)

@@ -1,0 +1,246 @@
+"""Where SQLAlchemy is wrapped, and what passes there."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+from timetracer_otel import ports
+from timetracer_otel.errors import MissError
+from timetracer_otel.integrations.base import Integration, Invocation, Point
+from timetracer_otel.integrations.sqlalchemy import facts, failures, pools
+from timetracer_otel.integrations.sqlalchemy.checkout import NAMESPACE, Checkout, checkout_of
+from timetracer_otel.integrations.sqlalchemy.driving import drive
+from timetracer_otel.integrations.sqlalchemy.recording import RecordingCursor
+from timetracer_otel.integrations.sqlalchemy.replaying import ReplayConnection, ReplayCursor
+from timetracer_otel.integrations.sqlalchemy.values import plain
+from timetracer_otel.messages import Answer, Failure, SqlResult, SqlStatement
+from timetracer_otel.ports import Port
+
+_PARAMETERS = (
+    "parameters",
+    "params",
+    "vars",
+    "args",
+    "seq_of_parameters",
+    "seq_of_params",
+    "params_seq",
+    "vars_list",
+)
+_STATEMENT = ("operation", "query", "sql", "statement")
+
+
+class _Commit:
+    """A commit, as the instance of a call."""
+
+    def __init__(self, checkout: Checkout) -> None:
+        self.timetracer_checkout = checkout
+        self.timetracer_span = None
+
+
+class SQLAlchemyIntegration(Integration):
+    """Records and answers what SQLAlchemy's engines send, whichever driver is below."""
+
+    name: ClassVar[str] = "sqlalchemy"
+    family: ClassVar[str] = "db"
+    scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.sqlalchemy",)
+
+    def points(self) -> Sequence[Point]:
+        """Pools, the connections they hand out, and the contexts that make cursors."""
+        pool, engine, default = "sqlalchemy.pool.base", "sqlalchemy.engine.base", "sqlalchemy.engine.default"
+        return (
+            Point(engine, "Engine.raw_connection", wrapper=self._raw_connection),
+            Point(pool, "Pool.connect", wrapper=self._connect),
+            Point("sqlalchemy.pool.impl", "SingletonThreadPool.connect", wrapper=self._connect),
+            Point(pool, "_ConnectionFairy.cursor", wrapper=self._cursor),
+            Point(pool, "_ConnectionFairy.__getattr__", wrapper=self._attribute),
+            Point(pool, "_ConnectionFairy._reset", wrapper=self._reset),
+            Point(default, "DefaultExecutionContext.create_cursor", wrapper=self._create_cursor),
+            Point(default, "DefaultDialect._assert_and_set_isolation_level", wrapper=self._set_level),
+        )
+
+    # -- the three things an integration says
+
+    def request(self, call: Invocation) -> SqlStatement:
+        """The statement and its parameters."""
+        checkout: Checkout = call.instance.timetracer_checkout
+        if isinstance(call.instance, _Commit):
+            return checkout.statement("COMMIT")
+        args, kwargs = call.args, call.kwargs
+        statement = args[0] if args else next((kwargs[name] for name in _STATEMENT if name in kwargs), "")
+        parameters = args[1] if len(args) > 1 else next((kwargs[n] for n in _PARAMETERS if n in kwargs), None)
+        many = call.wrapped.__name__.endswith("many")
+        message = checkout.statement(_text(statement), plain(parameters), executemany=many)
+        if message.writes:
+            checkout.wrote = True
+        return message
+
+    def answer(self, result: Any, call: Invocation) -> SqlResult:
+        """A commit's result; that of a statement is reported as its rows are fetched."""
+        return SqlResult()
+
+    def rebuild(self, answer: Answer, call: Invocation) -> Any:
+        """Let the cursor hold the recorded result."""
+        if isinstance(call.instance, _Commit):
+            return None
+        cursor: ReplayCursor = call.instance
+        cursor.timetracer_load(cast("SqlResult", answer))
+        return cursor.timetracer_returned()
+
+    def observe(self, result: Any, call: Invocation, exchange: ports.Exchange) -> Any:
+        """Watch the cursor from now on."""
+        if isinstance(call.instance, _Commit):
+            return super().observe(result, call, exchange)
+        try:
+            port = ports.current()
+            call.instance.timetracer_watch(exchange, 0 if port is None else port.body_limit)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("sqlalchemy: reading a result", error)
+            exchange.finish(None)
+        return result
+
+    def span(self, call: Invocation) -> Any:
+        """The instrumentation's span, which is not current.
+
+        An async engine starts two, listening twice; the second, kept in the context, is the one that ends.
+        """
+        span = call.instance.timetracer_span
+        return None if span is None or getattr(span, "end_time", None) is not None else span
+
+    # -- exceptions
+
+    def failure(self, error: BaseException, call: Invocation) -> Failure:
+        """What the driver raised."""
+        failure = failures.describe(error)
+        dialect = call.instance.timetracer_checkout.dialect
+        if isinstance(error, Exception) and _disconnected(dialect, error, call):
+            failure.fields[failures.DISCONNECTED] = True
+        return failure
+
+    def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
+        """The driver's own exception."""
+        checkout: Checkout = call.instance.timetracer_checkout
+        error = failures.rebuild(failure, failures.classes_of(checkout.dialect))
+        connection = getattr(call.instance, "connection", None)
+        if failure.fields.get(failures.DISCONNECTED) is True and isinstance_of_replay(connection):
+            cast("Any", connection).closed = True
+        return error
+
+    def exception_classes(self) -> Mapping[str, type[BaseException]]:
+        """Known for each dialect: see :meth:`rebuild_failure`."""
+        return {}
+
+    # -- the points
+
+    def _mocks(self, port: Port | None) -> bool:
+        return port is not None and port.replaying and not port.live(self)
+
+    def _raw_connection(self, wrapped: Any, engine: Any, args: Any, kwargs: Any) -> Any:
+        vars(engine.pool).setdefault(NAMESPACE, engine.url.database or "")
+        return wrapped(*args, **kwargs)
+
+    def _connect(self, wrapped: Any, pool: Any, args: Any, kwargs: Any) -> Any:
+        port = ports.current()
+        if port is None or pools.is_twin(pool):
+            return wrapped(*args, **kwargs)
+        if self._mocks(port):
+            namespace = vars(pool).get(NAMESPACE, "")
+            known = facts.apply(pool._dialect, port.recorded_requests(self), namespace)
+            twin = pools.twin_of(pool, known)
+            vars(twin)[NAMESPACE] = namespace
+            return twin.connect()
+        with ports.inside():
+            return wrapped(*args, **kwargs)
+
+    def _cursor(self, wrapped: Any, fairy: Any, args: Any, kwargs: Any) -> Any:
+        port = ports.current()
+        connection = fairy.dbapi_connection
+        if isinstance_of_replay(connection) or self._mocks(port):
+            server_side = bool(args or kwargs.get("name") or kwargs.get("server_side"))
+            return ReplayCursor(self, checkout_of(fairy), connection, server_side=server_side)
+        cursor = wrapped(*args, **kwargs)
+        return cursor if port is None else RecordingCursor(cursor, self, checkout_of(fairy))
+
+    def _create_cursor(self, wrapped: Any, context: Any, args: Any, kwargs: Any) -> Any:
+        cursor = wrapped(*args, **kwargs)
+        if type(cursor) in (RecordingCursor, ReplayCursor):
+            cursor.timetracer_context(weakref.ref(context))
+        return cursor
+
+    def _attribute(self, wrapped: Any, fairy: Any, args: Any, kwargs: Any) -> Any:
+        (name,) = args
+        port = ports.current()
+        if port is None or name not in _WATCHED:
+            return wrapped(*args, **kwargs)
+        if name in ("execute", "executemany"):
+            wrapped(*args, **kwargs)  # an AttributeError where the driver has no such shortcut
+            return functools.partial(_execute, fairy, name)
+        checkout = checkout_of(fairy)
+        if self._mocks(port):
+            end: Callable[[], Any] = lambda: None  # noqa: E731  # what stands for the real call
+        else:
+            end = wrapped(*args, **kwargs)
+        return functools.partial(self._end, checkout, name, end)
+
+    def _end(self, checkout: Checkout, name: str, end: Callable[[], Any]) -> Any:
+        """Commit or roll back; a commit of something written is a call of its own."""
+        wrote, checkout.wrote = checkout.wrote, False
+        if name != "commit" or not wrote:
+            with ports.inside():
+                return end()
+        try:
+            return drive(self.exchange(Invocation(end, _Commit(checkout), (), {})))
+        except MissError:
+            return None
+
+    def _reset(self, wrapped: Any, fairy: Any, args: Any, kwargs: Any) -> Any:
+        # a real connection that goes back to its pool is really reset, in a replay as well
+        if ports.current() is None or isinstance_of_replay(fairy.dbapi_connection):
+            return wrapped(*args, **kwargs)
+        with ports.inside():
+            return wrapped(*args, **kwargs)
+
+    def _set_level(self, wrapped: Any, dialect: Any, args: Any, kwargs: Any) -> Any:
+        result = wrapped(*args, **kwargs)
+        connection, level = args
+        if isinstance_of_replay(connection):
+            connection._level = level.replace("_", " ").upper()
+        return result
+
+
+_WATCHED = frozenset({"commit", "rollback", "execute", "executemany"})
+
+
+def isinstance_of_replay(connection: Any) -> bool:
+    """True for a replayed connection, which hides its class."""
+    return type(connection) is ReplayConnection
+
+
+def _execute(fairy: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+    """``connection.execute(...)``, the shortcut some drivers have for a cursor's."""
+    cursor = fairy.cursor()
+    getattr(cursor, method)(*args, **kwargs)
+    return cursor
+
+
+def _disconnected(dialect: Any, error: Exception, call: Invocation) -> bool:
+    cursor = call.instance
+    if isinstance(cursor, _Commit):
+        return False
+    try:
+        connection = getattr(cursor, "connection", None) or getattr(cursor, "_adapt_connection", None)
+        return bool(dialect.is_disconnect(error, connection, cursor))
+    except Exception:  # noqa: BLE001  # the dialect's own code, on a broken connection
+        return False
+
+
+def _text(statement: Any) -> str:
+    if isinstance(statement, str):
+        return str(statement)
+    if isinstance(statement, bytes):
+        return statement.decode("utf-8", "replace")
+    if type(statement).__module__.startswith("psycopg."):
+        return str(statement.as_string(None))
+    return repr(statement)  # psycopg2 composes statements with the help of a live connection

@@ -1,0 +1,247 @@
+"""The app's cursor while calls go out: the driver's own, watched."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import wrapt
+
+from timetracer_otel import ports
+from timetracer_otel.integrations.base import Invocation, run
+from timetracer_otel.integrations.sqlalchemy import failures
+from timetracer_otel.integrations.sqlalchemy.checkout import Checkout, once
+from timetracer_otel.integrations.sqlalchemy.values import plain, plain_row, weight
+from timetracer_otel.messages import SqlResult
+
+
+class Pending(msgspec.Struct):
+    """A statement whose rows are being fetched."""
+
+    exchange: Any
+    columns: list[Any] | None
+    rowcount: int
+    lastrowid: Any
+    limit: int
+    extra: dict[str, Any] = msgspec.field(default_factory=dict)
+    rows: list[Any] = msgspec.field(default_factory=list)
+    bytes: int = 0
+    cut: bool = False
+
+    def keep(self, rows: list[Any]) -> None:
+        """Copy rows that the app just fetched, as far as there is room."""
+        if self.cut:
+            return
+        for row in rows:
+            copy = plain_row(row)
+            self.bytes += weight(copy)
+            if self.bytes > self.limit:
+                self.cut = True
+                self.exchange.gap("rows over the limit", f"{len(self.rows)} rows of a result are kept")
+                return
+            self.rows.append(copy)
+
+    def result(self, rowcount: int, *, complete: bool) -> SqlResult:
+        """The answer, as far as it was fetched."""
+        if rowcount != self.rowcount:
+            self.extra["rowcount_after"] = rowcount
+        return SqlResult(
+            columns=self.columns,
+            rows=self.rows,
+            rowcount=self.rowcount,
+            lastrowid=self.lastrowid,
+            complete=complete and not self.cut,
+            extra=self.extra,
+        )
+
+
+class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type checkers only
+    """Everything passes through to the driver's cursor; what comes back is copied.
+
+    Rows are reported once the app has them all, closes the cursor or runs its next statement.
+    """
+
+    def __init__(self, cursor: Any, integration: Any, checkout: Checkout) -> None:
+        super().__init__(cursor)
+        self._self_integration = integration
+        self._self_checkout = checkout
+        self._self_context: Callable[[], Any] | None = None
+        self._self_pending: Pending | None = None
+
+    # -- what integration.request and integration.span read
+
+    @property
+    def timetracer_checkout(self) -> Checkout:
+        """The connection this cursor belongs to."""
+        return self._self_checkout
+
+    def timetracer_context(self, context: Callable[[], Any]) -> None:
+        """SQLAlchemy's execution context, weakly."""
+        self._self_context = context
+
+    @property
+    def timetracer_span(self) -> Any:
+        """The span that SQLAlchemy's instrumentation opened for the statement about to run."""
+        context = self._self_context and self._self_context()
+        return getattr(context, "_otel_span", None)
+
+    # -- statements
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Run one statement."""
+        return self._timetracer_run("execute", args, kwargs)
+
+    def executemany(self, *args: Any, **kwargs: Any) -> Any:
+        """Run one statement for each set of parameters."""
+        return self._timetracer_run("executemany", args, kwargs)
+
+    def _timetracer_run(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.timetracer_finish(complete=False)
+        args = once(args) if method == "executemany" else args
+        call = Invocation(getattr(self.__wrapped__, method), self, args, kwargs)
+        result = run(self._self_integration.exchange(call))
+        return self if result is self.__wrapped__ else result
+
+    def timetracer_watch(self, exchange: Any, limit: int) -> None:
+        """A statement has run: report it now, or once its rows were fetched."""
+        cursor = self.__wrapped__
+        description = cursor.description
+        pending = Pending(
+            exchange=exchange,
+            columns=None if description is None else [plain(list(column)) for column in description],
+            rowcount=_number(getattr(cursor, "rowcount", -1)),
+            lastrowid=plain(_quiet(cursor, "lastrowid")),
+            limit=limit,
+        )
+        message = _quiet(cursor, "statusmessage")
+        if isinstance(message, str):
+            pending.extra["statusmessage"] = message
+        if description is None:
+            exchange.finish(pending.result(pending.rowcount, complete=True))
+        else:
+            self._self_pending = pending
+
+    def timetracer_finish(self, *, complete: bool) -> None:
+        """Report the statement before, if it was not yet."""
+        pending, self._self_pending = self._self_pending, None
+        if pending is None:
+            return
+        try:
+            rowcount = _number(_quiet(self.__wrapped__, "rowcount", pending.rowcount))
+            pending.exchange.finish(pending.result(rowcount, complete=complete))
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("sqlalchemy: reading rows", error)
+
+    # -- rows
+
+    def fetchone(self, *args: Any, **kwargs: Any) -> Any:
+        """The next row."""
+        if self._self_pending is None:
+            return self.__wrapped__.fetchone(*args, **kwargs)
+        row = self._timetracer_fetch(self.__wrapped__.fetchone, args, kwargs)
+        self._timetracer_keep([] if row is None else [row], last=row is None)
+        return row
+
+    def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
+        """The next rows."""
+        if self._self_pending is None:
+            return self.__wrapped__.fetchmany(*args, **kwargs)
+        rows = self._timetracer_fetch(self.__wrapped__.fetchmany, args, kwargs)
+        wanted = args[0] if args else kwargs.get("size", self.__wrapped__.arraysize)
+        self._timetracer_keep(rows, last=not rows or (isinstance(wanted, int) and len(rows) < wanted))
+        return rows
+
+    def fetchall(self, *args: Any, **kwargs: Any) -> Any:
+        """All rows that are left."""
+        if self._self_pending is None:
+            return self.__wrapped__.fetchall(*args, **kwargs)
+        rows = self._timetracer_fetch(self.__wrapped__.fetchall, args, kwargs)
+        self._timetracer_keep(rows, last=True)
+        return rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return self if hasattr(self.__wrapped__, "__next__") else self._timetracer_rows()
+
+    def __next__(self) -> Any:
+        try:
+            row = self._timetracer_fetch(self.__wrapped__.__next__, (), {})
+        except StopIteration:
+            self.timetracer_finish(complete=True)
+            raise
+        self._timetracer_keep([row], last=False)
+        return row
+
+    def _timetracer_rows(self) -> Iterator[Any]:
+        for row in self.__wrapped__:
+            self._timetracer_keep([row], last=False)
+            yield row
+        self.timetracer_finish(complete=True)
+
+    def _timetracer_fetch(
+        self, fetch: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        try:
+            with ports.inside():
+                return fetch(*args, **kwargs)
+        except StopIteration:
+            raise
+        except BaseException as error:
+            pending = self._self_pending
+            if pending is not None:
+                with contextlib.suppress(Exception):
+                    pending.extra["error"] = failures.describe(error).plain()
+                self.timetracer_finish(complete=False)
+            raise
+
+    def _timetracer_keep(self, rows: Any, *, last: bool) -> None:
+        pending = self._self_pending
+        if pending is None:
+            return
+        try:
+            pending.keep(rows)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("sqlalchemy: reading rows", error)
+            pending.cut = True
+        if last:
+            self.timetracer_finish(complete=True)
+
+    # -- the end
+
+    def nextset(self, *args: Any, **kwargs: Any) -> Any:
+        """The next result; only the first is recorded."""
+        pending = self._self_pending
+        if pending is not None:
+            pending.exchange.gap("result sets", "only the first result of a statement is kept")
+        self.timetracer_finish(complete=False)
+        return self.__wrapped__.nextset(*args, **kwargs)
+
+    def close(self, *args: Any, **kwargs: Any) -> Any:
+        """Close the cursor."""
+        self.timetracer_finish(complete=False)
+        with ports.inside():
+            return self.__wrapped__.close(*args, **kwargs)
+
+    def __enter__(self) -> Any:
+        entered = self.__wrapped__.__enter__()
+        return self if entered is self.__wrapped__ else entered
+
+    def __exit__(self, *args: Any) -> Any:
+        self.timetracer_finish(complete=False)
+        return self.__wrapped__.__exit__(*args)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):
+            self.timetracer_finish(complete=False)
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else -1
+
+
+def _quiet(cursor: Any, name: str, default: Any = None) -> Any:
+    try:
+        return getattr(cursor, name, default)
+    except Exception:  # noqa: BLE001  # a property of the driver that needs an open cursor
+        return default

@@ -1,0 +1,305 @@
+"""A connection and its cursors where no database is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from timetracer_otel import ports
+from timetracer_otel.errors import MissError, NoSessionError, ReplayError
+from timetracer_otel.integrations.base import Invocation
+from timetracer_otel.integrations.sqlalchemy.checkout import Checkout, once
+from timetracer_otel.integrations.sqlalchemy.drivers import Driver
+from timetracer_otel.integrations.sqlalchemy.driving import drive
+from timetracer_otel.integrations.sqlalchemy.values import restore
+from timetracer_otel.messages import Failure, SqlResult
+
+_NUMBERS = {"READ UNCOMMITTED": 1}
+
+
+class ReplayConnection:
+    """What SQLAlchemy and its listeners need of a driver's connection, doing nothing.
+
+    Its class looks like the driver's, and so do its attributes: what the driver's connection can
+    do, this one accepts and ignores. Cursors made here, below SQLAlchemy's pool, belong to pings,
+    isolation levels and listeners: nothing that was recorded. The app's cursors are
+    :class:`ReplayCursor`.
+    """
+
+    def __init__(self, driver: Driver, facts: dict[str, Any]) -> None:
+        learned = facts.get("learned")
+        self._driver = driver
+        self._level: str | None = None
+        self._default_level = learned.get("default_isolation_level") if isinstance(learned, dict) else None
+        self._connection = _DriverConnection()
+        self.autocommit = False
+        self.closed = False
+        self.broken = False
+        self.isolation_level = "" if driver.name == "pysqlite" else None
+        self.notices: list[str] = []
+        self.status = 1
+        self.info = SimpleNamespace(
+            transaction_status=0, dbname=facts.get("namespace") or None, host=None, port=None
+        )
+
+    @property  # type: ignore[misc]  # isinstance() asks for it
+    def __class__(self) -> type:
+        return self._driver.connection or ReplayConnection
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """A cursor that no recorded call belongs to."""
+        return _SilentCursor(self)
+
+    def commit(self) -> None:
+        """Nothing to commit."""
+
+    def rollback(self) -> None:
+        """Nothing to roll back."""
+
+    def close(self, *args: Any, **kwargs: Any) -> None:
+        """Close it."""
+        self.closed = True
+
+    def tpc_recover(self) -> list[Any]:
+        """No prepared transactions."""
+        return []
+
+    def isolation(self) -> str:
+        """The isolation level in force, as SQLAlchemy spells it."""
+        return self._level or self._default_level or "READ COMMITTED"
+
+    def __getattr__(self, name: str) -> Any:
+        return _like(self._driver.connection, name)
+
+
+class _DriverConnection:
+    """What async adapters have below them."""
+
+    def is_closed(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise ReplayError(
+            f"the driver's own connection was used ({name}) below SQLAlchemy, where nothing was recorded;"
+            " make that call live, or through SQLAlchemy"
+        )
+
+
+class _SilentCursor:
+    """Answers pings, probes and settings."""
+
+    arraysize = 1
+    rowcount = -1
+    lastrowid = None
+    description = None
+
+    def __init__(self, connection: ReplayConnection) -> None:
+        self.connection = connection
+        self._row: Any = None
+
+    def execute(self, statement: Any, *args: Any, **kwargs: Any) -> Any:
+        text = str(statement).lower()
+        self._row = None
+        if "read_uncommitted" in text:
+            self._row = (_NUMBERS.get(self.connection.isolation(), 0),)
+        elif "isolation" in text:
+            self._row = (self.connection.isolation(),)
+        return self
+
+    executemany = execute
+
+    def fetchone(self) -> Any:
+        row, self._row = self._row, None
+        return row
+
+    def fetchmany(self, *args: Any, **kwargs: Any) -> list[Any]:
+        return self.fetchall()
+
+    def fetchall(self) -> list[Any]:
+        row = self.fetchone()
+        return [] if row is None else [row]
+
+    def close(self) -> None:
+        return None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.fetchall())
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        return None
+
+
+class ReplayCursor:
+    """A cursor whose statements are answered from a recording."""
+
+    def __init__(self, integration: Any, checkout: Checkout, connection: Any, *, server_side: bool) -> None:
+        self._integration = integration
+        self._context: Callable[[], Any] | None = None
+        self._driver_class = checkout.driver.server_cursor if server_side else checkout.driver.cursor
+        self._rows: Sequence[Any] = ()
+        self._next = 0
+        self._end: BaseException | None = None
+        self._after: int | None = None
+        self.timetracer_checkout = checkout
+        self.connection = connection
+        self.arraysize = 1
+        self.description: list[Any] | None = None
+        self.rowcount = -1
+        self.lastrowid: Any = None
+        self.closed = False
+
+    @property  # type: ignore[misc]  # isinstance() asks for it
+    def __class__(self) -> type:
+        return self._driver_class or ReplayCursor
+
+    def timetracer_context(self, context: Callable[[], Any]) -> None:
+        """SQLAlchemy's execution context, weakly."""
+        self._context = context
+
+    @property
+    def timetracer_span(self) -> Any:
+        """The span that SQLAlchemy's instrumentation opened for the statement about to run."""
+        context = self._context and self._context()
+        return getattr(context, "_otel_span", None)
+
+    # -- statements
+
+    def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Answer one statement."""
+        return self._run(self._go_live, args, kwargs)
+
+    def executemany(self, *args: Any, **kwargs: Any) -> Any:
+        """Answer one statement with many sets of parameters."""
+        return self._run(self._go_live_many, once(args), kwargs)
+
+    def _run(self, live: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.timetracer_load(SqlResult())
+        call = Invocation(live, self, args, kwargs)
+        try:
+            return drive(self._integration.exchange(call))
+        except MissError:
+            if not self._integration.request(call).controls_transaction:
+                raise
+            return self.timetracer_returned()
+
+    def _go_live(self, *args: Any, **kwargs: Any) -> Any:
+        raise _no_way_out()
+
+    def _go_live_many(self, *args: Any, **kwargs: Any) -> Any:
+        raise _no_way_out()
+
+    def timetracer_load(self, result: SqlResult) -> None:
+        """Hold that result, as if its statement had just run."""
+        driver = self.timetracer_checkout.driver
+        self.description = None if result.columns is None else driver.description(restore(result.columns))
+        names = [str(column[0]) for column in self.description or ()]
+        self._rows = [driver.row(names, restore(row)) for row in result.rows]
+        self._next = 0
+        self._end = None
+        self._after = result.extra.get("rowcount_after")
+        self.rowcount = result.rowcount
+        self.lastrowid = restore(result.lastrowid)
+        self.statusmessage = result.extra.get("statusmessage")
+        error = result.extra.get("error")
+        if isinstance(error, dict):
+            failure = Failure.from_plain(error)
+            self._end = self._integration.rebuild_failure(failure, Invocation(self._run, self, (), {}))
+        elif not result.complete:
+            self._end = ReplayError(
+                f"the app asks for more than the {len(self._rows)} rows it fetched when this was recorded"
+                " (or than were kept); record again"
+            )
+
+    def timetracer_returned(self) -> Any:
+        """What the driver's ``execute`` returns."""
+        result = self.timetracer_checkout.driver.result
+        return self if result == "cursor" else self.rowcount if result == "rowcount" else None
+
+    # -- rows
+
+    def fetchone(self) -> Any:
+        """The next row."""
+        rows = self._take(1)
+        return rows[0] if rows else None
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        """The next rows."""
+        return self._take(self.arraysize if size is None else size)
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+        return self._take(None)
+
+    def _take(self, count: int | None) -> list[Any]:
+        end = len(self._rows) if count is None else self._next + count
+        rows = list(self._rows[self._next : end])
+        if self._end is not None and (count is None or len(rows) < count):
+            raise self._end
+        self._next += len(rows)
+        if self._after is not None and (count is None or len(rows) < count):
+            self.rowcount = self._after
+        return rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        rows = self._take(1)
+        if not rows:
+            raise StopIteration
+        return rows[0]
+
+    # -- the end
+
+    def close(self, *args: Any, **kwargs: Any) -> None:
+        """Close the cursor."""
+        self.closed = True
+
+    async def _async_soft_close(self) -> None:
+        """Close the cursor, its rows still to be read."""
+
+    def nextset(self) -> None:
+        """There is no other result."""
+
+    def setinputsizes(self, *sizes: Any) -> None:
+        """Nothing depends on it."""
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return _like(self._driver_class, name)
+
+
+def _like(kind: type | None, name: str) -> Any:
+    """An attribute that does nothing, where the driver's class has one of that name."""
+    known = getattr(kind, name, None) if kind is not None else None
+    if known is None or name.startswith("__"):
+        raise AttributeError(f"{'connection' if kind is None else kind.__name__} in replay has no {name!r}")
+    return _ignore if callable(known) else None
+
+
+def _ignore(*args: Any, **kwargs: Any) -> None:
+    return None
+
+
+def _no_way_out() -> ReplayError:
+    if ports.current() is None:
+        return NoSessionError(
+            "a database connection of a replay was used outside of it; open a connection of its own there"
+        )
+    return ReplayError(
+        "no recorded call answers this statement, and it cannot go out: this connection is a replayed one."
+        " Name sqlalchemy in TIMETRACER_LIVE_PLUGINS to make all its calls live"
+    )

@@ -1,0 +1,244 @@
+"""Values of drivers' own classes as plain data, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from timetracer_otel import values
+from timetracer_otel.errors import ReplayError
+from timetracer_otel.messages.sql import DriverValue
+from timetracer_otel.values import Unsupported
+
+_PLAIN = frozenset(
+    {str, int, float, bool, type(None), bytes, Decimal, datetime, date, time, timedelta, UUID, DriverValue}
+)
+"""What neither changes nor belongs to a driver."""
+
+_PSYCOPG2_RANGES = ("NumericRange", "DateRange", "DateTimeRange", "DateTimeTZRange")
+_ASYNCPG_SHAPES = ("Point", "Box", "Line", "LineSegment", "Polygon", "Circle")
+
+
+def plain(value: Any) -> Any:
+    """A copy of a value that the codec can write and that the app cannot change.
+
+    Parameters and rows alike. Objects of classes nobody knows (an adapter of the app's own)
+    become their class and fields: enough to compare.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is list or kind is tuple:
+        return value if kind is tuple and _PLAIN.issuperset(map(type, value)) else kind(map(plain, value))
+    if kind is dict:
+        return {plain(key): plain(item) for key, item in value.items()}
+    write = _WRITERS.get(f"{kind.__module__}.{kind.__qualname__}")
+    if write is not None:
+        return write(value)
+    copy = values.snapshot(value)
+    return _fields(value, copy) if isinstance(copy, Unsupported) else copy
+
+
+def plain_row(row: Any) -> Any:
+    """One row as a list; as a dict where the cursor makes dicts."""
+    if isinstance(row, Mapping):
+        return plain(dict(row))
+    items = list(row)
+    return items if _PLAIN.issuperset(map(type, items)) else list(map(plain, items))
+
+
+def weight(row: Any) -> int:
+    """Roughly how many bytes of a recording one row takes."""
+    items = row.values() if isinstance(row, dict) else row
+    return 2 + sum(len(item) + 3 if isinstance(item, str | bytes) else _weight(item) for item in items)
+
+
+def _weight(value: Any) -> int:
+    if isinstance(value, str | bytes):
+        return len(value) + 3
+    if isinstance(value, dict):
+        return 2 + sum(_weight(key) + _weight(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return 2 + sum(map(_weight, value))
+    return 12
+
+
+def restore(value: Any) -> Any:
+    """The reverse of :func:`plain`, the driver's own classes included.
+
+    Raises:
+        ReplayError: the recording holds a value of a class that is not known here.
+    """
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return kind(map(restore, value))
+    if kind is dict:
+        return {restore(key): restore(item) for key, item in value.items()}
+    if kind is Unsupported:
+        raise ReplayError(
+            f"a recorded row holds a {value.type_name}, which cassettes cannot carry: {value.text}"
+        )
+    if kind is not DriverValue:
+        return value
+    read = _READERS.get(value.kind)
+    if read is None:
+        raise ReplayError(f"a recorded row holds a {value.kind}, which this version cannot rebuild")
+    try:
+        return read(value.data)
+    except Exception as error:
+        raise ReplayError(f"a recorded {value.kind} cannot be rebuilt: {error}") from error
+
+
+def _fields(value: Any, unsupported: Unsupported) -> Any:
+    """An object by its class and what it holds, so that two with other contents differ."""
+    try:
+        if hasattr(value, "adapted"):
+            state: Any = value.adapted  # psycopg2's protocol: AsIs, Float, ...
+        else:
+            slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+            state = dict(getattr(value, "__dict__", {}))
+            state |= {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    except Exception:  # noqa: BLE001  # the app's own class, which may do anything
+        return unsupported
+    return DriverValue("object", [unsupported.type_name, plain(state)]) if state else unsupported
+
+
+# -- what each class is written as
+
+Write = Callable[[Any], DriverValue]
+
+
+def _asyncpg_range(value: Any) -> DriverValue:
+    return DriverValue(
+        "asyncpg.range",
+        [plain(value.lower), plain(value.upper), value.lower_inc, value.upper_inc, value.isempty],
+    )
+
+
+def _psycopg_range(value: Any) -> DriverValue:
+    return DriverValue("psycopg.range", [plain(value._lower), plain(value._upper), value._bounds])
+
+
+def _psycopg2_range(value: Any) -> DriverValue:
+    data = [type(value).__name__, plain(value._lower), plain(value._upper), value._bounds]
+    return DriverValue("psycopg2.range", data)
+
+
+def _shape(value: Any) -> DriverValue:
+    return DriverValue("asyncpg.shape", [type(value).__name__, [plain(item) for item in tuple(value)]])
+
+
+def _record(value: Any) -> DriverValue:
+    return DriverValue("asyncpg.record", [list(value.keys()), [plain(item) for item in tuple(value)]])
+
+
+_WRITERS: dict[str, Write] = {
+    "asyncpg.types.Range": _asyncpg_range,
+    "asyncpg.pgproto.types.BitString": lambda value: DriverValue("asyncpg.bits", value.as_string()),
+    "asyncpg.pgproto.types.Path": lambda value: DriverValue(
+        "asyncpg.path", [bool(value.is_closed), [plain(item) for item in value.points]]
+    ),
+    "asyncpg.pgproto.pgproto.UUID": lambda value: DriverValue("asyncpg.uuid", str(value)),
+    "asyncpg.protocol.record.Record": _record,
+    "asyncpg.Record": _record,
+    "psycopg.types.range.Range": _psycopg_range,
+    "psycopg.types.multirange.Multirange": lambda value: DriverValue(
+        "psycopg.multirange", list(map(plain, value))
+    ),
+    "psycopg.types.json.Json": lambda value: DriverValue("psycopg.json", plain(value.obj)),
+    "psycopg.types.json.Jsonb": lambda value: DriverValue("psycopg.jsonb", plain(value.obj)),
+    "psycopg2._json.Json": lambda value: DriverValue("psycopg2.json", plain(value.adapted)),
+    "psycopg2.extensions.Binary": lambda value: DriverValue("psycopg2.binary", bytes(value.adapted)),
+}
+_WRITERS |= {f"psycopg2._range.{name}": _psycopg2_range for name in _PSYCOPG2_RANGES}
+_WRITERS |= {f"asyncpg.pgproto.types.{name}": _shape for name in _ASYNCPG_SHAPES}
+
+
+# -- and how it is made again: classes named here, never in a recording
+
+
+def _read_asyncpg_range(data: Any) -> Any:
+    from asyncpg import Range
+
+    lower, upper, lower_inc, upper_inc, empty = data
+    return Range(restore(lower), restore(upper), lower_inc=lower_inc, upper_inc=upper_inc, empty=empty)
+
+
+def _read_psycopg_range(data: Any) -> Any:
+    from psycopg.types.range import Range
+
+    lower, upper, bounds = data
+    return Range(restore(lower), restore(upper), bounds) if bounds else Range(empty=True)
+
+
+def _read_multirange(data: Any) -> Any:
+    from psycopg.types.multirange import Multirange
+
+    return Multirange(map(restore, data))
+
+
+def _read_psycopg2_range(data: Any) -> Any:
+    from psycopg2 import extras
+
+    name, lower, upper, bounds = data
+    if name not in _PSYCOPG2_RANGES:
+        raise ValueError(f"no range class {name!r}")
+    kind = getattr(extras, name)
+    return kind(restore(lower), restore(upper), bounds) if bounds else kind(empty=True)
+
+
+def _read_shape(data: Any) -> Any:
+    import asyncpg
+
+    name, items = data
+    if name not in _ASYNCPG_SHAPES:
+        raise ValueError(f"no class {name!r}")
+    return getattr(asyncpg, name)(*map(restore, items))
+
+
+def _read_path(data: Any) -> Any:
+    from asyncpg import Path
+
+    closed, points = data
+    return Path(*map(restore, points), is_closed=closed)
+
+
+def _read_bits(data: Any) -> Any:
+    from asyncpg import BitString
+
+    return BitString(data)
+
+
+def _read_uuid(data: Any) -> Any:
+    from asyncpg.pgproto import pgproto
+
+    return pgproto.UUID(data)
+
+
+def _read_record(data: Any) -> Any:
+    keys, items = data
+    return record(keys, [restore(item) for item in items])
+
+
+def record(keys: list[str], items: list[Any]) -> Any:
+    """A row as asyncpg makes them."""
+    from asyncpg.protocol import protocol
+
+    mapping = {key: index for index, key in enumerate(keys)}
+    return protocol._create_record(mapping, tuple(items))
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "asyncpg.range": _read_asyncpg_range,
+    "asyncpg.shape": _read_shape,
+    "asyncpg.path": _read_path,
+    "asyncpg.bits": _read_bits,
+    "asyncpg.uuid": _read_uuid,
+    "asyncpg.record": _read_record,
+    "psycopg.range": _read_psycopg_range,
+    "psycopg.multirange": _read_multirange,
+    "psycopg2.range": _read_psycopg2_range,
+}
