@@ -55,7 +55,7 @@ class _ArrayValue(msgspec.Struct, rename="camel", gc=False):
 
 
 class _KeyValue(msgspec.Struct, rename="camel", gc=False):
-    key: str
+    key: str = ""
     value: _AnyValue = msgspec.field(default_factory=_AnyValue)
 
 

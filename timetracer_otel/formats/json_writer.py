@@ -173,7 +173,7 @@ def _span(span: Span) -> _Span:
         span.parent_span_id,
         span.flags,
         span.name,
-        span.kind,
+        span.kind.value,  # an enum is never identical to a default, and so never left out
         str(start) if start else UNSET,
         str(end) if end else UNSET,
         _attributes(span.attributes),
@@ -182,7 +182,7 @@ def _span(span: Span) -> _Span:
         span.dropped_events_count,
         [_link(link) for link in span.links] if span.links else [],
         span.dropped_links_count,
-        _Status(status.message, status.code) if status.code or status.message else UNSET,
+        _Status(status.message, status.code.value) if status.code or status.message else UNSET,
     )
 
 
