@@ -99,9 +99,7 @@ class RedisCommand(msgspec.Struct):
     def writes(self) -> bool:
         """True unless every command is known to only read."""
         commands = self.arguments if self.pipeline else [self.arguments]
-        return any(
-            str(_wire(command[0])).upper().split(" ")[0] not in _READS for command in commands if command
-        )
+        return any(_changes_data(command) for command in commands if command)
 
     def span_attributes(self) -> Attributes:
         """``db.system.name`` and ``db.operation.name``."""
