@@ -73,18 +73,15 @@ class FolderStore:
             CassetteLimitError: it holds an attribute value nested too deeply.
         """
         data = cassette.dump(self._encoding, self._compression)
-        day = datetime.fromtimestamp(cassette.started // _SECOND, UTC).strftime("%Y-%m-%d")
-        stem = f"{_file_title(cassette)}__{cassette.entry.trace_id[:16]}"
-        place = self.path / day / f"{stem}{self._suffix}"
-        second_place = self.path / day / f"{stem}__{cassette.entry.span_id}{self._suffix}"
-        temporary = self._write_temporary(place, data)
+        places = self._places(cassette)
+        temporary = self._write_temporary(places[0], data)
         try:
-            return _move(temporary, place, second_place, cassette)
+            return _move(temporary, places, cassette)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
             if self._fsync:
-                _sync_folder(place.parent)
+                _sync_folder(temporary.parent)
 
     def paths(self) -> Iterator[Path]:
         """The files of the store in the order of their names, whatever those are. Hidden ones, and
@@ -130,6 +127,16 @@ class FolderStore:
             else:
                 yield path, cassette
 
+    def _places(self, cassette: Cassette) -> list[Path]:
+        """Where a cassette may be, best first; the last is no other's."""
+        trace_id, span_id = cassette.entry.trace_id, cassette.entry.span_id
+        # half of a trace id is enough to tell traces apart; a 64-bit one is padded with zeros before it
+        half = trace_id[:16] if trace_id[:16].strip("0") else trace_id[16:]
+        stem = f"{_file_title(cassette)}__{half}"
+        day = datetime.fromtimestamp(cassette.started // _SECOND, UTC).strftime("%Y-%m-%d")
+        names = (stem, f"{stem}__{span_id}", f"{stem}__{trace_id}__{span_id}")
+        return [self.path / day / f"{name}{self._suffix}" for name in names]
+
     def _write_temporary(self, place: Path, data: bytes) -> Path:
         """The data in a new hidden file beside its place."""
         while True:
@@ -169,18 +176,21 @@ def open_store(spec: str | PathLike[str]) -> FolderStore:
     return FolderStore(spec)
 
 
-def _move(temporary: Path, place: Path, second_place: Path, cassette: Cassette) -> Path:
-    """Move a written file to where it belongs, never onto another cassette."""
-    if second_place.exists():
-        temporary.replace(second_place)
-        return second_place
-    if _move_to_new(temporary, place):
-        return place
-    if _is_of_same_entry(place, cassette):
-        temporary.replace(place)
-        return place
-    temporary.replace(second_place)
-    return second_place
+def _move(temporary: Path, places: list[Path], cassette: Cassette) -> Path:
+    """Move a written file to the first place that is free or has been its own."""
+    *shared, own = places
+    for place in places[1:]:
+        if place.exists() and _is_of_same_entry(place, cassette):
+            temporary.replace(place)
+            return place
+    for place in shared:
+        if _move_to_new(temporary, place):
+            return place
+        if _is_of_same_entry(place, cassette):
+            temporary.replace(place)
+            return place
+    temporary.replace(own)
+    return own
 
 
 def _move_to_new(temporary: Path, place: Path) -> bool:
@@ -213,7 +223,7 @@ def _file_title(cassette: Cassette) -> str:
     method, slash, path = cassette.title.partition(" /")
     parts = [method, path or "root"] if slash else [method]
     safe = (_UNSAFE.sub("_", part).strip("_") for part in parts)
-    return "__".join(part for part in safe if part)[:_TITLE_SIZE].lstrip(".") or "span"
+    return "__".join(part for part in safe if part)[:_TITLE_SIZE].lstrip("._") or "span"
 
 
 def _files(folder: Path) -> Iterator[Path]:
