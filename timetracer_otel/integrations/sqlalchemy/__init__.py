@@ -13,6 +13,6 @@ them can miss: what was not recorded is done.
 
 from __future__ import annotations
 
-from timetracer_otel.integrations.sqlalchemy.integration import SQLAlchemyIntegration
+from timetracer_otel.integrations.sqlalchemy.integration import SqlAlchemyIntegration
 
-__all__ = ["SQLAlchemyIntegration"]
+__all__ = ["SqlAlchemyIntegration"]

@@ -40,7 +40,7 @@ class _Commit:
         self.timetracer_span = None
 
 
-class SQLAlchemyIntegration(Integration):
+class SqlAlchemyIntegration(Integration):
     """Records and answers what SQLAlchemy's engines send, whichever driver is below."""
 
     name: ClassVar[str] = "sqlalchemy"

@@ -110,7 +110,7 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         description = cursor.description
         pending = Pending(
             exchange=exchange,
-            columns=None if description is None else [plain(list(column)) for column in description],
+            columns=_columns(description),
             rowcount=_number(getattr(cursor, "rowcount", -1)),
             lastrowid=plain(_quiet(cursor, "lastrowid")),
             limit=limit,
@@ -118,7 +118,8 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         message = _quiet(cursor, "statusmessage")
         if isinstance(message, str):
             pending.extra["statusmessage"] = message
-        if description is None:
+        # psycopg2 knows a server-side cursor's columns once the first rows were fetched
+        if description is None and not isinstance(_quiet(cursor, "name"), str):
             exchange.finish(pending.result(pending.rowcount, complete=True))
         else:
             self._self_pending = pending
@@ -130,6 +131,8 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
             return
         try:
             rowcount = _number(_quiet(self.__wrapped__, "rowcount", pending.rowcount))
+            if pending.columns is None:
+                pending.columns = _columns(_quiet(self.__wrapped__, "description"))
             pending.exchange.finish(pending.result(rowcount, complete=complete))
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: reading rows", error)
@@ -234,6 +237,10 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
     def __del__(self) -> None:
         with contextlib.suppress(Exception):
             self.timetracer_finish(complete=False)
+
+
+def _columns(description: Any) -> list[Any] | None:
+    return None if description is None else [plain(list(column)) for column in description]
 
 
 def _number(value: Any) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -140,9 +140,3 @@ def exactly(value: Any) -> Any:
     if isinstance(value, memoryview):
         return type(value), bytes(value)
     return type(value), repr(value)
-
-
-@contextlib.contextmanager
-def database(driver: str, folder: Path, server: Callable[[], Postgres]) -> Iterator[Database]:
-    """The database of that driver; PostgreSQL is only started where it is needed."""
-    yield Database(driver, folder, server() if driver.startswith("postgresql") else None)
