@@ -1,0 +1,33 @@
+"""The command line: ``timetracer-otel``, one file a command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from timetracer_otel.cli.group import LazyCommand, LazyGroup
+
+__all__ = ["cli", "main"]
+
+cli = LazyGroup(
+    "timetracer-otel",
+    help="Record real requests of a Python service with everything they said, and replay them anywhere.",
+    lazy=[
+        LazyCommand("record", "recording", "Run a service and record its requests."),
+        LazyCommand("replay", "replaying", "Replay cassettes against an app, or run an app on them."),
+        LazyCommand("list", "listing", "List what was recorded, newest first."),
+        LazyCommand("show", "showing", "Draw the tree of one cassette: each call with request and answer."),
+        LazyCommand("validate", "validating", "Check that cassettes can be read, and list their gaps."),
+        LazyCommand("demo", "demonstrating", "Record and replay an example shop with its services stopped."),
+    ],
+)
+"""The whole command line, as click has it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and end the process.
+
+    Args:
+        arguments: what follows the program's name; the process's own by default.
+    """
+    cli.main(arguments, prog_name="timetracer-otel")

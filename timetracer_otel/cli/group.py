@@ -1,0 +1,107 @@
+"""The group of commands: lists them without loading them, and ends in the promised ways."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, Final, NamedTuple, NoReturn
+
+import click
+
+from timetracer_otel import __version__
+from timetracer_otel.errors import TimetracerError
+
+_PACKAGE: Final = "timetracer_otel.cli"
+FAILED: Final = 2
+"""Exit status: it could not be done."""
+_INTERRUPTED: Final = 130
+_BROKEN_PIPE: Final = 141
+"""As a shell reports a program that wrote to a reader gone away."""
+
+
+class LazyCommand(NamedTuple):
+    """A command that is loaded when it is used.
+
+    Attributes:
+        name: what one types.
+        module: the file of this package that has it, as ``command``.
+        help: its first sentence, for the list of commands.
+    """
+
+    name: str
+    module: str
+    help: str
+
+
+class LazyGroup(click.Group):
+    """Commands that are loaded when they are used. What a command returns is the exit status.
+
+    Args:
+        name: the program.
+        help: what it is for.
+        lazy: its commands, in the order in which they are listed.
+    """
+
+    def __init__(self, name: str, *, help: str, lazy: Sequence[LazyCommand]) -> None:  # noqa: A002  # click's name
+        version = click.version_option(__version__, "-V", "--version", prog_name=name)
+        super().__init__(name, help=help, context_settings={"help_option_names": ["-h", "--help"]})
+        version(self)
+        self.lazy = {command.name: command for command in lazy}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, as they are listed."""
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, loaded."""
+        found = self.lazy.get(cmd_name)
+        if found is None:
+            return None
+        command = import_module(f"{_PACKAGE}.{found.module}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, with none of them loaded."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(command.name, command.help) for command in self.lazy.values()])
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run a command and exit: with its status; 2 and one line on stderr when it cannot be
+        done; 130 when interrupted.
+        """
+        try:
+            status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except click.ClickException as error:
+            error.show()
+            status = error.exit_code
+        except TimetracerError as error:
+            fail(str(error))
+            status = FAILED
+        except (KeyboardInterrupt, click.Abort):
+            status = _INTERRUPTED
+        except BrokenPipeError:
+            # what is still buffered would fail again when Python flushes it at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = _BROKEN_PIPE
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def fail(message: str) -> None:
+    """Say what went wrong, on stderr: one line; more only where a program's output is quoted."""
+    from timetracer_otel.views.text import printable
+
+    first, *rest = message.splitlines() or [""]
+    click.echo(f"error: {printable(first)}", err=True)
+    for row in rest:
+        click.echo(f"  {printable(row)}", err=True)

@@ -1,0 +1,80 @@
+"""Which cassettes are meant: paths given, or the settings'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.cli.options import settings_from
+from timetracer_otel.errors import CassetteError
+from timetracer_otel.store import FolderStore, open_store
+
+
+def stores(given: Sequence[str], environ: dict[str, str], *, to_replay: bool = False) -> list[FolderStore]:
+    """The stores that were named, else the one in the settings.
+
+    Args:
+        given: files and folders.
+        environ: where the settings are read, when none is given.
+        to_replay: the setting for what to replay comes first.
+
+    Raises:
+        ConfigurationError: a setting is malformed, or it is no path.
+    """
+    if not given:
+        settings = settings_from(environ)
+        given = [(settings.cassette if to_replay else "") or settings.dir]
+    return [open_store(spec) for spec in given]
+
+
+def matching(text: str | None) -> Callable[[Cassette], bool]:
+    """Whether a cassette is one that ``-k TEXT`` means: by its title, its URL or its trace id."""
+    wanted = (text or "").casefold()
+
+    def matches(cassette: Cassette) -> bool:
+        url = str(cassette.entry.attributes.get("url.full", ""))
+        where = f"{cassette.title}\n{url}\n{cassette.entry.trace_id}".casefold()
+        return wanted in where
+
+    return matches
+
+
+def find(name: str, store: FolderStore) -> tuple[Path, Cassette]:
+    """The cassette of that path, or of that trace id or span id, of which the beginning is enough.
+
+    Raises:
+        CassetteError: there is none, there are several, or it cannot be read.
+    """
+    path = Path(name)
+    if path.exists() or not _is_id(name):
+        return path, Cassette.load(path)
+    wanted = name.lower()
+    # a file written by us has the trace id in its name: most searches load one file
+    paths = list(store.paths())
+    found = _with_id([path for path in paths if f"__{wanted[:16]}" in path.name], wanted)
+    found = found or _with_id(paths, wanted)
+    if not found:
+        raise CassetteError(f"{name}: there is no such file, and no cassette of that id in {store.path}")
+    if len(found) > 1:
+        names = ", ".join(str(path) for path, _ in found[:3]) + (", ..." if len(found) > 3 else "")
+        raise CassetteError(f"{name} begins the id of {len(found)} cassettes; name one: {names}")
+    return found[0]
+
+
+def _with_id(paths: Sequence[Path], wanted: str) -> list[tuple[Path, Cassette]]:
+    from timetracer_otel.cli.progress import tracked
+
+    found: list[tuple[Path, Cassette]] = []
+    for path in tracked(paths, "searching", len(paths)):
+        try:
+            cassette = Cassette.load(path)
+        except CassetteError:
+            continue  # a damaged file hides no other
+        if cassette.entry.trace_id.startswith(wanted) or cassette.entry.span_id.startswith(wanted):
+            found.append((path, cassette))
+    return found
+
+
+def _is_id(name: str) -> bool:
+    return 4 <= len(name) <= 32 and all(char in "0123456789abcdef" for char in name.lower())

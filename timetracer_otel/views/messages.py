@@ -1,0 +1,147 @@
+"""Requests and answers as lines below the name of their call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import singledispatch
+from typing import Any, Final
+
+from timetracer_otel.messages import (
+    Failure,
+    HttpRequest,
+    HttpResponse,
+    RedisCommand,
+    RedisReply,
+    SqlResult,
+    SqlStatement,
+)
+from timetracer_otel.views import text
+from timetracer_otel.views.bodies import SHORT, body_lines
+from timetracer_otel.views.lines import Line, Piece, line, piece
+
+ROWS: Final = 5
+"""Rows, parameter sets and commands that are shown, unless everything is."""
+_ASKED: Final = Piece("→ ", "cyan")
+_CAME: Final = Piece("← ", "green")
+_RAISED: Final = Piece("✗ ", "red")
+
+
+@singledispatch
+def message_lines(message: object, *, full: bool) -> Iterator[Line]:
+    """What a message says beyond its title.
+
+    Args:
+        message: a request or an answer.
+        full: everything; else one line of each body and the first rows.
+    """
+    yield line(text.clip(text.printable(repr(message)), None if full else SHORT))
+
+
+@message_lines.register
+def _(message: HttpRequest, *, full: bool) -> Iterator[Line]:
+    yield from _http(_ASKED, message.headers, message.body, message.header("content-encoding"), full=full)
+
+
+@message_lines.register
+def _(message: HttpResponse, *, full: bool) -> Iterator[Line]:
+    yield from _http(_CAME, message.headers, message.body, message.header("content-encoding"), full=full)
+    if message.chunks:
+        took = message.chunks[-1][1] - message.chunks[0][1]
+        yield _headed(
+            _CAME, [line(piece(f"in {len(message.chunks)} pieces over {text.duration(took)}", "dim"))]
+        )[0]
+    if not message.complete:
+        yield line(_CAME, piece("(stopped before the end)", "yellow"))
+    if message.failure is not None:
+        yield from message_lines(message.failure, full=full)
+
+
+@message_lines.register
+def _(message: SqlStatement, *, full: bool) -> Iterator[Line]:
+    if full and "\n" in message.text.strip():
+        yield from _headed(_ASKED, [line(row) for row in message.text.strip().splitlines()])
+    if message.executemany and isinstance(message.parameters, list | tuple):
+        yield from _headed(_ASKED, _rows(message.parameters, "set", full=full))
+    elif message.parameters:
+        yield line(_ASKED, _value(message.parameters, full=full))
+
+
+@message_lines.register
+def _(message: SqlResult, *, full: bool) -> Iterator[Line]:
+    if message.columns is None:
+        if message.rowcount >= 0:
+            yield line(_CAME, text.count(message.rowcount, "row"))
+    else:
+        names = ", ".join(_column(column) for column in message.columns)
+        more = "" if message.complete else ", more were not fetched"
+        found = text.count(len(message.rows), "row")
+        heading = f"{found}{more}: {names}" if names else f"{found}{more}"
+        yield line(_CAME, text.clip(text.printable(heading), None if full else SHORT))
+        for row in _rows(message.rows, "row", full=full):
+            yield row.below("  ", "  ")
+    if message.lastrowid is not None and full:
+        yield line(_CAME, f"last row id {text.value(message.lastrowid)}")
+    if message.extra and full:
+        yield line(_CAME, text.value(message.extra))
+
+
+@message_lines.register
+def _(message: RedisCommand, *, full: bool) -> Iterator[Line]:
+    if message.pipeline:
+        yield from _headed(_ASKED, _rows(message.arguments, "command", full=full))
+    elif full:
+        yield line(_ASKED, text.value(message.arguments))
+
+
+@message_lines.register
+def _(message: RedisReply, *, full: bool) -> Iterator[Line]:
+    if isinstance(message.value, list) and len(message.value) > 1:
+        yield from _headed(_CAME, _rows(message.value, "value", full=full))
+    else:
+        yield line(_CAME, _value(message.value, full=full))
+    if message.extra and full:
+        yield line(_CAME, text.value(message.extra))
+
+
+@message_lines.register
+def _(message: Failure, *, full: bool) -> Iterator[Line]:
+    said = ", ".join(text.value(argument) for argument in message.args)
+    yield line(_RAISED, piece(text.clip(f"{message.type_name}({said})", None if full else SHORT), "red"))
+    if full and message.fields:
+        yield line("  ", text.value(message.fields))
+    behind = message.cause or (None if message.suppress_context else message.context)
+    if behind is not None:
+        yield from (below.below("  ", "  ") for below in message_lines(behind, full=full))
+
+
+def _http(
+    mark: Piece, headers: Sequence[tuple[str, str]], body: bytes | None, coding: str | None, *, full: bool
+) -> Iterator[Line]:
+    if full:
+        yield from _headed(mark, [line(piece(f"{name}: ", "dim"), value) for name, value in headers])
+    yield from _headed(mark, list(body_lines(body, coding, full=full)))
+
+
+def _headed(mark: Piece, lines: Sequence[Line]) -> list[Line]:
+    """The lines, the mark before the first, the others below it."""
+    if not lines:
+        return []
+    first = Line((mark, *lines[0].pieces), lines[0].guide, "  ")
+    return [first, *(other.below("  ", "  ") for other in lines[1:])]
+
+
+def _rows(rows: Sequence[Any], noun: str, *, full: bool) -> list[Line]:
+    shown = rows if full else rows[:ROWS]
+    lines = [line(_value(row, full=full)) for row in shown]
+    if len(rows) > len(shown):
+        lines.append(line(piece(f"… {text.count(len(rows) - len(shown), f'more {noun}')}", "dim")))
+    return lines
+
+
+def _value(data: Any, *, full: bool) -> str:
+    return text.clip(text.value(data), None if full else SHORT)
+
+
+def _column(column: Any) -> str:
+    """The name in one entry of a cursor's description."""
+    return str(column[0]) if isinstance(column, list | tuple) and column else str(column)

@@ -1,0 +1,44 @@
+"""Verdicts of a replay as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from timetracer_otel.replayers.verdict import Verdict
+from timetracer_otel.views import text
+from timetracer_otel.views.lines import Line, Piece, line, piece, spaced
+
+_STYLES: Final = {"same": "green", "different": "bold red", "error": "bold red"}
+
+
+def verdict_lines(verdict: Verdict) -> Iterator[Line]:
+    """``same  POST /checkout  201  12 calls  3.1 ms``, and below it every difference."""
+    same = verdict.outcome == "same"
+    word = verdict.outcome if same else verdict.outcome.upper()
+    yield spaced(
+        Piece(f"{word:<9}", _STYLES[verdict.outcome]),
+        piece(verdict.title, "bold"),
+        piece("" if verdict.status is None else str(verdict.status)),
+        piece(text.count(verdict.calls, "call")),
+        piece(f"{verdict.moved} moved" if verdict.moved else "", "yellow"),
+        piece(text.duration(verdict.seconds * 1e9), "dim"),
+        None if same else piece(verdict.path, "dim"),
+    )
+    for difference in verdict.differences:
+        for place, row in enumerate(difference.splitlines()):
+            yield line(row, indent="    " if place == 0 else "      ")
+
+
+def summary_line(outcomes: Mapping[str, int], seconds: float) -> Line:
+    """``4 replayed: 3 same, 1 different  41.2 ms``.
+
+    Args:
+        outcomes: how many of each.
+        seconds: how long all of them took.
+    """
+    told = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in _STYLES if outcomes.get(outcome))
+    return spaced(
+        piece(f"{sum(outcomes.values())} replayed: {told}", "bold"),
+        piece(text.duration(seconds * 1e9), "dim"),
+    )
