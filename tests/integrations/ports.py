@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 import msgspec
+from opentelemetry import trace
 
 from timetracer_otel import ports, values
 from timetracer_otel.errors import MissError
@@ -54,6 +55,8 @@ class RecordingPort:
     def __init__(self, body_limit: int = 1024 * 1024) -> None:
         self.body_limit = body_limit
         self.calls: list[Recorded] = []
+        self.scopes: list[str | None] = []
+        """The instrumentation scope of the span that was current when each call began."""
 
     def live(self, caller: Caller) -> bool:
         return True
@@ -61,6 +64,8 @@ class RecordingPort:
     def begin(self, caller: Caller, request: Request, span: Any = None) -> LiveExchange:
         call = Recorded(request.family, "")
         self.calls.append(call)
+        scope = getattr(trace.get_current_span(), "instrumentation_scope", None)
+        self.scopes.append(scope and scope.name)
         return LiveExchange(call, request)
 
     def recorded_requests(self, caller: Caller) -> list[Request]:

@@ -111,3 +111,15 @@ def chunk(piece: bytes) -> bytes:
 
 
 CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n{}\r\n"
+
+
+def chunked(*bodies: bytes) -> Serve:
+    """Serve a chunked body, each chunk in a segment of its own."""
+
+    def serve(_request: Received) -> Iterator[bytes]:
+        yield CHUNKED.format("Content-Type: text/event-stream\r\n").encode()
+        for body in bodies:
+            yield chunk(body)
+        yield chunk(b"")
+
+    return serve
