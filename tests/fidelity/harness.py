@@ -21,10 +21,12 @@ class Run:
     Attributes:
         answers: By the name of the row.
         problems: What went wrong instead of an answer, by the name of the row.
+        why_none: Why there are no answers at all.
     """
 
     answers: dict[str, tuple[Answer, ...]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    why_none: str = ""
     log_file: Path = Path()
     exit_code: int = 0
 
@@ -35,7 +37,7 @@ class Run:
             AssertionError: There is none.
         """
         if row.name not in self.answers:
-            raise AssertionError(self.problems.get(row.name, "not run"))
+            raise AssertionError(self.problems.get(row.name, self.why_none))
         return self.answers[row.name]
 
 
@@ -56,7 +58,10 @@ def ask(server: Server, rows: Iterable[Row], run: Run) -> None:
     for row in rows:
         try:
             run.answers[row.name] = tuple(send(server.port, request) for request in row.requests)
-        except (OSError, ValueError, ServerFailed) as error:
+        except ServerFailed as error:
+            run.why_none = f"the server did not start:\n{error}"
+            return
+        except (OSError, ValueError) as error:
             run.problems[row.name] = f"{type(error).__name__}: {error}"
 
 

@@ -16,10 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 _SCRIPTS = Path(sysconfig.get_path("scripts"))
 _READY = re.compile(r"(?:Uvicorn running on|Listening at:) http://127\.0\.0\.1:(\d+)")
 _COMMANDS = {
+    "small": ["uvicorn", "tests.recording.small_app:app", "--host", "127.0.0.1", "--port", "0"],
     "fastapi": ["uvicorn", "tests.fidelity.apps.fastapi_app:app", "--host", "127.0.0.1", "--port", "0"],
     "flask": [
         *("gunicorn", "tests.fidelity.apps.flask_app:app", "--bind", "127.0.0.1:0"),
-        *("--workers", "1", "--threads", "8"),
+        *("--workers", "1", "--threads", "8", "--no-control-socket"),
     ],
 }
 PLAIN: tuple[str, ...] = ()

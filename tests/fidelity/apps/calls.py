@@ -7,18 +7,22 @@ from collections.abc import Iterator
 from tests.fidelity.apps import (
     httpx_async_cases,
     httpx_cases,
+    httpx_edge_cases,
     redis_async_cases,
     redis_cases,
     sql_async_cases,
     sql_cases,
+    sql_edge_cases,
     unrepeatable_cases,
 )
 from tests.fidelity.apps.case import Case
 
 MODULES = (
     httpx_cases,
+    httpx_edge_cases,
     httpx_async_cases,
     sql_cases,
+    sql_edge_cases,
     sql_async_cases,
     redis_cases,
     redis_async_cases,

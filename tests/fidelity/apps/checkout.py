@@ -25,7 +25,9 @@ def checkout(engine: Engine, client: redis.Redis, buyer: str, titles: list[str])
         if author is None:
             author = Author(name=buyer)
             session.add(author)
-        author.books += [Book(title=title, price=Decimal(str(price))) for title, price in zip(titles, quoted)]
+        author.books += [
+            Book(title=title, price=Decimal(str(price))) for title, price in zip(titles, quoted, strict=True)
+        ]
         session.flush()
         ids = [book.id for book in author.books]
     with client.pipeline() as pipe:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import os
@@ -77,11 +77,11 @@ class Specimen(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
     amount: Mapped[decimal.Decimal | None] = mapped_column(Numeric(20, 8))
-    moment: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
-    local: Mapped[datetime.datetime | None]
-    day: Mapped[datetime.date | None]
-    clock: Mapped[datetime.time | None]
-    span: Mapped[datetime.timedelta | None] = mapped_column(Interval)
+    moment: Mapped[dt.datetime | None] = mapped_column(DateTime(timezone=True))
+    local: Mapped[dt.datetime | None]
+    day: Mapped[dt.date | None]
+    clock: Mapped[dt.time | None]
+    span: Mapped[dt.timedelta | None] = mapped_column(Interval)
     raw: Mapped[bytes | None] = mapped_column(LargeBinary)
     document: Mapped[Any] = mapped_column(JSON, nullable=True)
     big: Mapped[int | None] = mapped_column(BigInteger)

@@ -69,38 +69,34 @@ app = FastAPI(lifespan=lifespan)
 app.add_middleware(GZipMiddleware)
 
 
-def endpoint(case: Case, backend: str) -> Callable[[], Any]:
-    """The endpoint of one case with one of its backends."""
-    if not case.is_async:
-        arguments = {"sql": engines, "redis": clients}.get(case.path.split("/")[1])
-
-        def answer() -> Any:
-            return case.function(arguments[backend]) if arguments else case.function()
-
-        return answer
+def endpoint(case: Case) -> Callable[..., Any]:
+    """The endpoint of one case; the path says which of its backends is meant."""
+    function = case.function
     if case.path.startswith("/sql-async"):
 
-        async def answer_from_database() -> Any:
-            return await case.function(aio_engines[backend])
+        async def answer_from_database(backend: str) -> Any:
+            return await function(aio_engines[backend])
 
         return answer_from_database
     if case.path.startswith("/redis-async"):
 
-        async def answer_from_redis() -> Any:
+        async def answer_from_redis(backend: str) -> Any:
             async with new_async_client(backend) as client:
-                return await case.function(client)
+                return await function(client)
 
         return answer_from_redis
+    if case.backends:
+        backends: dict[str, Any] = {"sql": engines, "redis": clients}[case.path.split("/")[1]]
 
-    async def answer_alone() -> Any:
-        return await case.function()
+        def answer(backend: str) -> Any:
+            return function(backends[backend])
 
-    return answer_alone
+        return answer
+    return function
 
 
 for one in all_cases():
-    for name in one.backends or ("",):
-        app.add_api_route(one.path.format(backend=name), endpoint(one, name), response_class=JSONResponse)
+    app.add_api_route(one.path, endpoint(one), response_model=None)
 
 
 class Order(BaseModel):
@@ -272,7 +268,7 @@ async def cookies(request: Request) -> Response:
     response = JSONResponse(request.cookies)
     response.set_cookie("first", "1", path="/", httponly=True)
     response.set_cookie("second", "zwei drei", max_age=60)
-    response.delete_cookie("third")
+    response.set_cookie("third", "", samesite="strict", secure=True)
     return response
 
 

@@ -10,7 +10,7 @@ import redis
 
 from tests.fidelity.apps.case import Cases
 from tests.fidelity.apps.redis_clients import FLAVOURS
-from tests.fidelity.apps.seen import raised, seen
+from tests.fidelity.apps.seen import kind, raised, seen
 
 CASES = Cases("redis", "redis", tuple(FLAVOURS))
 AS_BYTES = tuple(name for name in FLAVOURS if name.endswith("bytes"))
@@ -297,10 +297,11 @@ def wrong_type(client: redis.Redis) -> Any:
     return [answer, seen(client.get(key))]
 
 
-@CASES("INFO, parsed", repeats=False)
+@CASES("INFO, parsed")
 def info(client: redis.Redis) -> Any:
     server = client.info("server")
-    return [seen(server["redis_version"]), seen(server["process_id"]), seen(client.info("keyspace"))]
+    names = ("redis_version", "arch_bits", "process_id", "tcp_port", "run_id")
+    return seen([{name: server[name] for name in names}, kind(server["uptime_in_seconds"])])
 
 
 @CASES("CONFIG GET, TIME, DBSIZE, TYPE, OBJECT ENCODING", repeats=False)

@@ -33,6 +33,11 @@ def seen(value: Any) -> Any:
     return f"{kind(value)}: {value!r}"
 
 
+def rows(result: Any) -> Any:
+    """All rows of an SQLAlchemy result, with the names of its columns."""
+    return [list(result.keys()), [seen(tuple(row)) for row in result]]
+
+
 _FIELDS = (
     "code",
     "pgcode",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -14,11 +14,11 @@ from tests.fidelity.apps.seen import seen
 
 _FULL: dict[str, Any] = {
     "amount": Decimal("123456789012.12345678"),
-    "moment": datetime.datetime(2026, 11, 20, 13, 45, 1, 123456, tzinfo=datetime.UTC),
-    "local": datetime.datetime(2026, 3, 29, 2, 30),
-    "day": datetime.date(2024, 2, 29),
-    "clock": datetime.time(23, 59, 59, 999999),
-    "span": datetime.timedelta(days=-3, hours=7, microseconds=9),
+    "moment": dt.datetime(2026, 11, 20, 13, 45, 1, 123456, tzinfo=dt.UTC),
+    "local": dt.datetime(2026, 3, 29, 2, 30),
+    "day": dt.date(2024, 2, 29),
+    "clock": dt.time(23, 59, 59, 999999),
+    "span": dt.timedelta(days=-3, hours=7, microseconds=9),
     "raw": b"\x00\xffraw",
     "document": {"a": [1, 2.5, None, "ü"], "b": {"nested": True}},
     "big": 9223372036854775807,

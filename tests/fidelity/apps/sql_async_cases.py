@@ -20,15 +20,10 @@ from tests.fidelity.apps.databases import (
     Specimen,
     relics,
 )
-from tests.fidelity.apps.seen import raised, seen
+from tests.fidelity.apps.seen import raised, rows, seen
 from tests.fidelity.apps.specimens import SPECIMENS, shown
 
 CASES = Cases("SQLAlchemy, asynchronous", "sql-async", ASYNC_DRIVERS)
-
-
-def rows(result: Any) -> Any:
-    """All rows of a result, with the names of its columns."""
-    return [list(result.keys()), [seen(tuple(row)) for row in result]]
 
 
 @CASES("ORM with async_sessionmaker: insert, select, update, delete")

@@ -1,8 +1,9 @@
 """Values that no two runs have in common: the clock and random sources."""
 
+# ruff: noqa: S311  # the pseudo-random generator is what is tested here
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import random
 import secrets
@@ -21,10 +22,10 @@ CASES = Cases("Clock and random sources", "unrepeatable")
 @CASES("datetime.now, datetime.today, date.today, time.time, time_ns, localtime", repeats=False)
 def clock() -> Any:
     return [
-        datetime.datetime.now(datetime.UTC).isoformat(),
-        datetime.datetime.now().isoformat(),
-        datetime.datetime.today().isoformat(),
-        datetime.date.today().isoformat(),
+        dt.datetime.now(dt.UTC).isoformat(),
+        dt.datetime.now().isoformat(),
+        dt.datetime.today().isoformat(),
+        dt.date.today().isoformat(),
         time.time(),
         time.time_ns(),
         list(time.localtime()),
@@ -64,7 +65,7 @@ def secret_values() -> Any:
 
 @CASES("a new id and the time are sent to a dependency and stored", repeats=False)
 def sent() -> Any:
-    order = {"id": str(uuid.uuid4()), "at": datetime.datetime.now(datetime.UTC).isoformat()}
+    order = {"id": str(uuid.uuid4()), "at": dt.datetime.now(dt.UTC).isoformat()}
     answer = httpx.post(url("/echo"), json=order, headers={"X-Custom": secrets.token_hex(4)})
     return [order, answer.json()]
 
