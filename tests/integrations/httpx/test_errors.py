@@ -94,14 +94,21 @@ def test_a_cancelled_call_waits_to_be_cancelled_again(upstream: Upstream, where:
 
     async def impatient() -> list[bytes]:
         got: list[bytes] = []
+        arrived = asyncio.Event()
 
         async def read() -> None:
-            async with httpx.AsyncClient() as http, http.stream("GET", url) as response:
+            async with httpx.AsyncClient(timeout=60) as http, http.stream("GET", url) as response:
                 async for piece in response.aiter_raw():
-                    got.append(piece)  # noqa: PERF401  # kept although the next one never comes
+                    got.append(piece)
+                    arrived.set()
 
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(read(), 0.2)
+        task = asyncio.create_task(read())
+        if where == "in the body":
+            await arrived.wait()
+        await asyncio.wait([task], timeout=0.05)  # it is on its way, and would go on for ever
+        assert task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
         return got
 
     told = thrice(upstream, lambda: asyncio.run(impatient()))

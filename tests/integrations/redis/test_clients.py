@@ -76,7 +76,7 @@ def test_an_answer_that_takes_too_long(client: Client, valkey: Valkey) -> None:
     async def scenario(r: Any) -> Any:
         return await error_of(lambda: r.blpop(["nothing"], timeout=5))
 
-    told = thrice(valkey, client, scenario, socket_timeout=0.05, retry=None)
+    told = thrice(valkey, client, scenario, socket_timeout=0.5, retry=None)
 
     assert type(told.result) is redis.TimeoutError
 
