@@ -41,7 +41,7 @@ def uninstall(integration: Wrappable) -> None:
         _wanted.discard(integration.name)
         for key in [key for key in _installed if key[0] == integration.name]:
             owner, attribute, wrapper, original = _installed.pop(key)
-            _remove(owner, attribute, wrapper, original)
+            take_out(owner, attribute, wrapper, original)
 
 
 def installed(name: str) -> bool:
@@ -80,7 +80,11 @@ def _apply(integration: Wrappable, point: Point) -> None:
         if not point.optional:
             ports.report(f"{integration.name}: {_key(point)} is not in this version of the library", error)
         return
-    _installed[key] = (owner, attribute, *_insert(owner, attribute, present, _wrapper(integration, point)))
+    _installed[key] = (
+        owner,
+        attribute,
+        *insert_beneath(owner, attribute, present, _wrapper(integration, point)),
+    )
 
 
 def _wrapper(integration: Wrappable, point: Point) -> Callable[..., Any]:
@@ -100,8 +104,12 @@ def _wrapper(integration: Wrappable, point: Point) -> Callable[..., Any]:
     return wrapper
 
 
-def _insert(owner: Any, attribute: str, present: Any, wrapper: Callable[..., Any]) -> tuple[Any, Any]:
-    """Put ``wrapper`` around the function at the bottom of the chain of wrapt wrappers."""
+def insert_beneath(owner: Any, attribute: str, present: Any, wrapper: Callable[..., Any]) -> tuple[Any, Any]:
+    """Put ``wrapper`` around the function at the bottom of the chain of wrapt wrappers.
+
+    Returns:
+        The wrapper as it is installed, and the function beneath it.
+    """
     outer = None
     inner = present
     while isinstance(inner, wrapt.FunctionWrapper):
@@ -114,13 +122,19 @@ def _insert(owner: Any, attribute: str, present: Any, wrapper: Callable[..., Any
     return ours, inner
 
 
-def _remove(owner: Any, attribute: str, wrapper: Any, original: Any) -> None:
+def take_out(owner: Any, attribute: str, wrapper: Any, original: Any) -> None:
+    """Undo :func:`insert_beneath`, whatever was wrapped around it or taken from around it since."""
     present = vars(owner).get(attribute)
-    if present is wrapper:
+    if _is(present, wrapper):
         setattr(owner, attribute, original)
         return
     while isinstance(present, wrapt.FunctionWrapper):
-        if present.__wrapped__ is wrapper:
+        if _is(present.__wrapped__, wrapper):
             present.__wrapped__ = original
             return
         present = present.__wrapped__
+
+
+def _is(present: Any, wrapper: Any) -> bool:
+    # OpenTelemetry's unwrap() leaves what getattr() gives: our wrapper bound to nothing
+    return present is wrapper or getattr(present, "_self_parent", None) is wrapper

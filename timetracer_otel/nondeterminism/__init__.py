@@ -1,0 +1,51 @@
+"""Values that cannot repeat: the clock, ``uuid``, ``random``, ``secrets``.
+
+:func:`install` puts a question in front of each of them: who draws values here? The recorder, which
+notes the value that the app got (:class:`ValueRecorder`); a replay session, which gives the value that was
+recorded (:class:`ValueReplayer`); or nobody, and the call goes on as ever. The answer belongs to the context
+(:func:`drawing_from`), so sessions side by side do not share a clock, or to the whole
+process (:func:`set_process_source`).
+
+Whose call it is decides too (:mod:`.callers`): OpenTelemetry, asyncio, logging, servers and test
+tools always get the real clock.
+"""
+
+from __future__ import annotations
+
+from timetracer_otel.nondeterminism import clock, entropy
+from timetracer_otel.nondeterminism.recording import Event, ValueRecorder
+from timetracer_otel.nondeterminism.replaying import ValueReplayer
+from timetracer_otel.nondeterminism.source import (
+    Draw,
+    Fallback,
+    ValueSource,
+    current_source,
+    drawing_from,
+    set_process_source,
+)
+
+__all__ = [
+    "Draw",
+    "Event",
+    "Fallback",
+    "ValueRecorder",
+    "ValueReplayer",
+    "ValueSource",
+    "current_source",
+    "drawing_from",
+    "install",
+    "set_process_source",
+    "uninstall",
+]
+
+
+def install() -> None:
+    """Intercept the clock and the random sources of this process; once is enough."""
+    entropy.install()
+    clock.install()
+
+
+def uninstall() -> None:
+    """Give back what :func:`install` replaced."""
+    clock.uninstall()
+    entropy.uninstall()

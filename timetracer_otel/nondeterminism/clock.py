@@ -1,0 +1,135 @@
+"""The wall clock: ``time.time``, ``datetime.now``, ``date.today`` and their like.
+
+time-machine replaces these functions beneath their Python names, so that references taken before are
+covered and no type changes; it asks the top of its stack of travellers for the time. Ours
+is at the bottom of that stack: it tells the real time, unless somebody draws values in the context that
+asks. ``time.monotonic``, ``time.perf_counter``, sleeps and event loops are not touched.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType, ModuleType
+from typing import Any, Final
+
+from timetracer_otel import ports
+from timetracer_otel.nondeterminism import callers, source
+from timetracer_otel.nondeterminism.source import Draw, Fallback
+
+_lock = threading.Lock()
+_traveller: _Traveller | None = None
+
+
+class ClockDraw(Draw[int]):
+    """One look at the clock, in nanoseconds since 1970."""
+
+    __slots__ = ("_real",)
+
+    def __init__(self, package: str, real: Callable[[], int]) -> None:
+        super().__init__(f"clock@{package}")
+        self._real = real
+
+    def live(self) -> int:
+        """The real time."""
+        return self._real()
+
+    def invent(self, fallback: Fallback) -> int:
+        """The session's time."""
+        return fallback.time_ns()
+
+    def restore(self, noted: object) -> int:
+        """The time that was noted."""
+        if type(noted) is not int or not 0 <= noted <= _LATEST:
+            raise ValueError(f"not a time: {noted!r}")
+        return noted
+
+
+_LATEST: Final = 253_402_300_799 * 10**9
+"""The last second that a datetime can hold (year 9999)."""
+
+
+class _Traveller:
+    """What time-machine asks for the time."""
+
+    __slots__ = ("_real",)
+
+    def __init__(self, real: Callable[[], int]) -> None:
+        self._real = real
+
+    def time_ns(self) -> int:
+        if source.idle():
+            return self._real()
+        return self._now(sys._getframe(1))
+
+    def time(self) -> float:
+        """As asked for by time-machine before 3.3."""
+        return self._now(sys._getframe(1)) / 10**9
+
+    def _now(self, frame: FrameType) -> int:
+        package = callers.package_of(frame)
+        if package is None:
+            return self._real()
+        found = source.current_source()
+        if found is None:
+            return self._real()
+        return found.draw(ClockDraw(package, self._real))
+
+
+def install() -> None:
+    """Stand between the app and the clock; once is enough.
+
+    Where time-machine does not work (another interpreter than CPython, a version that is
+    not known) the clock stays real and unrecorded, and one warning says so.
+    """
+    global _traveller  # one process, one clock
+    with _lock:
+        if _traveller is not None:
+            return
+        try:
+            machine = _import_time_machine()
+            traveller = _Traveller(machine._time_machine.original_time_ns)
+            # beneath the travels of a test, which keep precedence
+            machine.traveller_stack.insert(0, traveller)
+            machine._time_machine.patch()
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("the clock is not recorded; install time-machine>=3.0 on CPython", error)
+            return
+        _traveller = traveller
+
+
+def uninstall() -> None:
+    """Give the clock back."""
+    global _traveller  # as above
+    with _lock:
+        if _traveller is None:
+            return
+        machine = sys.modules["time_machine"]
+        stack = machine.traveller_stack
+        stack[:] = [traveller for traveller in stack if traveller is not _traveller]
+        if not stack:
+            machine._time_machine.unpatch()
+        _traveller = None
+
+
+def installed() -> bool:
+    """True between :func:`install` and :func:`uninstall`, when the clock could be had."""
+    return _traveller is not None
+
+
+def _import_time_machine() -> Any:
+    """Import time-machine without the pytest fixture that it brings where pytest is installed.
+
+    Programs look for ``pytest`` among the loaded modules to learn whether they are under test.
+    """
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]  # None: "there is none"
+    hidden = "pytest" not in modules and "time_machine" not in modules
+    if hidden:
+        modules["pytest"] = None
+    try:
+        import time_machine
+    finally:
+        if hidden:
+            modules.pop("pytest", None)
+    return time_machine

@@ -1,0 +1,199 @@
+"""Chance: ``os.urandom``, ``random``, ``secrets``, ``uuid``.
+
+Everything random in the standard library's Python code comes from a few primitives: ``os.urandom``,
+the numbers of the generator behind ``random.choice`` and its like, and the time-based UUIDs. Those are
+intercepted, so that functions taken early (``from uuid import uuid4``) and functions that
+give the app's own objects (``random.choice(orders)``) are covered. A value is named after the outermost
+function that asked: ``uuid.uuid4``, ``secrets.token_hex``, ``random.shuffle``.
+
+A generator of the app's own is its own: ``random.Random(42)`` repeats by itself. One without a seed gets a
+seed that is recorded.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import os
+import random
+import sys
+import threading
+import uuid
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final, TypeVar
+
+from timetracer_otel.nondeterminism import callers, references, source
+from timetracer_otel.nondeterminism.draws import (
+    RandomBits,
+    RandomBytes,
+    RandomFloat,
+    SpareGauss,
+    TimeUuid,
+    Uuid4Bytes,
+)
+from timetracer_otel.nondeterminism.source import ValueSource
+
+T = TypeVar("T")
+
+_real_urandom: Final = os.urandom
+_real_random: Final = random.Random.random
+_real_getrandbits: Final = random.Random.getrandbits
+_real_seed: Final = random.Random.seed
+_shared: Final[random.Random] = random._inst  # behind random.choice and its like
+
+_ASKING: Final = frozenset({"random", "secrets", "uuid"})
+_SEED_BYTES: Final = 32
+
+_lock = threading.Lock()
+_replaced: list[references.Replaced] | None = None
+
+
+def _drawer(frame: FrameType | None, primitive: str) -> tuple[ValueSource, str, str] | None:
+    """Who draws, the outermost function that asked, and the package that called it."""
+    function, caller = primitive, frame
+    while caller is not None:
+        module = caller.f_globals.get("__name__")
+        if module not in _ASKING:
+            break
+        function = f"{module}.{caller.f_code.co_name}"
+        caller = caller.f_back
+    package = callers.package_of(caller)
+    if package is None:
+        return None
+    found = source.current_source()
+    return None if found is None else (found, function, package)
+
+
+@functools.wraps(_real_urandom)
+def _urandom(size: int, /) -> bytes:
+    if source.idle():
+        return _real_urandom(size)
+    drawer = _drawer(sys._getframe(1), "os.urandom")
+    count = _index(size)
+    if drawer is None or count is None:
+        return _real_urandom(size)
+    found, function, package = drawer
+    if function == "uuid.uuid4":
+        return found.draw(Uuid4Bytes(package, _real_urandom))
+    # random.choice of the operating system's numbers is not random.choice of the generator's
+    function = (
+        function.replace("random.", "random.SystemRandom.", 1) if function[:7] == "random." else function
+    )
+    return found.draw(RandomBytes(function, package, count, _real_urandom))
+
+
+class _SharedRandom(random.Random):
+    """What ``random``'s own generator is made an instance of: draws its numbers from the context."""
+
+    def random(self) -> float:
+        if not source.idle():
+            drawer = _drawer(sys._getframe(1), "random.random")
+            if drawer is not None:
+                found, function, package = drawer
+                return found.draw(RandomFloat(function, package, functools.partial(_real_random, self)))
+        return _real_random(self)
+
+    def getrandbits(self, k: int, /) -> int:
+        if not source.idle():
+            drawer = _drawer(sys._getframe(1), "random.getrandbits")
+            bits = _index(k)
+            if drawer is not None and bits is not None:
+                found, function, package = drawer
+                real = functools.partial(_real_getrandbits, self)
+                return found.draw(RandomBits(function, package, bits, real))
+        return _real_getrandbits(self, k)
+
+    @property
+    def gauss_next(self) -> float | None:
+        """The second number of a pair; a session must not get the one that another session left."""
+        spare: Callable[[], float | None] = functools.partial(self.__dict__.get, "gauss_next")
+        if not source.idle():
+            frame = sys._getframe(1)
+            if frame.f_code.co_name == "gauss":  # not getstate()
+                drawer = _drawer(frame, "random.gauss")
+                if drawer is not None:
+                    return drawer[0].draw(SpareGauss(drawer[2], spare))
+        return spare()
+
+    @gauss_next.setter
+    def gauss_next(self, value: float | None) -> None:
+        self.__dict__["gauss_next"] = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return random.Random, (), self.getstate()
+
+
+@functools.wraps(_real_seed)
+def _seed(self: random.Random, a: Any = None, version: int = 2) -> None:
+    if a is None and not source.idle():
+        drawer = _drawer(sys._getframe(1), "random.Random.seed")
+        if drawer is not None:
+            found, _, package = drawer
+            value = found.draw(RandomBytes("random.Random.seed", package, _SEED_BYTES, _real_urandom))
+            a = int.from_bytes(value, "big")
+    _real_seed(self, a, version)
+
+
+def _time_uuid(version: int, real: Callable[..., uuid.UUID]) -> Callable[..., uuid.UUID]:
+    @functools.wraps(real)
+    def wrapper(*args: Any, **kwargs: Any) -> uuid.UUID:
+        if not source.idle():
+            drawer = _drawer(sys._getframe(1), real.__name__)
+            if drawer is not None:
+                call = functools.partial(real, *args, **kwargs)
+                return drawer[0].draw(TimeUuid(drawer[2], version, call))
+        return real(*args, **kwargs)
+
+    return wrapper
+
+
+def _index(size: object) -> int | None:
+    """The argument as a number, ``None`` when it is one for the real function to refuse."""
+    try:
+        count = operator.index(size)  # type: ignore[arg-type]  # the real function says what is wrong
+    except TypeError:
+        return None
+    return count if count >= 0 else None
+
+
+def install() -> None:
+    """Intercept the random sources of this process; once is enough."""
+    global _replaced  # one process, one set of functions
+    with _lock:
+        if _replaced is not None:
+            return
+        pairs: list[tuple[references.Function, references.Function]] = [
+            (_real_urandom, _urandom),
+            (random.random, _bound(_SharedRandom.random)),
+            (random.getrandbits, _bound(_SharedRandom.getrandbits)),
+        ]
+        for version in (1, 6, 7):
+            real = getattr(uuid, f"uuid{version}", None)  # 6 and 7: since Python 3.14
+            if real is not None:
+                pairs.append((real, _time_uuid(version, real)))
+        _shared.__class__ = _SharedRandom
+        random.Random.seed = _seed  # type: ignore[method-assign]  # given back by uninstall()
+        _replaced = references.replace(pairs)
+
+
+def uninstall() -> None:
+    """Give the random sources back."""
+    global _replaced  # as above
+    with _lock:
+        if _replaced is None:
+            return
+        references.restore(_replaced)
+        if random.Random.seed is _seed:
+            random.Random.seed = _real_seed  # type: ignore[method-assign]  # as it was
+        _shared.__class__ = random.Random
+        _replaced = None
+
+
+def installed() -> bool:
+    """True between :func:`install` and :func:`uninstall`."""
+    return _replaced is not None
+
+
+def _bound(method: Callable[..., T]) -> Callable[..., T]:
+    return method.__get__(_shared)  # type: ignore[no-any-return]  # a bound method of the generator
