@@ -126,17 +126,22 @@ class Database:
         """Run it live, recorded and replayed; all three must see the same. Returns what they see."""
         live = self.live(scenario, **options)
         recorded, calls = self.recorded(scenario, **options)
-        assert exactly(recorded) == exactly(live)
-        assert exactly(self.replayed(calls, scenario, **options)) == exactly(live)
+        assert differences(recorded, live) == []
+        assert differences(self.replayed(calls, scenario, **options), live) == []
         return live
 
 
-def exactly(value: Any) -> Any:
-    """A value with the classes of everything in it, so that ``1`` and ``True`` differ."""
-    if isinstance(value, dict):
-        return type(value), [(exactly(key), exactly(item)) for key, item in value.items()]
-    if isinstance(value, list | tuple | set | frozenset):
-        return type(value), [exactly(item) for item in value]
-    if isinstance(value, memoryview):
-        return type(value), bytes(value)
-    return type(value), repr(value)
+def differences(left: Any, right: Any, path: str = "seen") -> list[str]:
+    """Where two values differ, classes included: ``1`` is not ``True``, a tuple not a list."""
+    if type(left) is not type(right):
+        return [f"{path}: {type(left)} {left!r} is not {type(right)} {right!r}"]
+    if isinstance(left, dict):
+        left, right = list(left.items()), list(right.items())
+    if isinstance(left, memoryview):
+        left, right = bytes(left), bytes(right)
+    if isinstance(left, list | tuple):
+        if len(left) != len(right):
+            return [f"{path}: {left!r} is not {right!r}"]
+        pairs = zip(left, right, strict=True)
+        return [line for n, (one, two) in enumerate(pairs) for line in differences(one, two, f"{path}[{n}]")]
+    return [] if repr(left) == repr(right) else [f"{path}: {left!r} is not {right!r}"]

@@ -131,8 +131,6 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
             return
         try:
             rowcount = _number(_quiet(self.__wrapped__, "rowcount", pending.rowcount))
-            if pending.columns is None:
-                pending.columns = _columns(_quiet(self.__wrapped__, "description"))
             pending.exchange.finish(pending.result(rowcount, complete=complete))
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: reading rows", error)
@@ -203,6 +201,8 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         if pending is None:
             return
         try:
+            if pending.columns is None:
+                pending.columns = _columns(_quiet(self.__wrapped__, "description"))
             pending.keep(rows)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: reading rows", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,7 @@ class ReplayConnection:
         self._driver = driver
         self._level: str | None = None
         self._default_level = learned.get("default_isolation_level") if isinstance(learned, dict) else None
-        self._connection = _DriverConnection()
+        self._connection = _DriverConnection(self)
         self.autocommit = False
         self.closed = False
         self.broken = False
@@ -76,8 +77,12 @@ class ReplayConnection:
 class _DriverConnection:
     """What async adapters have below them."""
 
+    def __init__(self, owner: ReplayConnection) -> None:
+        self._owner = weakref.ref(owner)
+
     def is_closed(self) -> bool:
-        return False
+        owner = self._owner()
+        return owner is None or owner.closed
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
