@@ -17,11 +17,11 @@ from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import CassetteError, MissError
 from timetracer_otel.exporters.processor import tap
-from timetracer_otel.exporters.recorder import Recorder
+from timetracer_otel.exporters.recorder import Recorder, store_for
 from timetracer_otel.nondeterminism import ValueRecorder, drawing_from
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.session import Session
-from timetracer_otel.store import FolderStore, open_store
+from timetracer_otel.store import open_store
 
 __all__ = ["install", "record", "replay", "uninstall"]
 
@@ -77,7 +77,7 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         self._provider = (
             provider if isinstance(provider, TracerProvider) else TracerProvider(shutdown_on_exit=False)
         )
-        self._store = FolderStore(Path(dir or self.settings.dir))
+        self._store = store_for(self.settings, dir)
 
     def __enter__(self) -> Self:
         integrations.install()

@@ -86,7 +86,8 @@ class Port(Protocol):
 
     def recorded_requests(self, caller: Caller) -> Iterable[Request]:
         """In replay, what that integration asked when it was recorded, in order: what a client
-        learned of its server travels there. Nothing when recording."""
+        learned of its server travels there. Nothing when recording.
+        """
         ...
 
     def new_lane(self) -> Any:

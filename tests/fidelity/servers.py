@@ -12,6 +12,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.fidelity.wire import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 _SCRIPTS = Path(sysconfig.get_path("scripts"))
 _READY = re.compile(r"(?:Uvicorn running on|Listening at:) http://127\.0\.0\.1:(\d+)")
@@ -47,7 +49,8 @@ class Server:
     ) -> None:
         command = [*launcher, *_COMMANDS[framework]]
         self._lines: list[str] = []
-        self._listens = threading.Event()
+        self._printed = threading.Condition()
+        self._ended = False
         self._port = 0
         self.log_file = directory / "server.log"
         directory.mkdir(parents=True, exist_ok=True)
@@ -70,7 +73,8 @@ class Server:
         Raises:
             ServerFailed: It ended instead.
         """
-        self._listens.wait()
+        with self._printed:
+            self._printed.wait_for(lambda: self._port or self._ended)
         if not self._port:
             raise ServerFailed(self.log)
         return self._port
@@ -79,6 +83,20 @@ class Server:
     def log(self) -> str:
         """Everything it has printed so far."""
         return "".join(self._lines)
+
+    def wait_for_log(self, text: str, start: int = 0) -> str:
+        """Wait until it has printed some text, or ended.
+
+        Args:
+            text: What to wait for.
+            start: Characters of the log to leave out.
+
+        Returns:
+            The log from ``start`` on.
+        """
+        with self._printed:
+            self._printed.wait_for(lambda: text in self.log[start:] or self._ended, PATIENCE)
+        return self.log[start:]
 
     def stop(self) -> int:
         """Ask it to stop (SIGTERM) and wait until it did; its exit code."""
@@ -95,13 +113,16 @@ class Server:
         assert self._process.stdout is not None
         with self._process.stdout as output, self.log_file.open("w") as log:
             for line in output:
-                self._lines.append(line)
                 log.write(line)
                 log.flush()
-                if not self._port and (ready := _READY.search(line)):
-                    self._port = int(ready[1])
-                    self._listens.set()
-        self._listens.set()
+                with self._printed:
+                    self._lines.append(line)
+                    if not self._port and (ready := _READY.search(line)):
+                        self._port = int(ready[1])
+                    self._printed.notify_all()
+        with self._printed:
+            self._ended = True
+            self._printed.notify_all()
 
 
 def _environment(added: Mapping[str, str]) -> dict[str, str]:

@@ -68,6 +68,17 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(command.name, command.help) for command in self.lazy.values()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for; what it returns."""
+        try:
+            status = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # click would end with 1, which says something else here
+            # what is still buffered would fail again when Python flushes it at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _BROKEN_PIPE
+        return status
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -81,7 +92,6 @@ class LazyGroup(click.Group):
         """
         try:
             status = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-            sys.stdout.flush()
         except click.ClickException as error:
             error.show()
             status = error.exit_code
@@ -90,10 +100,6 @@ class LazyGroup(click.Group):
             status = FAILED
         except (KeyboardInterrupt, click.Abort):
             status = _INTERRUPTED
-        except BrokenPipeError:
-            # what is still buffered would fail again when Python flushes it at exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            status = _BROKEN_PIPE
         sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -49,7 +49,12 @@ def command(path: str | None, text: str | None, errors: bool, limit: int | None,
         for one in found[:limit]:
             output.json(one.data())
     elif found:
-        output.table(summary.HEADINGS, [one.cells() for one in found[:limit]], summary.RIGHT)
+        output.table(
+            summary.HEADINGS,
+            [one.cells() for one in found[:limit]],
+            right=summary.RIGHT,
+            flexible="request",
+        )
     else:
         click.echo(f"no cassettes in {texts.printable(str(store.path))}", err=True)
     for reason in damaged:

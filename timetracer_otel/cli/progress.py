@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+
+_MANY: Final = 100
+"""Cassettes that are worth a bar."""
 
 
 def tracked(
@@ -21,7 +24,8 @@ def tracked(
         printing: each item prints a line. On a terminal those lines show how far it is, and there
             is no bar to disturb them.
     """
-    if not sys.stderr.isatty() or (printing and sys.stdout.isatty()):
+    soon_over = total is not None and total < _MANY
+    if soon_over or not sys.stderr.isatty() or (printing and sys.stdout.isatty()):
         yield from items
         return
     from rich.console import Console

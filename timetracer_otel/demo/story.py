@@ -22,16 +22,18 @@ REQUESTS = (
     Sent("GET", "/orders/99"),
 )
 SHOWN = "POST__checkout__"
-
+KEY = "sk_live_51H8Tg0"
+"""What the shop shows the payment service; it must be in no cassette."""
 
 SERVE = ("uvicorn", "app:app")
 
 
-def run(echo: Callable[[str], None]) -> int:
+def run(echo: Callable[[str], None], directory: Path | None = None) -> int:
     """Run the demonstration.
 
     Args:
         echo: prints one line.
+        directory: an empty folder for the shop and its cassettes; a new temporary one by default.
 
     Returns:
         0 when every replayed answer was the recorded one, byte for byte, else 1.
@@ -40,16 +42,16 @@ def run(echo: Callable[[str], None]) -> int:
         ApplicationError: something that the demonstration needs is missing or did not start.
     """
     check_installed()
-    directory = Path(tempfile.mkdtemp(prefix="timetracer-demo-"))
+    directory = directory or Path(tempfile.mkdtemp(prefix="timetracer-demo-"))
     copy_shop(directory)
     story = _Story(echo, directory)
 
     story.step("Start PostgreSQL, Valkey and the payment service")
     with contextlib.ExitStack() as stack:
-        services = stack.enter_context(Services(directory / "services"))
+        services = stack.enter_context(Services())
         for name, address in services.addresses().items():
             echo(f"   {name:<16}{address}")
-        environment = services.environment | {"PAYMENTS_KEY": "sk_live_51H8"}
+        environment = services.environment | {"PAYMENTS_KEY": KEY}
         fill(directory, environment)
 
         story.step("Record: the shop as it is, behind one command")
@@ -58,6 +60,7 @@ def run(echo: Callable[[str], None]) -> int:
 
     story.step(f"Look at the cassette of {REQUESTS[1].method} {REQUESTS[1].path}")
     story.command(["timetracer-otel", "show", str(story.cassette(SHOWN))])
+    failures = story.leaks(KEY)
 
     story.step("The services are stopped")
     for name, address in services.addresses().items():
@@ -65,7 +68,7 @@ def run(echo: Callable[[str], None]) -> int:
 
     story.step("Replay: the same commands, the same addresses, no key, nothing listening")
     replayed = story.serve(["timetracer-otel", "replay", "cassettes/", "--", *SERVE], services.environment)
-    failures = story.verdict(recorded, replayed)
+    failures += story.verdict(recorded, replayed)
 
     story.step("Replay every cassette in one process, with the calls compared too")
     if story.command(["timetracer-otel", "replay", "cassettes/", "--app", "app:app"], services.environment):
@@ -87,6 +90,7 @@ class _Story:
         self._echo = echo
         self._directory = directory
         self._steps = 0
+        self._log = ""
 
     def step(self, title: str) -> None:
         self._steps += 1
@@ -103,6 +107,7 @@ class _Story:
                 answers.append(answer)
                 self._echo(f"   {request.method} {request.path}  {request.body}".rstrip())
                 self._echo(f"      {answer.status}  {answer.body}")
+        self._log = shop.output()
         return answers
 
     def command(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
@@ -122,8 +127,16 @@ class _Story:
             )
         return found[0].relative_to(self._directory)
 
+    def leaks(self, secret: str) -> int:
+        """Say whether a secret is in the cassettes; in how many of them it is."""
+        found = [path for path in self._directory.glob("cassettes/*/*") if secret in path.read_text()]
+        self._echo(
+            f"   The shop sent its payment key with two of these calls. Cassettes that hold it: {len(found)}"
+        )
+        return len(found)
+
     def verdict(self, recorded: Sequence[Received], replayed: Sequence[Received]) -> int:
-        """Print where two series of answers differ; how many do."""
+        """Print where two series of answers differ, and then what the shop logged; how many do."""
         differences = 0
         for request, before, now in zip(REQUESTS, recorded, replayed, strict=True):
             if before == now:
@@ -132,5 +145,7 @@ class _Story:
             self._echo(f"   DIFFERS: {request.method} {request.path}")
             self._echo(f"      recorded {before.status}  {before.body}")
             self._echo(f"      replayed {now.status}  {now.body}")
+        for line in self._log.splitlines() if differences else ():
+            self._echo(f"   | {line}".rstrip())
         self._echo(f"   {len(recorded) - differences} of {len(recorded)} answers are the recorded ones")
         return differences

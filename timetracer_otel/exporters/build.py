@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from timetracer_otel import __version__, ports, values
 from timetracer_otel import attributes as names
-from timetracer_otel.cassette import Cassette, Gap
+from timetracer_otel.cassette import VERSION, Cassette, Gap
 from timetracer_otel.config import Settings
 from timetracer_otel.exporters.convert import convert, convert_resource
 from timetracer_otel.exporters.trace import Batch, CallPayload, EntryPayload, TraceRecording
@@ -21,8 +21,6 @@ from timetracer_otel.store import FolderStore
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
-
-CASSETTE_VERSION = "1"
 
 
 class CassetteBuilder:
@@ -55,6 +53,8 @@ class CassetteBuilder:
         entry = next((span for span in spans if span.span_id == entry_id), None)
         if entry is None:
             return False
+        if not batch.payloads and _is_startup(entry, batch):
+            return False  # a start-up that said nothing to anybody
         if self._settings.errors_only and not _has_error(spans):
             return False
         cassette = Cassette.from_spans(spans, entry_id=entry_id)
@@ -121,17 +121,23 @@ class CassetteBuilder:
         span.attributes.update(call_attributes(payload))
         span.attributes.update(self._attributes(payload.request, batch, bodies, "", span))
         if payload.answer is not None:
-            span.attributes.update(self._attributes(payload.answer, batch, bodies, "", span))
+            span.attributes.update(self._attributes(payload.answer, batch, bodies, "", span, payload.request))
 
     def _attributes(
-        self, message: Request | Answer | Failure, batch: Batch, bodies: bool, where: str, span: Span
+        self,
+        message: Request | Answer | Failure,
+        batch: Batch,
+        bodies: bool,
+        where: str,
+        span: Span,
+        answers: Request | None = None,
     ) -> Attributes:
         if not bodies and isinstance(message, HttpRequest | HttpResponse) and message.body:
             message.body = None
         if self.redactor is None:
             return message.attributes()
         masked: list[str] = []
-        clean = self.redactor.message(message, masked)
+        clean = self.redactor.message(message, masked, answers)
         for place in masked:
             batch.gaps.append(_gap("masked", f"{where}{place}", int(span.span_id, 16)))
         return clean.attributes()
@@ -140,7 +146,7 @@ class CassetteBuilder:
         known = self._resources.get(id(span.resource))
         if known is None or known[0] is not span.resource:
             extra: Attributes = {
-                names.CASSETTE_VERSION: CASSETTE_VERSION,
+                names.CASSETTE_VERSION: VERSION,
                 "timetracer.version": __version__,
             }
             if revision := git_revision():
@@ -218,6 +224,10 @@ def _add_exception(span: Span, payload: EntryPayload) -> None:
         )
     if span.status.code is StatusCode.UNSET:
         span.status = Status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+
+
+def _is_startup(entry: Span, batch: Batch) -> bool:
+    return batch.entry is None and names.ENTRY_FRAMEWORK in entry.attributes
 
 
 def batch_has_error(batch: Batch) -> bool:

@@ -47,10 +47,10 @@ class OpenSpan:
 
     def set(self, attributes: Attributes) -> None:
         """Put attributes on the span."""
-        self._span.set_attributes(attributes)  # type: ignore[arg-type]  # the SDK takes nested values
+        self._span.set_attributes(attributes)
 
     def release(self) -> None:
         """The payload is complete: end the span if it was to end."""
-        del self._span.end  # type: ignore[attr-defined]  # the instance's own: the class's shows again
+        del self._span.end  # the instance's own: the class's shows again
         if self._end_time is not None:
             self._span.end(self._end_time)

@@ -15,8 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from timetracer_otel import config, ports
 from timetracer_otel.config import Settings
-from timetracer_otel.exporters.recorder import Recorder
-from timetracer_otel.store import FolderStore
+from timetracer_otel.exporters.recorder import Recorder, store_for
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -88,7 +87,7 @@ class CassetteSpanProcessor(SpanTap):
     def __init__(self, dir: str | Path | None = None, *, settings: Settings | None = None) -> None:  # noqa: A002  # the name of the setting
         if settings is None:
             settings = config.load()
-        recorder = Recorder(FolderStore(Path(dir or settings.dir)), settings)
+        recorder = Recorder(store_for(settings, dir), settings)
         super().__init__(recorder)
         make_current(recorder)
 
@@ -150,7 +149,7 @@ class CassetteSpanExporter(SpanExporter):
     ) -> None:
         if settings is None:
             settings = config.load()
-        self.recorder = Recorder(FolderStore(Path(dir or settings.dir)), settings, tracer_provider)
+        self.recorder = Recorder(store_for(settings, dir), settings, tracer_provider)
         self._provider = tracer_provider
         self._held: list[ReadableSpan] = []
         self._attached_at: int | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
@@ -24,6 +26,8 @@ from timetracer_otel.store import FolderStore
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
+
+    from timetracer_otel.formats import Compression, Encoding
 
 SCOPE = "timetracer_otel"
 
@@ -118,7 +122,7 @@ class Recorder:
             own = self.tracer().start_span(
                 span_name(request),
                 kind=otel_trace.SpanKind.CLIENT,
-                attributes=request.span_attributes(),  # type: ignore[arg-type]  # a subset of OTel's values
+                attributes=request.span_attributes(),
             )
             context = own.get_span_context()
             recording = self.assembler.find(context.trace_id, context.span_id)
@@ -138,6 +142,10 @@ class Recorder:
     def open_span(self, span: Any) -> OpenSpan | None:
         """The span, kept open for its payload, where payloads go on spans; else ``None``."""
         return OpenSpan(span, self._builder.redactor) if self.settings.payloads == "span" else None
+
+    def recorded_requests(self, caller: ports.Caller) -> tuple[Request, ...]:
+        """Nothing: this is no replay."""
+        return ()
 
     def new_lane(self) -> Any:
         """A lane for work about to start in another thread."""
@@ -230,6 +238,15 @@ class Recorder:
         self._pending = 0
         self._pending_lock = threading.Lock()
         self.assembler.clear()
+
+
+def store_for(settings: Settings, dir: str | os.PathLike[str] | None = None) -> FolderStore:  # noqa: A002  # the name of the setting
+    """The store that the settings name, or the folder given, written as the settings say."""
+    return FolderStore(
+        Path(dir or settings.dir),
+        encoding=cast("Encoding", settings.encoding),
+        compression=cast("Compression", settings.compression),
+    )
 
 
 class RecordedExchange:

@@ -34,8 +34,9 @@ _lock = threading.Lock()
 def all_integrations() -> tuple[Wrappable, ...]:
     """One object of every integration there is, ours and those of other packages."""
     found: list[Wrappable] = []
+    ours: list[tuple[str, Callable[[], type[Wrappable]]]] = [(name, partial(_load, name)) for name in _OURS]
     theirs = [(point.name, point.load) for point in entry_points(group=ENTRY_POINT_GROUP)]
-    for name, load in [*((name, partial(_load, name)) for name in _OURS), *theirs]:
+    for name, load in [*ours, *theirs]:
         try:
             found.append(load()())
         except Exception as error:  # noqa: BLE001  # a broken one must not cost the others

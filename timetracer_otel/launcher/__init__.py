@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -110,13 +109,12 @@ def _cassettes_wanted() -> bool:
 def _record(settings: config.Settings) -> None:
     from timetracer_otel import integrations
     from timetracer_otel.exporters.processor import make_current, tap
-    from timetracer_otel.exporters.recorder import Recorder
+    from timetracer_otel.exporters.recorder import Recorder, store_for
     from timetracer_otel.sampling import record_only
-    from timetracer_otel.store import FolderStore
 
     provider = _provider()
     writes = settings.payloads == "cassette" or _cassettes_wanted()
-    recorder = Recorder(FolderStore(Path(settings.dir)) if writes else None, settings, provider)
+    recorder = Recorder(store_for(settings) if writes else None, settings, provider)
     tap(provider).recorder = recorder
     if settings.record_unsampled:
         record_only(provider, everything=False)

@@ -44,7 +44,8 @@ class Request(Protocol):
 
     def span_attributes(self) -> Attributes:
         """The standard attributes of a span for this call (semantic conventions), for calls that
-        no instrumentation has given one."""
+        no instrumentation has given one.
+        """
         ...
 
 

@@ -132,12 +132,17 @@ class Matcher:
         return chosen, Grade.MOVED if elsewhere else Grade.EXACT
 
     def _masked(self, family: str, canonical: Canonical) -> int | None:
-        """A call whose recorded form holds masks that our own rules would not make."""
+        """A call whose recorded form lacks something: masks that our own rules would not make, a
+        body that was over the limit.
+        """
         for index, call in enumerate(self._calls):
             if index in self._used or call.family != family or call.request is None:
                 continue
             recorded = call.request.canonical()
-            if MASK in repr(recorded) and masked_equal(recorded, canonical):
+            if "body" in recorded and recorded["body"] is None:
+                if masked_equal({**recorded, "body": canonical["body"]}, canonical):
+                    return index
+            elif MASK in repr(recorded) and masked_equal(recorded, canonical):
                 return index
         return None
 

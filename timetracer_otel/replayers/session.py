@@ -109,6 +109,15 @@ class Session:
         self._note(caller, request, Outcome.ANSWERED, match.grade, match.call)
         return ReplayedExchange(match.call.answer)
 
+    def recorded_requests(self, caller: ports.Caller) -> Iterator[Request]:
+        """What that integration asked when it was recorded, in order."""
+        own = (call for cassette in self.cassettes for call in cassette.calls())
+        for call in own:
+            if call.integration == caller.name and call.request is not None:
+                yield call.request
+        if self._fallback is not None:
+            yield from self._fallback.recorded_requests(caller)
+
     def new_lane(self) -> Any:
         """A lane for work about to start in another thread."""
         return self._lanes.new()

@@ -87,6 +87,8 @@ def _message(message: Any) -> Any:
     if isinstance(message, Failure):
         return {"exception": _plain(message.plain())}
     data = msgspec.structs.asdict(message)
+    if "headers" in data:
+        data["headers"] = [list(header) for header in data["headers"]]
     body = data.get("body")
     if isinstance(body, bytes):
         with contextlib.suppress(UnicodeDecodeError):  # else it stays bytes, and becomes a tag

@@ -24,6 +24,7 @@ class Checkout(msgspec.Struct, eq=False, weakref=True):
         system: semconv's ``db.system.name``.
         namespace: the database's name.
         wrote: a statement of the current transaction may have changed something.
+        passed: in a replay, a statement that was not recorded went to a real connection.
     """
 
     dialect: Any
@@ -31,6 +32,7 @@ class Checkout(msgspec.Struct, eq=False, weakref=True):
     system: str
     namespace: str = ""
     wrote: bool = False
+    passed: bool = False
 
     def statement(self, text: str, parameters: Any = None, *, executemany: bool = False) -> SqlStatement:
         """A statement on this connection, as a message."""

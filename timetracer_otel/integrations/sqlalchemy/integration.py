@@ -12,11 +12,12 @@ from timetracer_otel.errors import MissError
 from timetracer_otel.integrations.base import Integration, Invocation, Point
 from timetracer_otel.integrations.sqlalchemy import facts, failures, pools
 from timetracer_otel.integrations.sqlalchemy.checkout import NAMESPACE, Checkout, checkout_of
+from timetracer_otel.integrations.sqlalchemy.drivers import SYSTEMS
 from timetracer_otel.integrations.sqlalchemy.driving import drive
 from timetracer_otel.integrations.sqlalchemy.recording import RecordingCursor
 from timetracer_otel.integrations.sqlalchemy.replaying import ReplayConnection, ReplayCursor
 from timetracer_otel.integrations.sqlalchemy.values import plain
-from timetracer_otel.messages import Answer, Failure, SqlResult, SqlStatement
+from timetracer_otel.messages import Answer, Failure, Request, SqlResult, SqlStatement
 from timetracer_otel.ports import Port
 
 _PARAMETERS = (
@@ -50,6 +51,7 @@ class SqlAlchemyIntegration(Integration):
     def points(self) -> Sequence[Point]:
         """Pools, the connections they hand out, and the contexts that make cursors."""
         pool, engine, default = "sqlalchemy.pool.base", "sqlalchemy.engine.base", "sqlalchemy.engine.default"
+        dialects = "sqlalchemy.dialects"
         return (
             Point(engine, "Engine.raw_connection", wrapper=self._raw_connection),
             Point(pool, "Pool.connect", wrapper=self._connect),
@@ -59,7 +61,15 @@ class SqlAlchemyIntegration(Integration):
             Point(pool, "_ConnectionFairy._reset", wrapper=self._reset),
             Point(default, "DefaultExecutionContext.create_cursor", wrapper=self._create_cursor),
             Point(default, "DefaultDialect._assert_and_set_isolation_level", wrapper=self._set_level),
+            Point(
+                f"{dialects}.postgresql.psycopg2",
+                "PGDialect_psycopg2.do_executemany",
+                wrapper=self._executemany,
+            ),
         )
+
+    def __init__(self) -> None:
+        self._asked_to_connect: weakref.WeakKeyDictionary[Port, int] = weakref.WeakKeyDictionary()
 
     # -- the three things an integration says
 
@@ -147,12 +157,40 @@ class SqlAlchemyIntegration(Integration):
             return wrapped(*args, **kwargs)
         if self._mocks(port):
             namespace = vars(pool).get(NAMESPACE, "")
-            known = facts.apply(pool._dialect, port.recorded_requests(self), namespace)
+            requests = list(port.recorded_requests(self))
+            self._fail_to_connect(port, pool, requests)
+            known = facts.apply(pool._dialect, requests, namespace)
             twin = pools.twin_of(pool, known)
             vars(twin)[NAMESPACE] = namespace
             return twin.connect()
-        with ports.inside():
-            return wrapped(*args, **kwargs)
+        try:
+            with ports.inside():
+                return wrapped(*args, **kwargs)
+        except Exception as error:
+            self._report_connect(port, pool, error)
+            raise
+
+    def _fail_to_connect(self, port: Port, pool: Any, requests: Sequence[Request]) -> None:
+        """Fail as often as it was recorded. Which attempts failed is not known: the first ones do."""
+        request = connect_request(pool)
+        recorded = sum(1 for one in requests if isinstance(one, SqlStatement) and one.text == request.text)
+        asked = self._asked_to_connect.get(port, 0)
+        if asked >= recorded:
+            return
+        self._asked_to_connect[port] = asked + 1
+        try:
+            answer = port.begin(self, request).recorded
+        except MissError:
+            return  # recorded of an engine of another kind
+        if isinstance(answer, Failure):
+            raise failures.rebuild(answer, failures.classes_of(pool._dialect))
+
+    def _report_connect(self, port: Port, pool: Any, error: Exception) -> None:
+        """A connection that could not be had is a call that failed."""
+        try:
+            port.begin(self, connect_request(pool)).finish(failures.describe(error))
+        except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("sqlalchemy: reading a failure to connect", problem)
 
     def _cursor(self, wrapped: Any, fairy: Any, args: Any, kwargs: Any) -> Any:
         port = ports.current()
@@ -178,29 +216,49 @@ class SqlAlchemyIntegration(Integration):
             wrapped(*args, **kwargs)  # an AttributeError where the driver has no such shortcut
             return functools.partial(_execute, fairy, name)
         checkout = checkout_of(fairy)
-        if self._mocks(port):
-            end: Callable[[], Any] = lambda: None  # noqa: E731  # what stands for the real call
-        else:
-            end = wrapped(*args, **kwargs)
-        return functools.partial(self._end, checkout, name, end)
+        end = wrapped(*args, **kwargs)
+        return functools.partial(self._end, checkout, name, end, mocked=self._mocks(port))
 
-    def _end(self, checkout: Checkout, name: str, end: Callable[[], Any]) -> Any:
+    def _end(self, checkout: Checkout, name: str, end: Callable[[], Any], *, mocked: bool) -> Any:
         """Commit or roll back; a commit of something written is a call of its own."""
         wrote, checkout.wrote = checkout.wrote, False
-        if name != "commit" or not wrote:
-            with ports.inside():
-                return end()
-        try:
-            return drive(self.exchange(Invocation(end, _Commit(checkout), (), {})))
-        except MissError:
+        passed, checkout.passed = checkout.passed, False
+        really = passed or not mocked
+        if name == "commit" and wrote:
+            call = Invocation(_nothing if mocked else end, _Commit(checkout), (), {})
+            try:
+                result = drive(self.exchange(call))
+            except MissError:
+                result = None
+            if not mocked:
+                return result
+        if not really:
             return None
+        with ports.inside():
+            return end()
 
     def _reset(self, wrapped: Any, fairy: Any, args: Any, kwargs: Any) -> Any:
         # a real connection that goes back to its pool is really reset, in a replay as well
-        if ports.current() is None or isinstance_of_replay(fairy.dbapi_connection):
-            return wrapped(*args, **kwargs)
-        with ports.inside():
-            return wrapped(*args, **kwargs)
+        connection = fairy.dbapi_connection
+        try:
+            with ports.inside():
+                return wrapped(*args, **kwargs)
+        finally:
+            if isinstance_of_replay(connection):
+                connection.timetracer_release()
+
+    def _executemany(self, wrapped: Any, dialect: Any, args: Any, kwargs: Any) -> Any:
+        # psycopg2's execute_batch composes statements with a real cursor: one call, not one a page
+        cursor, statement, parameters, *_ = args
+
+        def executemany(statement: Any, parameters: Any) -> Any:
+            return wrapped(cursor.__wrapped__, statement, parameters, *args[3:], **kwargs)
+
+        if type(cursor) is RecordingCursor:
+            return cursor.timetracer_call(executemany, (statement, parameters), {})
+        if type(cursor) is ReplayCursor:
+            return cursor.executemany(statement, parameters)
+        return wrapped(*args, **kwargs)
 
     def _set_level(self, wrapped: Any, dialect: Any, args: Any, kwargs: Any) -> Any:
         result = wrapped(*args, **kwargs)
@@ -208,6 +266,20 @@ class SqlAlchemyIntegration(Integration):
         if isinstance_of_replay(connection):
             connection._level = level.replace("_", " ").upper()
         return result
+
+
+def connect_request(pool: Any) -> SqlStatement:
+    """An attempt to connect, as a message."""
+    dialect = pool._dialect
+    return SqlStatement(
+        text="CONNECT",
+        system=SYSTEMS.get(dialect.name, dialect.name),
+        namespace=vars(pool).get(NAMESPACE, ""),
+    )
+
+
+def _nothing() -> None:
+    """Stands for a commit that does not go out."""
 
 
 _WATCHED = frozenset({"commit", "rollback", "execute", "executemany"})

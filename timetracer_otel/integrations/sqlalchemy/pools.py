@@ -53,7 +53,7 @@ def _make(pool: Any) -> Any:
         ports.report("sqlalchemy: a pool that cannot be recreated", error)
         twin = NullPool(pool._creator, dialect=pool._dialect, _dispatch=pool.dispatch)
     vars(twin)[_FACTS] = {}
-    twin._creator = lambda: ReplayConnection(driver, vars(twin)[_FACTS])
+    twin._creator = lambda: ReplayConnection(driver, vars(twin)[_FACTS], pool)
     twin.dispatch.connect = _ConnectListeners(pool)
     return twin
 

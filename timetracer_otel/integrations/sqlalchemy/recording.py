@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import wrapt
@@ -29,6 +29,19 @@ class Pending(msgspec.Struct):
     rows: list[Any] = msgspec.field(default_factory=list)
     bytes: int = 0
     cut: bool = False
+
+    @classmethod
+    def of(cls, cursor: Any, exchange: Any, limit: int) -> Self:
+        """What a driver's cursor knows right after its statement."""
+        message = _quiet(cursor, "statusmessage")
+        return cls(
+            exchange=exchange,
+            columns=_columns(cursor.description),
+            rowcount=_number(getattr(cursor, "rowcount", -1)),
+            lastrowid=plain(_quiet(cursor, "lastrowid")),
+            limit=limit,
+            extra={"statusmessage": message} if isinstance(message, str) else {},
+        )
 
     def keep(self, rows: list[Any]) -> None:
         """Copy rows that the app just fetched, as far as there is room."""
@@ -95,31 +108,25 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
 
     def executemany(self, *args: Any, **kwargs: Any) -> Any:
         """Run one statement for each set of parameters."""
-        return self._timetracer_run("executemany", args, kwargs)
+        return self._timetracer_run("executemany", once(args), kwargs)
 
     def _timetracer_run(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self.timetracer_call(getattr(self.__wrapped__, method), args, kwargs)
+
+    def timetracer_call(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Run a statement by that function of the driver's cursor."""
         self.timetracer_finish(complete=False)
-        args = once(args) if method == "executemany" else args
-        call = Invocation(getattr(self.__wrapped__, method), self, args, kwargs)
-        result = run(self._self_integration.exchange(call))
+        result = run(self._self_integration.exchange(Invocation(function, self, args, kwargs)))
         return self if result is self.__wrapped__ else result
 
     def timetracer_watch(self, exchange: Any, limit: int) -> None:
         """A statement has run: report it now, or once its rows were fetched."""
         cursor = self.__wrapped__
-        description = cursor.description
-        pending = Pending(
-            exchange=exchange,
-            columns=_columns(description),
-            rowcount=_number(getattr(cursor, "rowcount", -1)),
-            lastrowid=plain(_quiet(cursor, "lastrowid")),
-            limit=limit,
-        )
-        message = _quiet(cursor, "statusmessage")
-        if isinstance(message, str):
-            pending.extra["statusmessage"] = message
+        pending = Pending.of(cursor, exchange, limit)
         # psycopg2 knows a server-side cursor's columns once the first rows were fetched
-        if description is None and not isinstance(_quiet(cursor, "name"), str):
+        if pending.columns is None and not isinstance(_quiet(cursor, "name"), str):
             exchange.finish(pending.result(pending.rowcount, complete=True))
         else:
             self._self_pending = pending

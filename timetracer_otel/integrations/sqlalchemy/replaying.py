@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ from timetracer_otel.integrations.base import Invocation
 from timetracer_otel.integrations.sqlalchemy.checkout import Checkout, once
 from timetracer_otel.integrations.sqlalchemy.drivers import Driver
 from timetracer_otel.integrations.sqlalchemy.driving import drive
+from timetracer_otel.integrations.sqlalchemy.recording import Pending
 from timetracer_otel.integrations.sqlalchemy.values import restore
 from timetracer_otel.messages import Failure, SqlResult
 
@@ -28,8 +31,10 @@ class ReplayConnection:
     :class:`ReplayCursor`.
     """
 
-    def __init__(self, driver: Driver, facts: dict[str, Any]) -> None:
+    def __init__(self, driver: Driver, facts: dict[str, Any], pool: Any = None) -> None:
         learned = facts.get("learned")
+        self._pool = pool
+        self._live: Any = None
         self._driver = driver
         self._level: str | None = None
         self._default_level = learned.get("default_isolation_level") if isinstance(learned, dict) else None
@@ -52,15 +57,35 @@ class ReplayConnection:
         """A cursor that no recorded call belongs to."""
         return _SilentCursor(self)
 
+    def timetracer_live(self) -> Any:
+        """A real connection, for statements that nothing recorded answers and that may pass."""
+        if self._live is None:
+            if self._pool is None or not ports.is_inside():
+                raise _no_way_out()
+            self._live = self._pool.connect()
+        return self._live
+
+    def timetracer_release(self) -> None:
+        """Give the real connection back, where there is one."""
+        live, self._live = self._live, None
+        if live is not None:
+            with ports.inside():
+                live.close()
+
     def commit(self) -> None:
-        """Nothing to commit."""
+        """Commit what passed, if anything did."""
+        if self._live is not None:
+            self._live.commit()
 
     def rollback(self) -> None:
-        """Nothing to roll back."""
+        """Roll back what passed, if anything did."""
+        if self._live is not None:
+            self._live.rollback()
 
     def close(self, *args: Any, **kwargs: Any) -> None:
         """Close it."""
         self.closed = True
+        self.timetracer_release()
 
     def tpc_recover(self) -> list[Any]:
         """No prepared transactions."""
@@ -151,6 +176,7 @@ class ReplayCursor:
         self._next = 0
         self._end: BaseException | None = None
         self._after: int | None = None
+        self._passed: Pending
         self.timetracer_checkout = checkout
         self.connection = connection
         self.arraysize = 1
@@ -194,10 +220,29 @@ class ReplayCursor:
             return self.timetracer_returned()
 
     def _go_live(self, *args: Any, **kwargs: Any) -> Any:
-        raise _no_way_out()
+        return self._pass_through("execute", args, kwargs)
 
     def _go_live_many(self, *args: Any, **kwargs: Any) -> Any:
-        raise _no_way_out()
+        return self._pass_through("executemany", args, kwargs)
+
+    def _pass_through(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not ports.is_inside():
+            raise _no_way_out()
+        self.timetracer_checkout.passed = True
+        connection = self.connection
+        real = connection.timetracer_live() if type(connection) is ReplayConnection else connection
+        with contextlib.closing(real.cursor()) as cursor:
+            getattr(cursor, method)(*args, **kwargs)
+            self._passed = Pending.of(cursor, None, sys.maxsize)
+            if cursor.description is not None:
+                self._passed.keep(cursor.fetchall())
+        return self.timetracer_returned()
+
+    def timetracer_watch(self, exchange: Any, limit: int) -> None:
+        """A statement has passed: report its result, and hold it."""
+        result = self._passed.result(self._passed.rowcount, complete=True)
+        exchange.finish(result)
+        self.timetracer_load(result)
 
     def timetracer_load(self, result: SqlResult) -> None:
         """Hold that result, as if its statement had just run."""
@@ -304,7 +349,4 @@ def _no_way_out() -> ReplayError:
         return NoSessionError(
             "a database connection of a replay was used outside of it; open a connection of its own there"
         )
-    return ReplayError(
-        "no recorded call answers this statement, and it cannot go out: this connection is a replayed one."
-        " Name sqlalchemy in TIMETRACER_LIVE_PLUGINS to make all its calls live"
-    )
+    return ReplayError("a replayed database connection has no pool to take a real one from; record again")

@@ -1,0 +1,253 @@
+"""``opentelemetry-instrument`` with one flag, in the setups that people have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.fidelity.servers import PLAIN, Server
+from tests.recording.conftest import Run
+from tests.recording.sink import OtlpSink
+from tests.services.upstream import Upstream
+from timetracer_otel import Cassette
+from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.replayers.runner import Verdict
+from timetracer_otel.span import SpanKind
+from timetracer_otel.store import FolderStore
+
+ONE_FLAG = ("opentelemetry-instrument", "--traces_exporter", "timetracer")
+
+
+def checkout(server: Server) -> httpx.Response:
+    return httpx.post(f"http://127.0.0.1:{server.port}/checkout/7?coupon=X1", json={"card": "4111-2222"})
+
+
+def files(store: FolderStore) -> list[Path]:
+    return list(store.paths()) if store.path.exists() else []
+
+
+def titles(store: FolderStore) -> list[str]:
+    return sorted(store.load(path).title for path in files(store))
+
+
+def test_one_flag_records_a_request_with_everything_it_said(
+    run: Run, store: FolderStore, upstream: Upstream
+) -> None:
+    server = run(ONE_FLAG)
+    answer = checkout(server)
+    assert server.stop() in (0, -15)
+
+    [path] = files(store)
+    cassette = store.load(path)
+    trace = cassette.entry.trace_id
+    assert path.name == f"POST__checkout_order__{trace[:16]}.json"
+    assert cassette.gaps == []
+    request, response = cassette.inbound_request, cassette.inbound_response
+    assert isinstance(request, HttpRequest)
+    assert isinstance(response, HttpResponse)
+    assert (request.method, request.url) == ("POST", f"http://127.0.0.1:{server.port}/checkout/7?coupon=X1")
+    assert request.body == b'{"card":"4111-2222"}'
+    assert (response.status, response.body) == (200, answer.content)
+    assert [
+        (call.integration, call.request.title(), call.answer.status)  # type: ignore[union-attr]  # HTTP calls
+        for call in cassette.calls()
+    ] == [
+        ("httpx", f"GET {upstream.url}/json?order=7", 200),
+        ("httpx", f"POST {upstream.url}/echo", 200),
+    ]
+    assert {call.span.scope.name for call in cassette.calls()} == {"opentelemetry.instrumentation.httpx"}
+
+
+def test_a_settings_flag_of_the_launcher_is_the_variable(run: Run, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    server = run((*ONE_FLAG, "--timetracer_dir", str(elsewhere), "--timetracer_compression", "gzip"))
+    checkout(server)
+    server.stop()
+    assert [(path.name[:14], path.suffix) for path in FolderStore(elsewhere).paths()] == [
+        ("POST__checkout", ".gz")
+    ]
+
+
+def distribution(folder: Path) -> None:
+    """What opentelemetry-distro does: it asks for OTLP over gRPC for all that nobody configured."""
+    (folder / "a_distro.py").write_text(
+        "import os\n"
+        "from opentelemetry.instrumentation.distro import BaseDistro\n"
+        "from opentelemetry.sdk._configuration import _OTelSDKConfigurator\n"
+        "class Configurator(_OTelSDKConfigurator): pass\n"
+        "class Distro(BaseDistro):\n"
+        "    def _configure(self, **kwargs):\n"
+        "        for signal in ('TRACES', 'METRICS', 'LOGS'):\n"
+        "            os.environ.setdefault(f'OTEL_{signal}_EXPORTER', 'otlp')\n"
+    )
+    info = folder / "a_distro-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: a-distro\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[opentelemetry_distro]\ndistro = a_distro:Distro\n"
+        "[opentelemetry_configurator]\nconfigurator = a_distro:Configurator\n"
+    )
+
+
+def test_one_flag_is_enough_beside_a_distribution_whose_defaults_nobody_serves(
+    run: Run, store: FolderStore, tmp_path: Path
+) -> None:
+    distribution(tmp_path)
+    server = run(ONE_FLAG, PYTHONPATH=str(tmp_path))
+    checkout(server)
+    server.stop()
+    assert titles(store) == ["POST /checkout/{order}"]
+    assert "Failed to auto initialize" not in server.log
+
+
+def test_payloads_reach_no_other_exporter(run: Run, store: FolderStore, sink: OtlpSink) -> None:
+    server = run(
+        ("opentelemetry-instrument", "--traces_exporter", "otlp_proto_http,timetracer"),
+        OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        OTEL_BSP_SCHEDULE_DELAY="50",
+    )
+    checkout(server)
+    sink.wait_for(SpanKind.SERVER)
+    server.stop()
+
+    assert titles(store) == ["POST /checkout/{order}"]
+    sent = b"".join(sink.bodies)
+    assert sink.spans != []
+    for secret in (b"4111-2222", b"timetracer.call", b"body.content"):
+        assert secret not in sent
+
+
+def test_payloads_on_the_spans_travel_and_replay(
+    run: Run, store: FolderStore, sink: OtlpSink, upstream: Upstream, tmp_path: Path
+) -> None:
+    server = run(
+        ("opentelemetry-instrument", "--traces_exporter", "otlp_proto_http"),
+        OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        OTEL_BSP_SCHEDULE_DELAY="50",
+        TIMETRACER_PAYLOADS="span",
+    )
+    checkout(server)
+    sink.wait_for(SpanKind.SERVER)
+    server.stop()
+    upstream.stop()
+
+    assert files(store) == []
+    travelled = Cassette.from_spans([span for span in sink.spans if span.name != "startup"])
+    path = FolderStore(tmp_path / "travelled").write(travelled)
+    [verdict] = replay_small_app(path, upstream.url)
+    assert (verdict.outcome, verdict.differences, verdict.calls) == ("same", [], 2)
+
+
+def replay_small_app(path: Path, upstream: str) -> list[Verdict]:
+    """In a process of its own: replaying sets up that process for good."""
+    import os
+    import subprocess
+    import sys
+
+    import msgspec
+
+    code = (
+        "import sys, msgspec; from pathlib import Path\n"
+        "from timetracer_otel import config\n"
+        "from timetracer_otel.replayers.runner import replay_in_process\n"
+        "verdicts = list(replay_in_process('tests.recording.small_app:app', [Path(sys.argv[1])], config.load()))\n"
+        "print(msgspec.json.encode(verdicts).decode())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        env={**os.environ, "UPSTREAM_URL": upstream},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return msgspec.json.decode(done.stdout, type=list[Verdict])
+
+
+@pytest.mark.parametrize(("record_unsampled", "expected"), [("true", 1), ("false", 0)])
+def test_traces_that_sampling_drops_are_recorded_when_asked_and_still_not_exported(
+    run: Run, store: FolderStore, sink: OtlpSink, record_unsampled: str, expected: int
+) -> None:
+    server = run(
+        ("opentelemetry-instrument", "--traces_exporter", "otlp_proto_http,timetracer"),
+        OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        OTEL_TRACES_SAMPLER="always_off",
+        TIMETRACER_RECORD_UNSAMPLED=record_unsampled,
+    )
+    checkout(server)
+    server.stop()
+    assert len(files(store)) == expected
+    assert sink.bodies == []
+
+
+def test_excluded_paths_leave_nothing_behind_not_even_their_calls(run: Run, store: FolderStore) -> None:
+    server = run(ONE_FLAG)
+    assert httpx.get(f"http://127.0.0.1:{server.port}/health").json() == {"ok": True}
+    server.stop()
+    assert files(store) == []
+
+
+def test_an_exception_is_recorded_with_its_stack(run: Run, store: FolderStore) -> None:
+    server = run(ONE_FLAG)
+    assert httpx.get(f"http://127.0.0.1:{server.port}/failing").status_code == 500
+    server.stop()
+    [path] = files(store)
+    entry = store.load(path).entry
+    [event] = [event for event in entry.events if event.name == "exception"]
+    assert event.attributes["exception.type"] == "ValueError"
+    assert event.attributes["exception.message"] == "no such thing"
+    assert 'raise ValueError("no such thing")' in str(event.attributes["exception.stacktrace"])
+    assert entry.attributes["http.response.status_code"] == 500
+
+
+def test_a_bad_setting_is_one_line_and_the_app_runs_unrecorded(run: Run, store: FolderStore) -> None:
+    server = run(ONE_FLAG, TIMETRACER_SAMPLE_RATE="often")
+    assert checkout(server).status_code == 200
+    server.stop()
+    [line] = [line for line in server.log.splitlines() if "timetracer" in line]
+    assert line.startswith("timetracer-otel: TIMETRACER_SAMPLE_RATE")
+    assert "'often'" in line
+    assert files(store) == []
+
+
+def test_mode_off_wins_over_the_exporter(run: Run, store: FolderStore) -> None:
+    server = run(ONE_FLAG, TIMETRACER_MODE="off")
+    assert checkout(server).status_code == 200
+    server.stop()
+    assert files(store) == []
+
+
+def test_recording_answers_as_the_plain_service_does(run: Run) -> None:
+    plain, recording = run(PLAIN), run(ONE_FLAG)
+
+    def ask(server: Server) -> list[tuple[int, bytes, list[tuple[str, str]]]]:
+        base = f"http://127.0.0.1:{server.port}"
+        answers = [
+            httpx.post(f"{base}/checkout/7", json={"card": "1"}),
+            httpx.post(f"{base}/checkout/x", content=b"{"),
+            httpx.post(f"{base}/length", content=iter([b"a" * 70_000, b"b"])),
+            httpx.get(f"{base}/counting"),
+            httpx.get(f"{base}/failing"),
+            httpx.get(f"{base}/nowhere"),
+        ]
+        return [
+            (answer.status_code, answer.content, [h for h in answer.headers.multi_items() if h[0] != "date"])
+            for answer in answers
+        ]
+
+    assert ask(recording) == ask(plain)
+
+
+def test_cassettes_are_plain_otlp_json(run: Run, store: FolderStore) -> None:
+    server = run(ONE_FLAG)
+    checkout(server)
+    server.stop()
+    [path] = files(store)
+    document = json.loads(path.read_text())
+    assert list(document) == ["resourceSpans"]
+    resource = {item["key"]: item["value"] for item in document["resourceSpans"][0]["resource"]["attributes"]}
+    assert resource["timetracer.cassette.version"] == {"stringValue": "1"}
+    assert resource["telemetry.sdk.language"] == {"stringValue": "python"}

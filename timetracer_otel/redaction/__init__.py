@@ -1,0 +1,121 @@
+"""Secrets are masked in the copy that is recorded; the app always sees its true data.
+
+Masked are, in HTTP messages, credentials, cookies and API keys among the headers, passwords and
+secret parameters in URLs, and secret keys in JSON, forms and multipart bodies; in SQL the values of
+parameters and columns with secret names; in Redis passwords, secret hash fields and secret keys of JSON
+documents. Names are compared word by word, see :mod:`timetracer_otel.redaction.names`.
+
+Exceptions are left as they are: their text is what explains a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from timetracer_otel import attributes as attribute_names
+from timetracer_otel.messages import (
+    HttpRequest,
+    HttpResponse,
+    RedisCommand,
+    RedisReply,
+    Request,
+    SqlResult,
+    SqlStatement,
+)
+from timetracer_otel.redaction.data import DataRules
+from timetracer_otel.redaction.http import HttpRules
+from timetracer_otel.redaction.mask import MASK, masked_equal
+from timetracer_otel.redaction.names import SensitiveNames
+from timetracer_otel.span import Attributes, AttributeValue
+
+if TYPE_CHECKING:
+    from timetracer_otel.config import Settings
+
+__all__ = ["MASK", "Redactor", "masked_equal"]
+
+M = TypeVar("M")
+
+_URLS: Final = frozenset({"url.full", "url.query", "http.url", "http.target"})
+_HEADERS: Final = (attribute_names.HTTP_REQUEST_HEADER, attribute_names.HTTP_RESPONSE_HEADER)
+_PARAMETERS: Final = "db.query.parameter."
+
+
+class Redactor:
+    """Masks secrets in messages. Safe to use from several threads.
+
+    Args:
+        keys: more words that make a name secret, in any spelling.
+        headers: more headers to mask.
+    """
+
+    def __init__(self, keys: Iterable[str] = (), headers: Iterable[str] = ()) -> None:
+        self._names = SensitiveNames(keys)
+        self._http = HttpRules(self._names, headers)
+        self._data = DataRules(self._names)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """A redactor by ``TIMETRACER_REDACT_KEYS`` and ``TIMETRACER_REDACT_HEADERS``."""
+        return cls(settings.redact_keys, settings.redact_headers)
+
+    def request(self, message: HttpRequest, masked: list[str]) -> HttpRequest:
+        """As :meth:`message`."""
+        return self._http.request(message, masked)
+
+    def response(self, message: HttpResponse, masked: list[str]) -> HttpResponse:
+        """As :meth:`message`."""
+        return self._http.response(message, masked)
+
+    def message(self, message: M, masked: list[str], answers: Request | None = None) -> M:
+        """The message without secrets: the same object when it has none, else a copy.
+
+        Masking twice changes nothing more.
+
+        Args:
+            message: any message; those of unknown families are returned as they are.
+            masked: takes the places that were masked: ``request header authorization``.
+            answers: the request that the message answers, where that is known. Redis needs it to
+                know which field an ``HGET`` asked for.
+        """
+        clean: Any = message
+        if isinstance(message, HttpRequest):
+            clean = self._http.request(message, masked)
+        elif isinstance(message, HttpResponse):
+            clean = self._http.response(message, masked)
+        elif isinstance(message, SqlStatement):
+            clean = self._data.statement(message, masked)
+        elif isinstance(message, SqlResult):
+            clean = self._data.result(message, masked)
+        elif isinstance(message, RedisCommand):
+            clean = self._data.command(message, masked)
+        elif isinstance(message, RedisReply):
+            command = answers if isinstance(answers, RedisCommand) else None
+            clean = self._data.reply(message, masked, command)
+        result: M = clean
+        return result
+
+    def span_attributes(self, attributes: Attributes) -> Attributes:
+        """What instrumentations write on spans, without secrets in URLs, headers and parameters."""
+        changes: Attributes = {}
+        for name, value in attributes.items():
+            clean = self._attribute(name, value)
+            if clean is not value:
+                changes[name] = clean
+        return {**attributes, **changes} if changes else attributes
+
+    def _attribute(self, name: str, value: AttributeValue) -> AttributeValue:
+        if isinstance(value, list):
+            items = [self._attribute(name, item) for item in value]
+            return items if items != value else value
+        if not isinstance(value, str):
+            return value
+        if name in _URLS:
+            return self._http.url(f"?{value}")[1:] if name == "url.query" else self._http.url(value)
+        for prefix in _HEADERS:
+            if name.startswith(prefix):
+                # instrumentations write _ for - in the names of headers
+                return self._http.header(name[len(prefix) :].replace("_", "-"), value)
+        if name.startswith(_PARAMETERS) and name[len(_PARAMETERS) :] in self._names and value:
+            return MASK
+        return value

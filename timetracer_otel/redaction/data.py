@@ -1,0 +1,213 @@
+"""Secrets in what databases and Redis are asked and answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from timetracer_otel.messages import RedisCommand, RedisReply, SqlResult, SqlStatement
+from timetracer_otel.redaction.bodies import json_edits, looks_like_json
+from timetracer_otel.redaction.mask import MASK, apply, note
+from timetracer_otel.redaction.names import SensitiveNames
+from timetracer_otel.redaction.placeholders import placeholder_names
+
+_FIELD_WRITES: Final = frozenset({"HSET", "HMSET", "HSETNX"})
+_FIELD_READS: Final = frozenset({"HGET", "HMGET", "HGETDEL", "HGETEX"})
+_MAX_DEPTH: Final = 32
+
+
+class DataRules:
+    """Masks what is secret in SQL and Redis messages.
+
+    Args:
+        names: which names of columns, parameters and fields are secret.
+    """
+
+    def __init__(self, names: SensitiveNames) -> None:
+        self._names = names
+
+    def statement(self, message: SqlStatement, masked: list[str]) -> SqlStatement:
+        """The statement without secret parameters; the same object when it has none."""
+        columns = placeholder_names(message.text)
+
+        def one(parameters: Any) -> Any:
+            if isinstance(parameters, dict):
+                return self._mapping(parameters, "SQL parameter", masked)
+            if isinstance(parameters, list | tuple) and any(name in self._names for name in columns):
+                return _rebuilt(parameters, lambda at, value: self._named(columns, at, value, masked))
+            return parameters
+
+        given = message.parameters
+        if message.executemany and isinstance(given, list | tuple):
+            clean = _rebuilt(given, lambda _, parameters: one(parameters))
+        else:
+            clean = one(given)
+        return message if clean is given else msgspec.structs.replace(message, parameters=clean)
+
+    def _named(self, columns: tuple[str, ...], at: int, value: Any, masked: list[str]) -> Any:
+        name = columns[at] if at < len(columns) else ""
+        return self._value(value, f"SQL parameter {name}", masked) if name in self._names else value
+
+    def result(self, message: SqlResult, masked: list[str]) -> SqlResult:
+        """The result without the values of secret columns; the same object when it has none."""
+        secret = {
+            at: str(column[0])
+            for at, column in enumerate(message.columns or ())
+            if isinstance(column, list | tuple) and column and str(column[0]) in self._names
+        }
+        if not secret:
+            return message
+
+        def cell(at: int, value: Any) -> Any:
+            return self._value(value, f"SQL column {secret[at]}", masked) if at in secret else value
+
+        rows = _rebuilt(
+            message.rows, lambda _, row: _rebuilt(row, cell) if isinstance(row, list | tuple) else row
+        )
+        return message if rows is message.rows else msgspec.structs.replace(message, rows=rows)
+
+    def command(self, message: RedisCommand, masked: list[str]) -> RedisCommand:
+        """The command without secrets; the same object when it has none."""
+        given = message.arguments
+        if message.pipeline:
+            clean = _rebuilt(
+                given, lambda _, one: self._arguments(one, masked) if isinstance(one, list | tuple) else one
+            )
+        else:
+            clean = self._arguments(given, masked)
+        return message if clean is given else msgspec.structs.replace(message, arguments=clean)
+
+    def reply(
+        self, message: RedisReply, masked: list[str], command: RedisCommand | None = None
+    ) -> RedisReply:
+        """The reply without secrets; the same object when it has none.
+
+        Args:
+            message: the reply.
+            masked: takes the places that were masked.
+            command: what it answers; it names the fields that an ``HGET`` asked for.
+        """
+        given = message.value
+        commands: list[Any] = [] if command is None else command.arguments
+        if command is not None and command.pipeline and isinstance(given, list | tuple):
+            clean = _rebuilt(
+                given, lambda at, one: self._replied(one, commands[at] if at < len(commands) else [], masked)
+            )
+        else:
+            clean = self._replied(given, commands, masked)
+        return message if clean is given else msgspec.structs.replace(message, value=clean)
+
+    def _replied(self, value: Any, command: Any, masked: list[str]) -> Any:
+        if not command or _text(command[0]).upper() not in _FIELD_READS:
+            return self._tree(value, masked)
+        fields = [_text(part) for part in command[2:]]
+        if not isinstance(value, list | tuple):
+            return self._field(fields[0] if fields else "", value, masked)
+        if len(fields) != len(value):
+            return self._tree(value, masked)
+        return _rebuilt(value, lambda at, one: self._field(fields[at], one, masked))
+
+    def _field(self, name: str, value: Any, masked: list[str]) -> Any:
+        if name in self._names:
+            return self._value(value, f"Redis field {name}", masked)
+        return self._tree(value, masked)
+
+    def _arguments(self, command: list[Any] | tuple[Any, ...], masked: list[str]) -> Any:
+        if not command:
+            return command
+        verb = _text(command[0]).upper()
+        secret = self._secret_arguments(verb, command)
+
+        def one(at: int, value: Any) -> Any:
+            if at in secret:
+                return self._value(value, f"Redis {verb} {secret[at]}".rstrip(), masked)
+            return self._tree(value, masked) if at else value
+
+        return _rebuilt(command, one)
+
+    def _secret_arguments(self, verb: str, command: list[Any] | tuple[Any, ...]) -> dict[int, str]:
+        """Which arguments are secret, and the name to report them by."""
+        if verb == "AUTH":
+            return {len(command) - 1: ""} if len(command) > 1 else {}
+        if verb in _FIELD_WRITES:
+            return {
+                at + 1: name
+                for at in range(2, len(command) - 1, 2)
+                if (name := _text(command[at])) in self._names
+            }
+        texts = [_text(part).upper() for part in command]
+        secret: dict[int, str] = {}
+        if verb in ("HELLO", "MIGRATE"):
+            for word, at in (("AUTH", 2 if verb == "HELLO" else 1), ("AUTH2", 2)):
+                if word in texts[1:]:
+                    secret[texts.index(word, 1) + at] = ""
+        elif verb == "CONFIG SET" or texts[:2] == ["CONFIG", "SET"]:
+            for at in range(1, len(command) - 1):
+                if texts[at] in ("REQUIREPASS", "MASTERAUTH", "TLS-KEY-FILE-PASS"):
+                    secret[at + 1] = texts[at].lower()
+        elif verb.startswith("ACL"):
+            for at, part in enumerate(command):
+                if _text(part)[:1] in (">", "<", "#", "!") and "SETUSER" in (verb.split()[-1], *texts[1:2]):
+                    secret[at] = "password"
+        return secret
+
+    def _mapping(self, value: dict[Any, Any], where: str, masked: list[str]) -> dict[Any, Any]:
+        changed = False
+        result: dict[Any, Any] = {}
+        for key, item in value.items():
+            name = _text(key)
+            clean = self._value(item, f"{where} {name}", masked) if name in self._names else item
+            changed = changed or clean is not item
+            result[key] = clean
+        return result if changed else value
+
+    def _tree(self, value: Any, masked: list[str], depth: int = 0) -> Any:
+        """Replies and arguments: dicts of fields, and JSON documents in strings, at any depth."""
+        if isinstance(value, str):
+            clean = self._json(value.encode("utf-8", "surrogatepass"), masked)
+            return value if clean is None else clean.decode("utf-8", "surrogatepass")
+        if isinstance(value, bytes):
+            clean = self._json(value, masked)
+            return value if clean is None else clean
+        if depth > _MAX_DEPTH:
+            return value
+        if isinstance(value, dict):
+            fields = self._mapping(value, "Redis field", masked)
+            below = {key: self._tree(item, masked, depth + 1) for key, item in fields.items()}
+            return below if any(below[key] is not item for key, item in fields.items()) else fields
+        if isinstance(value, list | tuple):
+            return _rebuilt(value, lambda _, item: self._tree(item, masked, depth + 1))
+        return value
+
+    def _json(self, text: bytes, masked: list[str]) -> bytes | None:
+        edits = json_edits(text, self._names) if looks_like_json(text) else []
+        for edit in edits:
+            note(f"Redis value {edit.name}", masked)
+        return apply(text, edits) if edits else None
+
+    def _value(self, value: Any, place: str, masked: list[str]) -> Any:
+        mask: str | bytes
+        if isinstance(value, str):
+            mask = MASK
+        elif isinstance(value, bytes | bytearray | memoryview):
+            mask = MASK.encode()
+        else:
+            return value  # a number or a date, whose type the app relies on
+        if not len(value) or value == mask:
+            return value
+        note(place, masked)
+        return type(value)(mask) if isinstance(value, bytearray | memoryview) else mask  # type: ignore[arg-type]  # bytes there
+
+
+def _rebuilt(items: Any, change: Callable[[int, Any], Any]) -> Any:
+    """The list or tuple with each item changed; the same object when none did."""
+    clean = [change(at, item) for at, item in enumerate(items)]
+    if all(new is old for new, old in zip(clean, items, strict=True)):
+        return items
+    return tuple(clean) if isinstance(items, tuple) else clean
+
+
+def _text(part: Any) -> str:
+    return bytes(part).decode("utf-8", "replace") if isinstance(part, bytes | memoryview) else str(part)

@@ -1,0 +1,181 @@
+"""Secrets in HTTP messages: headers, URLs and bodies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+import msgspec
+
+from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.redaction import codings
+from timetracer_otel.redaction.bodies import body_edits, form_edits
+from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply, moved, note
+from timetracer_otel.redaction.names import SensitiveNames
+
+Headers: TypeAlias = "list[tuple[str, str]]"
+
+_CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
+_URLS: Final = frozenset({"location", "content-location", "referer", "refresh", "link"})
+_URL: Final = re.compile(r'[^\s<>"]+')
+_USER_INFO: Final = re.compile(r"^([^/?#]*//)([^/?#]*)@")
+
+
+class HttpRules:
+    """Masks what is secret in HTTP messages.
+
+    Args:
+        names: which names of parameters and keys are secret.
+        headers: more headers to mask.
+    """
+
+    def __init__(self, names: SensitiveNames, headers: Iterable[str] = ()) -> None:
+        self._names = names
+        self._headers = frozenset(name.strip().lower() for name in headers)
+
+    def request(self, message: HttpRequest, masked: list[str]) -> HttpRequest:
+        """The request without secrets; the same object when it has none."""
+        url = self._noted_url(message.url, "request URL", masked)
+        headers = self._mask_headers(message.headers, "request header", masked)
+        body, _ = self._body(message, "request body", masked)
+        if url == message.url and headers is message.headers and body is message.body:
+            return message
+        headers = _fix_length(headers, message.body, body)
+        return msgspec.structs.replace(message, url=url, headers=headers, body=body)
+
+    def response(self, message: HttpResponse, masked: list[str]) -> HttpResponse:
+        """The response without secrets; the same object when it has none."""
+        headers = self._mask_headers(message.headers, "response header", masked)
+        body, edits = self._body(message, "response body", masked)
+        if headers is message.headers and body is message.body:
+            return message
+        chunks = message.chunks
+        if chunks is not None and body is not message.body:
+            sizes = [size for size, _ in chunks]
+            if body is None or message.body is None:
+                chunks = None
+            else:
+                sizes = moved(sizes, edits) if edits else _scaled(sizes, len(body))
+                chunks = [[size, at] for size, (_, at) in zip(sizes, chunks, strict=True)]
+        headers = _fix_length(headers, message.body, body)
+        return msgspec.structs.replace(message, headers=headers, body=body, chunks=chunks)
+
+    def url(self, url: str) -> str:
+        """The URL without passwords and secret parameters; the same object when it has none."""
+        return self._mask_url(url)[0]
+
+    def header(self, name: str, value: str) -> str:
+        """The header's value without secrets; the same object when it has none."""
+        lower = name.lower()
+        if lower in _CREDENTIALS:
+            scheme, blank, rest = value.partition(" ")
+            return value if rest == MASK or not value else (scheme + blank if rest else "") + MASK
+        if lower == "cookie":
+            return ";".join(map(_mask_cookie, value.split(";")))
+        if lower == "set-cookie":
+            cookie, sign, rest = value.partition(";")
+            return _mask_cookie(cookie) + sign + rest
+        if lower in self._headers or lower in self._names:
+            return MASK if value else value
+        if lower in _URLS:
+            return _URL.sub(lambda found: self._mask_url(found[0])[0], value)
+        return value
+
+    def _mask_headers(self, headers: Headers, where: str, masked: list[str]) -> Headers:
+        result: Headers = []
+        changed = False
+        for name, value in headers:
+            clean = self.header(name, value)
+            if clean != value:
+                changed = True
+                note(f"{where} {name.lower()}", masked)
+            result.append((name, clean))
+        return result if changed else headers
+
+    def _noted_url(self, url: str, where: str, masked: list[str]) -> str:
+        clean, found = self._mask_url(url)
+        for name in found:
+            note(f"{where} {name}", masked)
+        return clean
+
+    def _mask_url(self, url: str) -> tuple[str, list[str]]:
+        found: list[str] = []
+        user_info = _USER_INFO.match(url)
+        if user_info is not None:
+            user, colon, password = user_info[2].partition(":")
+            if not colon:
+                user, password = "", user  # a name alone is often a token
+            if password and password != URL_MASK:
+                found.append("password")
+                url = f"{user_info[1]}{user}{colon}{URL_MASK}{url[user_info.end() - 1 :]}"
+        for mark in "?#":
+            before, sign, after = url.partition(mark)
+            part, hash_sign, rest = after.partition("#") if mark == "?" else (after, "", "")
+            if "=" not in part:
+                continue
+            try:
+                data = part.encode("latin-1")
+            except UnicodeEncodeError:
+                data = part.encode("utf-8", "surrogatepass")
+            edits = form_edits(data, self._names, url=True)
+            if edits:
+                found += [edit.name for edit in edits]
+                url = before + sign + apply(data, edits).decode("latin-1") + hash_sign + rest
+        return url, found
+
+    def _body(
+        self, message: HttpRequest | HttpResponse, where: str, masked: list[str]
+    ) -> tuple[bytes | None, list[Edit]]:
+        """The body to keep, and the edits where they were made in it as it stands."""
+        body = message.body
+        if not body:
+            return body, []
+        content_type = message.header("content-type") or ""
+        coding = (message.header("content-encoding") or "identity").strip().lower()
+        try:
+            plain = body if coding in ("identity", "") else codings.decode(body, coding)
+            edits = body_edits(plain, content_type, self._names)
+            if not edits:
+                return body, []
+            clean = apply(plain, edits)
+            for edit in edits:
+                note(f"{where} {edit.name}", masked)
+            if plain is body:
+                return clean, edits
+            return codings.encode(clean, coding), []
+        except codings.UndecodableError as error:
+            note(f"{where} (not kept, it cannot be searched: {error})", masked)
+            return None, []
+
+
+def _mask_cookie(pair: str) -> str:
+    name, sign, value = pair.partition("=")
+    if not sign:
+        name, value = "", pair  # a cookie without a name
+    return f"{name}{sign}{MASK}" if value.strip().strip('"') else pair
+
+
+def _fix_length(headers: Headers, before: bytes | None, after: bytes | None) -> Headers:
+    """``Content-Length`` as it must be for the masked body, where it was right for the true one."""
+    if before is None or after is None or len(before) == len(after):
+        return headers
+    was = str(len(before))
+    return [
+        (name, str(len(after)) if name.lower() == "content-length" and value.strip() == was else value)
+        for name, value in headers
+    ]
+
+
+def _scaled(sizes: list[int], total: int) -> list[int]:
+    """Sizes in the same proportions, for a body that was encoded anew."""
+    before = sum(sizes)
+    if not before:
+        return sizes
+    borders = [0]
+    seen = 0
+    for size in sizes:
+        seen += size
+        borders.append(seen * total // before)
+    return [end - start for start, end in pairwise(borders)]

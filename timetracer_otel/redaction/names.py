@@ -1,0 +1,124 @@
+"""Which names are those of secrets: whole words, never parts of one (``age`` is not in ``message``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+_WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W0-9_A-Za-z]+")
+"""``userPassword`` and ``user-password`` are two words, ``APIKey`` is, too."""
+
+_PHRASES: Final = (
+    *("password", "passwords", "pass word", "passwd", "passphrase", "passcode", "pwd", "pw"),
+    *("secret", "secrets", "token", "tokens", "jwt", "bearer", "authorization", "credential", "credentials"),
+    *(
+        "csrf",
+        "xsrf",
+        "csrfmiddlewaretoken",
+        "csrftoken",
+        "authtoken",
+        "accesstoken",
+        "refreshtoken",
+        "idtoken",
+    ),
+    *("api key", "api keys", "apikey", "apikeys", "access key", "accesskey", "auth key", "authkey"),
+    *("clientsecret", "secretkey", "private key", "privatekey", "signing key", "encryption key"),
+    *("subscription key", "session id", "sessionid", "session key", "magic link"),
+    *(
+        "recovery code",
+        "recovery codes",
+        "backup code",
+        "backup codes",
+        "credit card",
+        "creditcard",
+        "debit card",
+    ),
+)
+_NUMBERS: Final = (
+    *("card number", "cardnumber", "cc number", "cvv", "cvc", "csc", "security code", "verification code"),
+    *("ssn", "social security", "otp", "totp", "one time password", "pin code", "account pin", "user pin"),
+)
+"""Secrets that may be numbers. A ``token`` that is a number is a count."""
+
+_ALONE: Final = frozenset({"pin", "pass"})
+"""Secrets when they are the whole name; parts of many harmless ones."""
+
+_HARMLESS: Final = re.compile(
+    r" (?:type|count|limit|expires|expiry|expiration|ttl|length|policy|at|in|enabled|required|usage|brand) $"
+    r"| (?:next|page|continuation|sync|pagination) (?:page )?tokens? $"
+)
+"""What is said *of* a secret (``token_type``, ``password_changed_at``), and tokens that only count pages."""
+
+_URL_ONLY: Final = frozenset({"sig", "signature"})
+"""In a URL a signature is what opens it; elsewhere it proves the sender and opens nothing."""
+
+_SEPARATORS: Final = ("", "_", "-", ".", " ")
+_MAX_CACHED: Final = 4096
+
+
+def words(name: str) -> str:
+    """The name's words in lower case, each with a blank on both sides: `` user password ``."""
+    return f" {' '.join(_WORD.findall(name)).lower()} "
+
+
+class SensitiveNames:
+    """Tells the names of secrets from others.
+
+    Args:
+        extra: more words or phrases, in any spelling: ``email``, ``tax-number``, ``taxNumber``.
+    """
+
+    def __init__(self, extra: Iterable[str] = ()) -> None:
+        own = [text for phrase in extra if (text := words(phrase).strip())]
+        self._own = _any_of(own) if own else None
+        self._numbers = _any_of([*_NUMBERS, *own])
+        self._all = _any_of([*_PHRASES, *_NUMBERS])
+        self._stems = _stems([*_PHRASES, *_NUMBERS, *own])
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, name: str) -> bool:
+        known = self._known.get(name)
+        if known is None:
+            known = self._decide(name)
+            if len(self._known) < _MAX_CACHED and len(name) < 100:
+                self._known[name] = known
+        return known
+
+    def _decide(self, name: str) -> bool:
+        text = words(name)
+        if self._own is not None and self._own.search(text):
+            return True
+        found = text.strip() in _ALONE or self._all.search(text) is not None
+        return found and not _HARMLESS.search(text)
+
+    def covers_numbers(self, name: str) -> bool:
+        """True when a number of that name is a secret, too."""
+        text = words(name)
+        return text.strip() in _ALONE or self._numbers.search(text) is not None
+
+    def in_url(self, name: str) -> bool:
+        """True for a parameter of a URL that is a secret."""
+        return name in self or words(name).split()[-1:] in ([one] for one in _URL_ONLY)
+
+    def may_occur(self, data: bytes) -> bool:
+        """False when no name of a secret can be in there: quick, for the many bodies without."""
+        lower = data.lower()
+        return any(stem in lower for stem in self._stems)
+
+
+def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(f" (?:{'|'.join(map(re.escape, phrases))})(?= )")
+
+
+def _stems(phrases: Iterable[str]) -> list[bytes]:
+    """What is in any spelling of the phrases, in lower case; none contains another."""
+    spellings = {by.join(phrase.split()).encode() for phrase in phrases for by in _SEPARATORS}
+    shortest: list[bytes] = []
+    for spelling in sorted(spellings, key=len):
+        if not any(stem in spelling for stem in shortest):
+            shortest.append(spelling)
+    # a letter of a name may be escaped: \u0070assword
+    escaped = [rf"\u00{digit}".encode() for digit in "4567"]
+    whole = [f'"{name}{quote}'.encode() for name in _ALONE for quote in ('"', '\\"')]
+    return [*shortest, *whole, *escaped]
