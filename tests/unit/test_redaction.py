@@ -227,6 +227,7 @@ class TestJsonBodies:
             (b'{"pass\\u0077ord":"x"}', b'{"pass\\u0077ord":"[REDACTED]"}'),
             (b'{"password":"a\\"b\\\\"}', b'{"password":"[REDACTED]"}'),
             (b'{"a":"{\\"token\\":\\"x\\"}"}', b'{"a":"{\\"token\\":\\"[REDACTED]\\"}"}'),
+            (b'{"a":"v",":token":"x","b":":y"}', b'{"a":"v",":token":"[REDACTED]","b":":y"}'),
             (b'{"password":"cut of', b'{"password":"[REDACTED]"'),
             (b'{"token":"a"}\n{"token":"b"}\n', b'{"token":"[REDACTED]"}\n{"token":"[REDACTED]"}\n'),
             (b'data: {"access_token": "a"}\n\n', b'data: {"access_token": "[REDACTED]"}\n\n'),

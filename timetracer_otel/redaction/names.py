@@ -53,7 +53,10 @@ _HARMLESS: Final = re.compile(
 _URL_ONLY: Final = frozenset({"sig", "signature"})
 """In a URL a signature is what opens it; elsewhere it proves the sender and opens nothing."""
 
-_SEPARATORS: Final = ("", "_", "-", ".", " ")
+_KEY: Final = re.compile(rb'"(?=([^"\\]{1,200}+)\\*"\s*+:)')
+"""Whatever stands in quotes before a colon, in JSON and in JSON inside its strings."""
+_ESCAPED: Final = re.compile(rb"\\u00[4-7]")
+"""An ASCII letter written as an escape: it could be one of a secret's name."""
 _MAX_CACHED: Final = 4096
 
 
@@ -74,7 +77,6 @@ class SensitiveNames:
         self._own = _any_of(own) if own else None
         self._numbers = _any_of([*_NUMBERS, *own])
         self._all = _any_of([*_PHRASES, *_NUMBERS])
-        self._stems = _stems([*_PHRASES, *_NUMBERS, *own])
         self._known: dict[str, bool] = {}
 
     def __contains__(self, name: str) -> bool:
@@ -101,24 +103,12 @@ class SensitiveNames:
         """True for a parameter of a URL that is a secret."""
         return name in self or words(name).split()[-1:] in ([one] for one in _URL_ONLY)
 
-    def may_occur(self, data: bytes) -> bool:
-        """False when no name of a secret can be in there: quick, for the many bodies without."""
-        lower = data.lower()
-        return any(stem in lower for stem in self._stems)
+    def may_occur(self, text: bytes) -> bool:
+        """False when no key of the JSON text can be one of a secret: quick, for the many without."""
+        if b"\\u00" in text and _ESCAPED.search(text):
+            return True
+        return any(name.decode("utf-8", "replace") in self for name in set(_KEY.findall(text)))
 
 
 def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:
     return re.compile(f" (?:{'|'.join(map(re.escape, phrases))})(?= )")
-
-
-def _stems(phrases: Iterable[str]) -> list[bytes]:
-    """What is in any spelling of the phrases, in lower case; none contains another."""
-    spellings = {by.join(phrase.split()).encode() for phrase in phrases for by in _SEPARATORS}
-    shortest: list[bytes] = []
-    for spelling in sorted(spellings, key=len):
-        if not any(stem in spelling for stem in shortest):
-            shortest.append(spelling)
-    # a letter of a name may be escaped: \u0070assword
-    escaped = [rf"\u00{digit}".encode() for digit in "4567"]
-    whole = [f'"{name}{quote}'.encode() for name in _ALONE for quote in ('"', '\\"')]
-    return [*shortest, *whole, *escaped]
