@@ -15,6 +15,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--write-fidelity") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FidelityWriter())
+
+
+class FidelityWriter:
+    """Collects the outcomes of the fidelity rows and writes the page about them."""
+
+    def __init__(self) -> None:
+        self._outcomes: list[tuple[str, bool]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note one outcome."""
+        if report.when == "call":
+            self._outcomes.append((report.nodeid, report.passed))
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the page."""
+        from tests.fidelity.matrix import DOCUMENT, document, passed_in
+
+        DOCUMENT.write_text(document(passed_in(self._outcomes)))
+
+
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """PostgreSQL, Valkey and an HTTP upstream, running and empty."""

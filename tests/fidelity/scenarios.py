@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,9 +36,13 @@ VARIANTS = (
 )
 
 
-def rows() -> Iterator[Row]:
+@functools.cache
+def rows() -> tuple[Row, ...]:
     """Every row, in the order in which it is run and shown."""
-    yield from INBOUND
+    return (*INBOUND, *_case_rows())
+
+
+def _case_rows() -> Iterator[Row]:
     for case in all_cases():
         for backend in case.backends or ("",):
             path = case.path.format(backend=backend)
@@ -53,10 +58,11 @@ def rows() -> Iterator[Row]:
             )
 
 
-def rows_of(variant: Variant) -> list[Row]:
+@functools.cache
+def rows_of(variant: Variant) -> tuple[Row, ...]:
     """The rows of one variant."""
-    return [
+    return tuple(
         row
         for row in rows()
         if variant.framework in row.frameworks and (not variant.libraries or row.library in variant.libraries)
-    ]
+    )

@@ -38,7 +38,9 @@ from tests.fidelity.apps.calls import all_cases
 from tests.fidelity.apps.case import Case
 from tests.fidelity.apps.checkout import checkout
 from tests.fidelity.apps.databases import async_engines, create_tables, sync_engines
+from tests.fidelity.apps.drifting import DRIFTS
 from tests.fidelity.apps.httpx_told import url
+from tests.fidelity.apps.orders import async_order, order
 from tests.fidelity.apps.redis_clients import new_async_client, sync_clients
 
 engines = sync_engines()
@@ -332,6 +334,22 @@ def counted(name: str) -> Any:
 @app.post("/in/checkout/{driver}")
 def pay(driver: str, titles: list[str], request: Request) -> Any:
     return checkout(engines[driver], clients["resp3-text"], request.headers["x-buyer"], titles)
+
+
+@app.post("/in/order/{number}")
+def make_order(number: int) -> Any:
+    return order(engines["psycopg2"], clients["resp3-text"], number)
+
+
+@app.post("/in/async-order/{number}")
+async def make_async_order(number: int) -> Any:
+    async with new_async_client("resp3-text") as client:
+        return await async_order(aio_engines["asyncpg"], client, number)
+
+
+@app.post("/in/drift/{kind}/{driver}")
+def drift(kind: str, driver: str) -> Any:
+    return DRIFTS[kind](engines[driver], clients["resp3-text"])
 
 
 @app.websocket("/in/websocket")

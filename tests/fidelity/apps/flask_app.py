@@ -17,7 +17,9 @@ from tests.fidelity.apps.calls import all_cases
 from tests.fidelity.apps.case import Case
 from tests.fidelity.apps.checkout import checkout
 from tests.fidelity.apps.databases import create_tables, sync_engines
+from tests.fidelity.apps.drifting import DRIFTS
 from tests.fidelity.apps.httpx_told import url
+from tests.fidelity.apps.orders import order
 from tests.fidelity.apps.redis_clients import sync_clients
 
 engines = sync_engines()
@@ -262,6 +264,16 @@ def teardown_result() -> Any:
 @app.get("/in/counted/<name>")
 def counted(name: str) -> Any:
     return httpx.get(url(f"/counter/{name}")).json()
+
+
+@app.post("/in/order/<int:number>")
+def make_order(number: int) -> Any:
+    return order(engines["psycopg2"], clients["resp3-text"], number)
+
+
+@app.post("/in/drift/<kind>/<driver>")
+def drift(kind: str, driver: str) -> Any:
+    return jsonify(DRIFTS[kind](engines[driver], clients["resp3-text"]))
 
 
 @app.post("/in/checkout/<driver>")

@@ -1,0 +1,34 @@
+"""The page in the repository claims exactly what the rows test."""
+
+from __future__ import annotations
+
+from tests.fidelity.matrix import DOCUMENT, document, passed_in
+from tests.fidelity.scenarios import VARIANTS, rows, rows_of
+
+
+def test_the_page_is_what_all_rows_passing_writes() -> None:
+    assert DOCUMENT.read_text() == document(lambda test, identifier: True)
+
+
+def test_what_did_not_run_or_failed_is_not_claimed() -> None:
+    row = "fastapi-in-json"
+    reports = [
+        (f"tests/fidelity/test_matrix.py::test_statuses_while_recording[{row}]@fastapi", True),
+        (f"tests/fidelity/test_matrix.py::test_recording_changes_nothing[{row}]@fastapi", True),
+        (f"tests/fidelity/test_matrix.py::test_replay_gives_the_recorded_answers[{row}]@fastapi", True),
+        (f"tests/fidelity/test_matrix.py::test_replay_in_another_order[{row}]@fastapi", False),
+    ]
+
+    lines = document(passed_in(reports)).splitlines()
+
+    assert [line for line in lines if "✓" in line and line.startswith("|")] == [
+        "| JSON body |  | ✓ | ✗ | ✗ | ✗ |"
+    ]
+
+
+def test_every_row_has_a_name_of_its_own_and_runs_somewhere() -> None:
+    names = [row.name for row in rows()]
+
+    assert len(names) >= 70
+    assert sorted(set(names)) == sorted(names)
+    assert {row.name for variant in VARIANTS for row in rows_of(variant)} == set(names)
