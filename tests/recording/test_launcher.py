@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from tests.fidelity.servers import PLAIN, Server
@@ -143,17 +147,12 @@ def test_payloads_on_the_spans_travel_and_replay(
 
 def replay_small_app(path: Path, upstream: str) -> list[Verdict]:
     """In a process of its own: replaying sets up that process for good."""
-    import os
-    import subprocess
-    import sys
-
-    import msgspec
-
     code = (
         "import sys, msgspec; from pathlib import Path\n"
         "from timetracer_otel import config\n"
         "from timetracer_otel.replayers.runner import replay_in_process\n"
-        "verdicts = list(replay_in_process('tests.recording.small_app:app', [Path(sys.argv[1])], config.load()))\n"
+        "app, path = 'tests.recording.small_app:app', Path(sys.argv[1])\n"
+        "verdicts = list(replay_in_process(app, [path], config.load()))\n"
         "print(msgspec.json.encode(verdicts).decode())\n"
     )
     done = subprocess.run(

@@ -136,7 +136,6 @@ class Recorder:
         live = self.open_span(own or span)
         if live is not None:
             live.set(call_attributes(payload))
-            live.add(request)
         return RecordedExchange(self, recording, context.span_id, payload, own, live)
 
     def open_span(self, span: Any) -> OpenSpan | None:
@@ -309,6 +308,7 @@ class RecordedExchange:
         self._done = True
         try:
             if self._live is not None:
+                self._live.add(self.payload.request)  # only now: a streamed body is read meanwhile
                 if answer is not None:
                     self._live.add(answer)
                 self._live.release()

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import msgspec
 
 from timetracer_otel import ports
+from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.messages import Answer, Failure, Request
 
@@ -140,9 +141,14 @@ class Integration(Wrappable):
             if inspect.isgenerator(request):
                 request = yield from request
             span = self.span(call)
-        except Exception as error:  # an unreadable request is still the app's to make
-            if isinstance(error, ports_replay_errors()):
-                raise
+        except Exception as error:
+            if port.replaying and not port.live(self):
+                if isinstance(error, ReplayError):
+                    raise
+                raise ReplayError(
+                    f"{self.name}: this call cannot be read, so it is not answered: {error}"
+                ) from error
+            # an unreadable request is still the app's to make
             ports.report(f"{self.name}: reading a request", error)
             return (yield call.proceed)
         exchange = port.begin(self, request, span)  # type: ignore[arg-type]  # a Request by now
@@ -167,13 +173,6 @@ class Integration(Wrappable):
         except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report(f"{self.name}: reading an exception", problem)
             exchange.finish(None)
-
-
-def ports_replay_errors() -> tuple[type[BaseException], ...]:
-    """The errors that must reach the app in replay rather than lead to a live call."""
-    from timetracer_otel.errors import ReplayError
-
-    return (ReplayError,)
 
 
 def run(flow: Flow[T]) -> T:
