@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final, NamedTuple, NoReturn
@@ -100,6 +101,9 @@ class LazyGroup(click.Group):
             status = FAILED
         except (KeyboardInterrupt, click.Abort):
             status = _INTERRUPTED
+        except Exception:  # noqa: BLE001  # a defect; Python's own status for it, 1, says something else here
+            traceback.print_exc()
+            status = FAILED
         sys.exit(status if isinstance(status, int) else 0)
 
 

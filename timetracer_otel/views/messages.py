@@ -47,9 +47,7 @@ def _(message: HttpResponse, *, full: bool) -> Iterator[Line]:
     yield from _http(_CAME, message.headers, message.body, message.header("content-encoding"), full=full)
     if message.chunks:
         took = message.chunks[-1][1] - message.chunks[0][1]
-        yield _headed(
-            _CAME, [line(piece(f"in {len(message.chunks)} pieces over {text.duration(took)}", "dim"))]
-        )[0]
+        yield line(_CAME, piece(f"in {len(message.chunks)} pieces over {text.duration(took)}", "dim"))
     if not message.complete:
         yield line(_CAME, piece("(stopped before the end)", "yellow"))
     if message.failure is not None:
