@@ -19,11 +19,9 @@ def test_what_did_not_run_or_failed_is_not_claimed() -> None:
         (f"tests/fidelity/test_matrix.py::test_replay_in_another_order[{row}]@fastapi", False),
     ]
 
-    lines = document(passed_in(reports)).splitlines()
+    lines = [line for line in document(passed_in(reports)).splitlines() if line.startswith("|")]
 
-    assert [line for line in lines if "✓" in line and line.startswith("|")] == [
-        "| JSON body |  | ✓ | ✗ | ✗ | ✗ |"
-    ]
+    assert [line for line in lines if "✓" in line] == ["| JSON body |  | ✓ | ✗ | ✗ | ✗ |"]
 
 
 def test_every_row_has_a_name_of_its_own_and_runs_somewhere() -> None:

@@ -296,7 +296,13 @@ def _set_cookies(on: _Handler) -> None:
 
 
 def _cookies(on: _Handler) -> None:
-    on.reply_json({"cookie": on.headers.get("cookie")})
+    pairs = on.headers.get("cookie", "").split("; ")
+    on.reply_json({"names": [pair.partition("=")[0] for pair in pairs]})
+
+
+def _token(on: _Handler) -> None:
+    """Secrets in JSON, beside what is none."""
+    on.reply_json({"access_token": "t0ken-of-ada", "expires_in": 3600, "user": json.loads(on.body)["user"]})
 
 
 def _basic(on: _Handler) -> None:
@@ -418,4 +424,5 @@ _ANSWERS: dict[str, Callable[[_Handler], None]] = {
     "see-other": _see_other,
     "set-cookies": _set_cookies,
     "status": _status,
+    "token": _token,
 }

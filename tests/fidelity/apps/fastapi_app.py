@@ -331,6 +331,11 @@ def counted(name: str) -> Any:
     return httpx.get(url(f"/counter/{name}")).json()
 
 
+@app.post("/in/secrets")
+def secret_values(body: dict[str, str], request: Request) -> Any:
+    return inbound.secrets_exchanged(body["password"], request.headers["authorization"])
+
+
 @app.post("/in/checkout/{driver}")
 def pay(driver: str, titles: list[str], request: Request) -> Any:
     return checkout(engines[driver], clients["resp3-text"], request.headers["x-buyer"], titles)

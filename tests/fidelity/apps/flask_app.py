@@ -276,6 +276,11 @@ def drift(kind: str, driver: str) -> Any:
     return jsonify(DRIFTS[kind](engines[driver], clients["resp3-text"]))
 
 
+@app.post("/in/secrets")
+def secret_values() -> Any:
+    return inbound.secrets_exchanged(request.get_json()["password"], request.headers["Authorization"])
+
+
 @app.post("/in/checkout/<driver>")
 def pay(driver: str) -> Any:
     return checkout(engines[driver], clients["resp3-text"], request.headers["X-Buyer"], request.get_json())

@@ -60,6 +60,15 @@ def gated_events(name: str) -> Iterator[bytes]:
         yield from response.iter_raw()
 
 
+def secrets_exchanged(password: str, authorization: str) -> dict[str, object]:
+    """Pass secrets of a request on, and tell what the upstream gave: a cookie, a token in JSON."""
+    with httpx.Client(headers={"Authorization": authorization}) as client:
+        cookies = dict(client.get(url("/set-cookies")).cookies)
+        token = client.post(url("/token"), json={"user": "ada", "password": password}).json()
+        basket = client.get(url("/json/basket"), params={"api_key": "k-1234567", "page": 2}).json()
+    return {"cookies": cookies, "token": token, "basket": basket["place"]}
+
+
 def compressed(body: bytes) -> bytes:
     """gzip; its header carries the time."""
     return gzip.compress(body)
