@@ -316,8 +316,25 @@ def test_where_time_machine_does_not_work_one_warning_says_so(
         assert time.time() > 1_700_000_000
     (warning,) = [record.getMessage() for record in caplog.records]
     assert warning.startswith(
-        "timetracer-otel: the clock is not recorded; install time-machine>=3.0 on CPython: "
+        "timetracer-otel: the clock is not recorded; install time-machine>=3.4 on CPython: "
     )
+
+
+def test_a_time_machine_that_changes_the_types_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    class Probe:
+        """As before time-machine 3.3: a subclass's now() gives a plain datetime."""
+
+        now = early_now
+
+    clock.uninstall()
+    monkeypatch.setattr(clock, "_Probe", Probe)
+    monkeypatch.setattr(ports, "_reported", set())
+    clock.install()
+    assert not clock.installed()
+    assert time_machine.traveller_stack == []
+    assert "changes what datetime.now() returns" in caplog.text
 
 
 def test_installing_does_not_load_pytest_into_the_app():

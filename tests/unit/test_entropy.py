@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 import os
 import random
 import secrets
@@ -100,6 +101,12 @@ DRAWS: dict[str, Callable[[], Any]] = {
     "random.random taken early": lambda: early_random(),
     "random.choice taken early": lambda: early_choice("abcdefghijklmnopqrstuvwxyz"),
     "SystemRandom made early": lambda: early_system_random.randint(1, 10**9),
+    # since Python 3.14
+    **{
+        f"uuid.{name}": functools.partial(lambda name: getattr(uuid, name)(), name)
+        for name in ("uuid6", "uuid7")
+        if hasattr(uuid, name)
+    },
 }
 
 

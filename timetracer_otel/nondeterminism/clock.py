@@ -8,6 +8,7 @@ asks. ``time.monotonic``, ``time.perf_counter``, sleeps and event loops are not 
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 import threading
 from collections.abc import Callable
@@ -64,7 +65,7 @@ class _Traveller:
         return self._now(sys._getframe(1))
 
     def time(self) -> float:
-        """As asked for by time-machine before 3.3."""
+        """As asked for by some versions of time-machine."""
         return self._now(sys._getframe(1)) / 10**9
 
     def _now(self, frame: FrameType) -> int:
@@ -93,8 +94,9 @@ def install() -> None:
             # beneath the travels of a test, which keep precedence
             machine.traveller_stack.insert(0, traveller)
             machine._time_machine.patch()
+            _check_types(traveller)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            ports.report("the clock is not recorded; install time-machine>=3.0 on CPython", error)
+            ports.report("the clock is not recorded; install time-machine>=3.4 on CPython", error)
             return
         _traveller = traveller
 
@@ -105,17 +107,31 @@ def uninstall() -> None:
     with _lock:
         if _traveller is None:
             return
-        machine = sys.modules["time_machine"]
-        stack = machine.traveller_stack
-        stack[:] = [traveller for traveller in stack if traveller is not _traveller]
-        if not stack:
-            machine._time_machine.unpatch()
+        _remove(_traveller)
         _traveller = None
 
 
 def installed() -> bool:
     """True between :func:`install` and :func:`uninstall`, when the clock could be had."""
     return _traveller is not None
+
+
+class _Probe(dt.datetime):
+    """A class of an app's own."""
+
+
+def _check_types(traveller: _Traveller) -> None:
+    if type(_Probe.now()) is not _Probe:
+        _remove(traveller)
+        raise RuntimeError("this version of time-machine changes what datetime.now() returns")
+
+
+def _remove(traveller: _Traveller) -> None:
+    machine: Any = sys.modules["time_machine"]
+    stack = machine.traveller_stack
+    stack[:] = [each for each in stack if each is not traveller]
+    if not stack:
+        machine._time_machine.unpatch()
 
 
 def _import_time_machine() -> Any:
