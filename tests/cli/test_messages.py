@@ -65,7 +65,16 @@ def body(content: bytes | None, coding: str = "identity", **rest: Any) -> HttpRe
         (RedisCommand(["GET", "key"]), []),
         (RedisReply(None), ["← null"]),
         (RedisReply([b"one"]), ["← [b'one']"]),
-        (RedisReply(["a", 1]), ['← "a"', "  1"]),
+        (RedisReply(["a", 1]), ['← ["a", 1]']),
+        (RedisReply(["a" * 100, ["b" * 100]]), [f'← "{"a" * 100}"', f'  ["{"b" * 100}"]']),
+        (RedisCommand([["GET", "a"], ["GET", "b"]], pipeline=True), []),
+        (
+            RedisCommand([["GET", f"key {number} {'x' * 20}"] for number in range(7)], pipeline=True),
+            [
+                *(f'{"  " if n else "→ "}["GET", "key {n} {"x" * 20}"]' for n in range(5)),
+                "  … 2 more commands",
+            ],
+        ),
         (Failure("E", [1], cause=Failure("F", []), context=Failure("G", [])), ["✗ E(1)", "  ✗ F()"]),
         (Failure("E", [], context=Failure("G", [])), ["✗ E()", "  ✗ G()"]),
         (Failure("E", [], context=Failure("G", []), suppress_context=True), ["✗ E()"]),
@@ -91,6 +100,7 @@ def test_the_short_form(message: object, short: list[str]) -> None:
         (SqlResult([["id"]], [[n] for n in range(7)], 7), ["← 7 rows: id", *(f"  [{n}]" for n in range(7))]),
         (SqlResult(rowcount=1, lastrowid=5), ["← 1 row", "← last row id 5"]),
         (RedisCommand(["GET", "k" * 200]), [f'→ ["GET", "{"k" * 200}"]']),
+        (RedisCommand([["GET", "a"], ["GET", "b"]], pipeline=True), ['→ ["GET", "a"]', '  ["GET", "b"]']),
         (Failure("E", [], {"code": "23505"}), ["✗ E()", '  {"code": "23505"}']),
     ],
 )

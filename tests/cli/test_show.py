@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli import samples
 from tests.cli.conftest import Run
+from timetracer_otel.span import Resource
 from timetracer_otel.store import FolderStore
 
 
@@ -34,10 +35,7 @@ POST /checkout  201  12.5 ms
 │       → {"amount":"2.50"}
 │       ← {"declined":true}
 └─ redis  SET cart:1 b'\\xff'; EXPIRE cart:1 60  250 µs
-     → ["SET", "cart:1", b'\\xff']
-       ["EXPIRE", "cart:1", 60]
-     ← true
-       null
+     ← [true, null]
 1 gap
   masked: header authorization  (POST)
 """
@@ -169,6 +167,15 @@ def test_json_is_the_cassette_as_plain_data(run: Run, checkout: Path) -> None:
         },
         "answer": {"value": [True, None], "extra": {}},
     }
+
+
+def test_a_service_that_nobody_named_has_no_name(run: Run, directory: Path) -> None:
+    cassette = samples.checkout()
+    unnamed = {**cassette.resource.attributes, "service.name": "unknown_service:python"}
+    for span in cassette.spans:
+        span.resource = Resource(unnamed)
+    heading = run("show", FolderStore(directory).write(cassette)).stdout.splitlines()[1]
+    assert heading == f"│ 2026-11-18 11:06:40 UTC · trace {'a' * 32} · revision 4c1d2e0"
 
 
 def test_a_folder_is_not_a_cassette(run: Run, checkout: Path) -> None:

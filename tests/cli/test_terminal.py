@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
+from timetracer_otel.cli.progress import tracked
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +60,23 @@ def test_a_table_gives_up_width_where_that_helps(
 
 def test_json_has_no_colours(run: Run, checkout: Path) -> None:
     assert "\x1b" not in run("show", "--json", checkout).stdout
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_long_work_shows_how_far_it_is_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn(number: int, *, stderr: io.StringIO, stdout: io.StringIO, printing: bool = False) -> bool:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert list(tracked(range(number), "reading", number, printing=printing)) == list(range(number))
+        assert stdout.getvalue() == ""
+        return "reading" in stderr.getvalue()
+
+    assert drawn(500, stderr=Screen(), stdout=Screen())
+    assert drawn(500, stderr=Screen(), stdout=io.StringIO(), printing=True)
+    assert not drawn(500, stderr=Screen(), stdout=Screen(), printing=True)
+    assert not drawn(500, stderr=io.StringIO(), stdout=Screen())
+    assert not drawn(5, stderr=Screen(), stdout=Screen())

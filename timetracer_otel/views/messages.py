@@ -85,18 +85,19 @@ def _(message: SqlResult, *, full: bool) -> Iterator[Line]:
 
 @message_lines.register
 def _(message: RedisCommand, *, full: bool) -> Iterator[Line]:
-    if message.pipeline:
+    if message.pipeline and (full or len(message.title()) > SHORT):  # else the title says it all
         yield from _headed(_ASKED, _rows(message.arguments, "command", full=full))
-    elif full:
+    elif full and not message.pipeline:
         yield line(_ASKED, text.value(message.arguments))
 
 
 @message_lines.register
 def _(message: RedisReply, *, full: bool) -> Iterator[Line]:
-    if isinstance(message.value, list) and len(message.value) > 1:
+    said = text.value(message.value)
+    if isinstance(message.value, list) and len(said) > SHORT:
         yield from _headed(_CAME, _rows(message.value, "value", full=full))
     else:
-        yield line(_CAME, _value(message.value, full=full))
+        yield line(_CAME, text.clip(said, None if full else SHORT))
     if message.extra and full:
         yield line(_CAME, text.value(message.extra))
 

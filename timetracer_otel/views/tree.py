@@ -18,6 +18,8 @@ from timetracer_otel.views.messages import message_lines
 _NOISE: Final = "asgi.event.type"
 _BRANCH, _LAST, _PASSING, _EMPTY = "├─ ", "└─ ", "│  ", "   "
 _EXCEPTION: Final = "exception"
+_UNNAMED: Final = "unknown_service"
+"""What OpenTelemetry calls a service that nobody named."""
 
 
 class _Node(NamedTuple):
@@ -86,7 +88,7 @@ def _heading(cassette: Cassette) -> Iterator[Line]:
     facts += [
         f"{label} {attributes[name]!s}"
         for label, name in (("service", "service.name"), ("revision", names.GIT_REVISION))
-        if attributes.get(name)
+        if attributes.get(name) and not str(attributes[name]).startswith(_UNNAMED)
     ]
     rail = "│ " if cassette.children(entry.span_id) else "  "
     yield line(piece(" · ".join(facts), "dim")).below(rail, rail)
