@@ -12,7 +12,9 @@ from timetracer_otel import attributes as names
 from timetracer_otel.cassette import VERSION, Cassette, Gap
 from timetracer_otel.config import Settings
 from timetracer_otel.exporters.convert import convert, convert_resource
+from timetracer_otel.exporters.masking import Masking
 from timetracer_otel.exporters.trace import Batch, CallPayload, EntryPayload, TraceRecording
+from timetracer_otel.exporters.trace import Gap as RecordedGap
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
 from timetracer_otel.nondeterminism import ValueRecorder
 from timetracer_otel.redaction import Redactor
@@ -72,6 +74,7 @@ class CassetteBuilder:
         scopes: dict[int, Scope] = {}
         sdk_spans = [*batch.ended, *(span._readable_span() for span in batch.never_ended)]
         bodies = self._bodies_kept(batch)
+        masking = Masking(self.redactor, batch.gaps)
         spans: list[Span] = []
         for sdk_span in sdk_spans:
             if "asgi.event.type" in (sdk_span.attributes or {}):
@@ -82,9 +85,9 @@ class CassetteBuilder:
                 if self.redactor is not None:
                     span.attributes = self.redactor.span_attributes(span.attributes)
                 if span_id == recording.entry_id and batch.entry is not None:
-                    self._add_entry(span, batch, bodies)
+                    self._add_entry(span, batch, masking, bodies)
                 if (payload := batch.payloads.get(span_id)) is not None:
-                    self._add_call(span, payload, batch, bodies)
+                    self._add_call(span, payload, masking, bodies)
             except Exception as error:  # noqa: BLE001  # one bad payload must not cost the cassette
                 ports.report("encoding a payload", error)
                 recording.gap("unencodable payload", f"{span.name}: {type(error).__name__}: {error}", span_id)
@@ -92,7 +95,7 @@ class CassetteBuilder:
         if recording.values is not None:
             entry = next((span for span in spans if span.span_id == f"{recording.entry_id:016x}"), None)
             if entry is not None:
-                entry.events.extend(value_events(recording.values, entry.start_time_unix_nano))
+                entry.events.extend(value_events(recording.values, entry.start_time_unix_nano, masking))
         spans.sort(key=lambda span: span.start_time_unix_nano)
         return spans
 
@@ -102,45 +105,32 @@ class CassetteBuilder:
             return batch_has_error(batch)
         return mode == "always"
 
-    def _add_entry(self, span: Span, batch: Batch, bodies: bool) -> None:
+    def _add_entry(self, span: Span, batch: Batch, masking: Masking, bodies: bool) -> None:
         payload = batch.entry
         assert payload is not None
         span.attributes[names.ENTRY_FRAMEWORK] = payload.framework
         if payload.route and names.HTTP_ROUTE not in span.attributes:
             span.attributes[names.HTTP_ROUTE] = payload.route
-        request, response = payload.request, payload.response
-        for message in (request, response):
+        response = payload.response
+        for message in (payload.request, response):
             if message is not None:
-                span.attributes.update(self._attributes(message, batch, bodies, "inbound ", span))
+                _drop_body(message, bodies)
+                span.attributes.update(masking.attributes(message, "inbound ", int(span.span_id, 16)))
         if payload.failure is not None:
             _add_exception(span, payload)
         if response is not None and not response.complete and payload.failure is None:
-            batch.gaps.append(_gap("incomplete response", "the client or the app stopped before the end"))
+            batch.gaps.append(
+                RecordedGap("incomplete response", "the client or the app stopped before the end")
+            )
 
-    def _add_call(self, span: Span, payload: CallPayload, batch: Batch, bodies: bool) -> None:
+    def _add_call(self, span: Span, payload: CallPayload, masking: Masking, bodies: bool) -> None:
+        span_id = int(span.span_id, 16)
         span.attributes.update(call_attributes(payload))
-        span.attributes.update(self._attributes(payload.request, batch, bodies, "", span))
+        _drop_body(payload.request, bodies)
+        span.attributes.update(masking.attributes(payload.request, span_id=span_id))
         if payload.answer is not None:
-            span.attributes.update(self._attributes(payload.answer, batch, bodies, "", span, payload.request))
-
-    def _attributes(
-        self,
-        message: Request | Answer | Failure,
-        batch: Batch,
-        bodies: bool,
-        where: str,
-        span: Span,
-        answers: Request | None = None,
-    ) -> Attributes:
-        if not bodies and isinstance(message, HttpRequest | HttpResponse) and message.body:
-            message.body = None
-        if self.redactor is None:
-            return message.attributes()
-        masked: list[str] = []
-        clean = self.redactor.message(message, masked, answers)
-        for place in masked:
-            batch.gaps.append(_gap("masked", f"{where}{place}", int(span.span_id, 16)))
-        return clean.attributes()
+            _drop_body(payload.answer, bodies)
+            span.attributes.update(masking.attributes(payload.answer, "", span_id, payload.request))
 
     def _resource(self, span: ReadableSpan) -> Resource:
         known = self._resources.get(id(span.resource))
@@ -170,13 +160,13 @@ class CassetteBuilder:
         return gaps
 
 
-def value_events(recorder: ValueRecorder, at: int) -> list[Event]:
+def value_events(recorder: ValueRecorder, at: int, masking: Masking) -> list[Event]:
     """What the clock and the random sources gave, as span events."""
     return [
         Event(
             name=names.EVENT_VALUE,
             time_unix_nano=at,
-            attributes={"source": source, "value": values.dumps(value), "lane": lane},
+            attributes={"source": source, "value": values.dumps(masking.drawn(source, value)), "lane": lane},
         )
         for source, value, lane in recorder.events()
     ]
@@ -196,10 +186,9 @@ def _listed(batch: Batch) -> list[Gap]:
     return [Gap(gap.kind, gap.detail, f"{gap.span_id:016x}" if gap.span_id else "") for gap in batch.gaps]
 
 
-def _gap(kind: str, detail: str, span_id: int = 0) -> Any:
-    from timetracer_otel.exporters.trace import Gap as RecordedGap
-
-    return RecordedGap(kind, detail, span_id)
+def _drop_body(message: Request | Answer | Failure, bodies: bool) -> None:
+    if not bodies and isinstance(message, HttpRequest | HttpResponse) and message.body:
+        message.body = None
 
 
 def _add_exception(span: Span, payload: EntryPayload) -> None:
