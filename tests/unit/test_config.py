@@ -113,11 +113,19 @@ class TestEnvironment:
             ("TIMETRACER_MAX_BODY_KB", "1.5", "is '1.5'; allowed is a whole number from 0 to 1,048,576"),
             ("TIMETRACER_MODE", "Rec", "is 'Rec'; allowed is one of off, record, replay"),
             ("TIMETRACER_ERRORS_ONLY", "maybe", "is 'maybe'; allowed is true or false"),
-            ("TIMETRACER_SAMPLE_RAT", "1", "is not a setting of timetracer-otel; did you mean TIMETRACER_SAMPLE_RATE?"),
+            (
+                "TIMETRACER_SAMPLE_RAT",
+                "1",
+                "is not a setting of timetracer-otel; did you mean TIMETRACER_SAMPLE_RATE?",
+            ),
             ("TIMETRACER_XYZZY", "1", "is not a setting of timetracer-otel"),
-            ("TIMETRACER_DIR", "s3://bucket/prefix", "is 's3://bucket/prefix': object stores are not supported yet; give a folder"),
+            (
+                "TIMETRACER_DIR",
+                "s3://bucket/prefix",
+                "is 's3://bucket/prefix': object stores are not supported yet; give a folder",
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_a_wrong_one_is_named_with_what_is_allowed(self, name: str, text: str, message: str) -> None:
         with pytest.raises(ConfigurationError) as caught:
             load({name: text})
