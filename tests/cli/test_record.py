@@ -59,6 +59,7 @@ def test_options_become_variables() -> None:
     [
         ("OTEL_TRACES_EXPORTER", "otlp,timetracer", "otlp,timetracer"),
         ("OTEL_TRACES_EXPORTER", "none", "timetracer"),
+        ("OTEL_TRACES_EXPORTER", "otlp", "otlp,timetracer"),
         ("OTEL_METRICS_EXPORTER", "console", "console"),
         ("OTEL_LOGS_EXPORTER", "console", "console"),
         ("TIMETRACER_SAMPLE_RATE", "0.25", "0.25"),

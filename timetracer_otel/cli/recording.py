@@ -43,8 +43,11 @@ def command(command: tuple[str, ...], **options: Any) -> None:
     environ = environment(options)
     environ["TIMETRACER_MODE"] = "record"
     settings_from(environ)  # what is malformed is said here, before anything starts
-    exporters = environ.get("OTEL_TRACES_EXPORTER", "")
-    if _EXPORTER not in [name.strip() for name in exporters.split(",")]:
-        environ["OTEL_TRACES_EXPORTER"] = _EXPORTER
+    given = [name.strip() for name in environ.get("OTEL_TRACES_EXPORTER", "").split(",")]
+    if _EXPORTER not in given:
+        # whom the user exports to goes on being sent the spans
+        environ["OTEL_TRACES_EXPORTER"] = ",".join(
+            [*(name for name in given if name not in ("", "none")), _EXPORTER]
+        )
     quieten(environ)
     launch(command, environ)

@@ -5,16 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 import click
 
 from timetracer_otel.cli.launching import launch, quieten
 from timetracer_otel.cli.options import environment, setting_options, settings_from
-
-if TYPE_CHECKING:
-    from timetracer_otel.replayers.verdict import Verdict
 
 _STATUSES: Final = {"same": 0, "different": 1, "error": 2}
 _IN_PROCESS_ONLY: Final = ("factory", "headers", "text", "fail_fast", "as_json")
@@ -149,11 +145,8 @@ def _in_process(
     output = Output()
     outcomes: Counter[str] = Counter()
     seconds = 0.0
-    verdicts = cast(
-        "Generator[Verdict, None, None]",
-        replay_in_process(
-            app, places, settings, factory=factory, headers=headers, select=matching(text) if text else None
-        ),
+    verdicts = replay_in_process(
+        app, places, settings, factory=factory, headers=headers, select=matching(text) if text else None
     )
     # what the app prints is not part of the result
     with contextlib.closing(verdicts), contextlib.redirect_stdout(sys.stderr):

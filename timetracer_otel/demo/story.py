@@ -66,7 +66,7 @@ def run(echo: Callable[[str], None], directory: Path | None = None) -> int:
     for name, address in services.addresses().items():
         echo(f"   {name:<16}{address}   {services.refusal(name)}")
 
-    story.step("Replay: the same commands, the same addresses, no key, nothing listening")
+    story.step("Replay: the same shop and addresses, no key, nothing listening")
     replayed = story.serve(["timetracer-otel", "replay", "cassettes/", "--", *SERVE], services.environment)
     failures += story.verdict(recorded, replayed)
 

@@ -7,15 +7,28 @@ import contextlib
 import contextvars
 import io
 import sys
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes, urlsplit
+
+import msgspec
 
 from timetracer_otel.errors import ApplicationError
 from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.replayers.session import Session
 
 STARTUP_SECONDS = 60.0
+
+
+class AppResponse(msgspec.Struct):
+    """What an application answered; ``None`` when it raised before it did.
+
+    ``raised`` may stand beside an answer: Starlette answers a 500 and raises.
+    """
+
+    response: HttpResponse | None
+    raised: Exception | None = None
 
 
 class AsgiClient:
@@ -87,21 +100,21 @@ class AsgiClient:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._lifespan, 10)
 
-    def send(self, request: HttpRequest, session: Session) -> HttpResponse:
-        """The app's response; what the app raises is raised.
+    def send(self, request: HttpRequest, session: Session) -> AppResponse:
+        """The app's response, and what it raised.
 
         Args:
             request: what to send.
             session: answers the calls the app makes meanwhile.
         """
 
-        async def run() -> HttpResponse:
+        async def run() -> AppResponse:
             with session.activate():
                 return await self._request(request)
 
         return self._runner.run(run(), context=contextvars.copy_context())
 
-    async def _request(self, request: HttpRequest) -> HttpResponse:
+    async def _request(self, request: HttpRequest) -> AppResponse:
         done = asyncio.Event()
         sent: list[dict[str, Any]] = [
             {"type": "http.request", "body": request.body or b"", "more_body": False}
@@ -127,14 +140,13 @@ class AsgiClient:
                 if not message.get("more_body", False):
                     done.set()
 
+        raised = None
         try:
             await self._app(asgi_scope(request, self._state), receive, send)
-        except Exception:
-            # a server sends what the app answered before it raised (Starlette's 500, say)
-            if not response.status:
-                raise
+        except Exception as error:  # noqa: BLE001  # the app's own exception is part of the verdict
+            raised = error
         response.body = b"".join(body)
-        return response
+        return AppResponse(response if response.status else None, raised)
 
 
 class WsgiClient:
@@ -151,21 +163,21 @@ class WsgiClient:
     ) -> None:
         return None
 
-    def send(self, request: HttpRequest, session: Session) -> HttpResponse:
-        """The app's response; what the app raises is raised.
+    def send(self, request: HttpRequest, session: Session) -> AppResponse:
+        """The app's response, and what it raised.
 
         Args:
             request: what to send.
             session: answers the calls the app makes meanwhile.
         """
 
-        def run() -> HttpResponse:
+        def run() -> AppResponse:
             with session.activate():
                 return self._request(request)
 
         return contextvars.copy_context().run(run)
 
-    def _request(self, request: HttpRequest) -> HttpResponse:
+    def _request(self, request: HttpRequest) -> AppResponse:
         response = HttpResponse(0, [], b"")
         body: list[bytes] = []
 
@@ -174,15 +186,26 @@ class WsgiClient:
             response.status, response.reason, response.headers = int(code), reason, list(headers)
             return body.append
 
-        result = self._app(wsgi_environ(request), start_response)
+        raised = None
         try:
-            body.extend(result)
-        finally:
-            close = getattr(result, "close", None)
-            if close is not None:
-                close()
+            with contextlib.closing(_Closable(self._app(wsgi_environ(request), start_response))) as result:
+                body.extend(result.pieces)
+        except Exception as error:  # noqa: BLE001  # the app's own exception is part of the verdict
+            raised = error
         response.body = b"".join(body)
-        return response
+        return AppResponse(response if response.status else None, raised)
+
+
+class _Closable:
+    """A WSGI response iterable, which may have a ``close``."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self.pieces = pieces
+
+    def close(self) -> None:
+        close = getattr(self.pieces, "close", None)
+        if close is not None:
+            close()
 
 
 def asgi_scope(request: HttpRequest, state: dict[str, Any]) -> dict[str, Any]:

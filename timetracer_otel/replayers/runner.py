@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import inspect
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,7 +20,7 @@ from timetracer_otel import integrations, ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import ApplicationError, CassetteNotFound
-from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.messages import HttpRequest
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.clients import AsgiClient, WsgiClient
@@ -39,7 +38,7 @@ def replay_in_process(
     factory: bool = False,
     headers: Sequence[tuple[str, str]] = (),
     select: Callable[[Cassette], bool] | None = None,
-) -> Iterator[Verdict]:
+) -> Generator[Verdict, None, None]:
     """Send each recorded request to the app and judge what it does; one verdict as each is done.
 
     Args:
@@ -150,13 +149,7 @@ def _replay_one(
     session = library.session(cassette)
     request = with_headers(recorded, headers)
     began = time.perf_counter()
-    response: HttpResponse | BaseException
-    try:
-        response = client.send(request, session)
-    except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
-        raise
-    except Exception as error:  # noqa: BLE001  # the app's own exception is part of the verdict
-        response = error
+    response = client.send(request, session)
     return judge(session, path, response, redactor, time.perf_counter() - began)
 
 

@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import Failure, HttpResponse
 from timetracer_otel.messages.http import body_content
 from timetracer_otel.redaction import Redactor
+from timetracer_otel.replayers.clients import AppResponse
 from timetracer_otel.replayers.matching import Grade, differences
 from timetracer_otel.replayers.session import Outcome, Session
 
@@ -46,20 +48,21 @@ class Verdict(msgspec.Struct):
     recorded_seconds: float = 0.0
 
 
-def judge(
-    session: Session, path: str, response: HttpResponse | BaseException, redactor: Redactor, seconds: float
-) -> Verdict:
+def judge(session: Session, path: str, answer: AppResponse, redactor: Redactor, seconds: float) -> Verdict:
     """Compare a replay with its cassette.
 
     Args:
         session: the session that answered its calls.
         path: where the cassette came from.
-        response: what the app answered or raised.
+        answer: what the app answered and raised.
         redactor: masks the live response as the recorded one was.
         seconds: how long the replay took.
     """
     cassette = session.cassettes[0]
+    response = answer.response
     found = [*response_differences(cassette.inbound_response, response, redactor), *call_differences(session)]
+    if answer.raised is not None and not recorded_exception(cassette):
+        found.insert(0, f"the app raised {type(answer.raised).__name__}: {answer.raised}")
     return Verdict(
         title=cassette.title,
         path=path,
@@ -70,21 +73,21 @@ def judge(
         missing=[call.request.title()[:300] for call in session.unused if call.request is not None],
         extra=[call.title for call in session.calls if call.outcome is Outcome.MISSED],
         missed=[call.explanation for call in session.misses],
-        status=response.status if isinstance(response, HttpResponse) else None,
+        status=None if response is None else response.status,
         seconds=seconds,
         recorded_seconds=cassette.duration / 1e9,
     )
 
 
 def response_differences(
-    recorded: HttpResponse | Failure | None, live: HttpResponse | BaseException, redactor: Redactor
+    recorded: HttpResponse | Failure | None, live: HttpResponse | None, redactor: Redactor
 ) -> Iterator[str]:
     """One line for each part of the response that is not as recorded."""
-    if isinstance(live, BaseException):
-        yield f"the app raised {type(live).__name__}: {live}"
-        return
     if not isinstance(recorded, HttpResponse):
         return  # nothing recorded to compare with: the cassette's gaps say why
+    if live is None:
+        yield f"response: recorded {recorded.status}, live none"
+        return
     masked = redactor.message(live, [])
     assert isinstance(masked, HttpResponse)
     if recorded.status != masked.status:
@@ -98,6 +101,11 @@ def response_differences(
         if left != right:
             for difference in differences(_unwrapped(left), _unwrapped(right), "response body"):
                 yield str(difference)
+
+
+def recorded_exception(cassette: Cassette) -> bool:
+    """True when the app raised while it was recorded, too."""
+    return any(event.name == "exception" for event in cassette.entry.events)
 
 
 def call_differences(session: Session) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -162,12 +163,21 @@ class SqlAlchemyIntegration(Integration):
             known = facts.apply(pool._dialect, requests, namespace)
             twin = pools.twin_of(pool, known)
             vars(twin)[NAMESPACE] = namespace
-            return twin.connect()
+            return self._checkout(port, twin)
         try:
             with ports.inside():
                 return wrapped(*args, **kwargs)
         except Exception as error:
             self._report_connect(port, pool, error)
+            raise
+
+    def _checkout(self, port: Port, twin: Any) -> Any:
+        """A replayed connection. A twin of a small pool runs out of them as the pool did."""
+        try:
+            return twin.connect()
+        except Exception as error:
+            with contextlib.suppress(MissError):
+                port.begin(self, connect_request(twin, error))
             raise
 
     def _fail_to_connect(self, port: Port, pool: Any, requests: Sequence[Request]) -> None:
@@ -188,7 +198,7 @@ class SqlAlchemyIntegration(Integration):
     def _report_connect(self, port: Port, pool: Any, error: Exception) -> None:
         """A connection that could not be had is a call that failed."""
         try:
-            port.begin(self, connect_request(pool)).finish(failures.describe(error))
+            port.begin(self, connect_request(pool, error)).finish(failures.describe(error))
         except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: reading a failure to connect", problem)
 
@@ -268,11 +278,12 @@ class SqlAlchemyIntegration(Integration):
         return result
 
 
-def connect_request(pool: Any) -> SqlStatement:
-    """An attempt to connect, as a message."""
+def connect_request(pool: Any, error: Exception | None = None) -> SqlStatement:
+    """An attempt to get a connection, as a message: from the server, or one that the pool has."""
     dialect = pool._dialect
+    waited = error is not None and type(error).__module__ == "sqlalchemy.exc"
     return SqlStatement(
-        text="CONNECT",
+        text="CHECKOUT" if waited else "CONNECT",
         system=SYSTEMS.get(dialect.name, dialect.name),
         namespace=vars(pool).get(NAMESPACE, ""),
     )
