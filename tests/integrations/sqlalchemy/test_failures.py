@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from tests.integrations.sqlalchemy.databases import Database
+from tests.integrations.ports import RecordingPort, ReplayPort, using
+from tests.integrations.sqlalchemy.databases import ASYNC, SYNC, Database, differences
 from tests.integrations.sqlalchemy.tables import Person
 
 _FIELDS = (
@@ -167,10 +169,7 @@ def test_rows_that_fail_half_way(db: Database) -> None:
     assert db.same(see)[1]["class"].endswith("Error")
 
 
-def test_connections_that_break(db: Database) -> None:
-    if not db.driver.startswith("postgresql"):
-        return  # there is no server that could end the connection
-
+def test_connections_that_break(pg: Database) -> None:
     def see(engine: Engine) -> Any:
         with engine.connect() as connection:
             with pytest.raises(DBAPIError) as raised:
@@ -179,4 +178,37 @@ def test_connections_that_break(db: Database) -> None:
             connection.rollback()
             return told(raised.value), broken, connection.scalar(text("SELECT 1"))
 
-    assert db.same(see)[1:] == (True, 1)
+    assert pg.same(see)[1:] == (True, 1)
+
+
+# aiosqlite answers its event loop from a thread, after the loop is closed
+@pytest.mark.parametrize("db", [name for name in SYNC + ASYNC if "aiosqlite" not in name], indirect=True)
+def test_connections_that_cannot_be_had(db: Database) -> None:
+    port = RecordingPort()
+
+    def see(engine: Engine) -> Any:
+        try:
+            engine.connect().close()
+        except (DBAPIError, OSError) as error:
+            return told(error)
+        return "connected"
+
+    live = db.run(db.stopped(), see)
+    with using(port):
+        recorded = db.run(db.stopped(), see)
+    with using(ReplayPort(port.calls)):
+        engine = db.stopped()
+        replayed = db.run(engine, see)
+    assert live != "connected"
+    assert differences(recorded, live) == []
+    assert differences(replayed, live) == []
+    assert [call.asked.title() for call in port.calls] == ["CONNECT"]
+
+
+def test_a_pool_without_a_free_connection(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        with engine.connect() as connection, pytest.raises(PoolTimeout) as raised:
+            engine.connect()
+        return told(raised.value), connection.closed
+
+    db.same(see, pool_size=1, max_overflow=0, pool_timeout=0)

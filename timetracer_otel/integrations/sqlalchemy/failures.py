@@ -50,8 +50,8 @@ def classes_of(dialect: Any) -> dict[str, type[BaseException]]:
         roots += [
             getattr(loaded, name, None) for name in ("PostgresMessage", "InterfaceMessage", "InterfaceError")
         ]
-    pools = sys.modules.get("sqlalchemy.exc")
-    roots.append(getattr(pools, "TimeoutError", None))
+    library = sys.modules.get("sqlalchemy.exc")
+    roots += [getattr(library, name, None) for name in ("TimeoutError", "MissingGreenlet")]
     found: set[type] = set()
     pending = [root for root in roots if isinstance(root, type)]
     while pending:

@@ -14,7 +14,7 @@ from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 from timetracer_otel.integrations.base import Invocation
 from timetracer_otel.integrations.sqlalchemy.checkout import Checkout, once
 from timetracer_otel.integrations.sqlalchemy.drivers import Driver
-from timetracer_otel.integrations.sqlalchemy.driving import drive
+from timetracer_otel.integrations.sqlalchemy.driving import breathe, drive
 from timetracer_otel.integrations.sqlalchemy.recording import Pending
 from timetracer_otel.integrations.sqlalchemy.values import restore
 from timetracer_otel.messages import Failure, SqlResult
@@ -213,11 +213,13 @@ class ReplayCursor:
         self.timetracer_load(SqlResult())
         call = Invocation(live, self, args, kwargs)
         try:
-            return drive(self._integration.exchange(call))
+            result = drive(self._integration.exchange(call))
         except MissError:
             if not self._integration.request(call).controls_transaction:
                 raise
-            return self.timetracer_returned()
+            result = self.timetracer_returned()
+        breathe(self.timetracer_checkout.dialect)
+        return result
 
     def _go_live(self, *args: Any, **kwargs: Any) -> Any:
         return self._pass_through("execute", args, kwargs)

@@ -1,0 +1,156 @@
+"""Below SQLAlchemy: what single drivers have of their own."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import pytest
+from sqlalchemy import event, func, insert, select, text
+from sqlalchemy.engine import Engine
+
+from tests.integrations.sqlalchemy.databases import SYNC, Database
+from tests.integrations.sqlalchemy.tables import Person
+
+only = pytest.mark.parametrize
+
+
+@only("db", SYNC, indirect=True)
+def test_iterating_a_cursor(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        connection = engine.raw_connection()
+        cursor = connection.cursor()
+        cursor.execute("SELECT id FROM people ORDER BY id")
+        first = next(iter(cursor))
+        rest = list(cursor)
+        cursor.execute("SELECT name FROM people ORDER BY id")
+        names = cursor.fetchmany(2)
+        connection.close()
+        return tuple(first), [tuple(row) for row in rest], [tuple(row) for row in names]
+
+    assert db.same(see) == ((1,), [(2,), (3,)], [("ann",), ("bob",)])
+
+
+@only("db", SYNC, indirect=True)
+def test_executemany_of_an_iterator(db: Database) -> None:
+    mark = "?" if "sqlite" in db.driver else "%s"
+
+    def see(engine: Engine) -> Any:
+        connection = engine.raw_connection()
+        cursor = connection.cursor()
+        cursor.executemany(f"INSERT INTO people (name) VALUES ({mark})", ((f"p{n}",) for n in range(3)))
+        connection.commit()
+        cursor.execute("SELECT count(*) FROM people")
+        (count,) = cursor.fetchone()
+        connection.close()
+        return count
+
+    assert db.same(see) == 6
+
+
+@only("db", ["sqlite+pysqlite", "postgresql+psycopg"], indirect=True)
+def test_execute_of_a_connection(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        connection = engine.raw_connection()
+        rows = connection.execute("SELECT name FROM people ORDER BY id").fetchall()
+        chained = connection.cursor().execute("SELECT 1").fetchone()
+        connection.close()
+        return rows, chained
+
+    assert db.same(see) == ([("ann",), ("bob",), ("cid",)], (1,))
+
+
+@only("db", ["postgresql+psycopg2"], indirect=True)
+def test_psycopg2_in_batches(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        with engine.begin() as connection:
+            connection.execute(
+                text("UPDATE people SET age = :age WHERE id = :id"), [{"id": n, "age": n} for n in (1, 2, 3)]
+            )
+            return connection.scalar(select(func.sum(Person.age)))
+
+    assert db.same(see, executemany_mode="values_plus_batch", executemany_batch_page_size=2) == 6
+
+
+@only("db", ["postgresql+psycopg2", "postgresql+psycopg"], indirect=True)
+def test_what_a_raw_cursor_of_postgresql_says(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        connection = engine.raw_connection()
+        cursor = connection.cursor()
+        cursor.execute("SELECT id, name FROM people")
+        seen = [cursor.statusmessage, cursor.rowcount, [column.name for column in cursor.description]]
+        cursor.execute("UPDATE people SET age = 1")
+        seen += [cursor.statusmessage, cursor.rowcount, cursor.description]
+        connection.close()
+        return seen
+
+    assert db.same(see) == ["SELECT 3", 3, ["id", "name"], "UPDATE 3", 3, None]
+
+
+@only("db", ["postgresql+psycopg2"], indirect=True)
+def test_composed_statements_of_psycopg2(db: Database) -> None:
+    from psycopg2 import sql
+
+    def named(name: str) -> Any:
+        def see(engine: Engine) -> Any:
+            connection = engine.raw_connection()
+            cursor = connection.cursor()
+            cursor.execute(sql.SQL("SELECT name FROM {} WHERE id = %s").format(sql.Identifier(name)), (1,))
+            row = cursor.fetchone()
+            connection.close()
+            return row
+
+        return see
+
+    assert db.same(named("people")) == ("ann",)
+
+
+@only("db", ["sqlite+pysqlite", "sqlite+aiosqlite"], indirect=True)
+def test_lastrowid_and_pragmas_of_sqlite(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        @event.listens_for(engine, "connect")
+        def connect(connection: Any, record: Any) -> None:
+            connection.create_function("twice", 1, lambda value: 2 * value)
+            connection.isolation_level = None
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Any) -> None:
+            connection.exec_driver_sql("BEGIN")
+
+        with engine.begin() as connection:
+            added = connection.execute(insert(Person.__table__).inline(), {"name": "dot"})
+            return added.lastrowid, connection.scalar(text("SELECT twice(21)"))
+
+    assert db.same(see) == (4, 42)
+
+
+@only("db", ["sqlite+pysqlite"], indirect=True)
+def test_sqlite_in_memory(db: Database) -> None:
+    """One connection a thread, which is what an in-memory database lives by."""
+
+    def see(engine: Engine) -> Any:
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE notes (body TEXT)"))
+            connection.execute(text("INSERT INTO notes VALUES ('x')"))
+        with engine.connect() as one, engine.connect() as two:
+            return one.scalar(text("SELECT body FROM notes")), two.scalar(text("SELECT count(*) FROM notes"))
+
+    class InMemory(Database):
+        def engine(self, **options: Any) -> Engine:
+            return self._make("sqlite://", options)
+
+    memory = InMemory(db.driver, db._folder, None)
+    assert memory.same(see) == ("x", 1)
+
+
+@only("db", SYNC, indirect=True)
+def test_cursors_pass_for_the_drivers_own(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        connection = engine.raw_connection()
+        cursor = connection.cursor()
+        below = connection.dbapi_connection
+        kinds = [kind.__name__ for kind in cursor.__class__.__mro__ + below.__class__.__mro__]
+        connection.close()
+        return kinds, isinstance(below, sqlite3.Connection), hasattr(cursor, "no_such_thing")
+
+    db.same(see)
