@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -39,9 +41,12 @@ class FidelityWriter:
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def services() -> Iterator[Services]:
     """PostgreSQL, Valkey and an HTTP upstream, running and empty."""
-    started = Services(tmp_path_factory.mktemp("services"))
-    started.fresh()
-    yield started
-    started.remove()
+    # not in pytest's own folder: each pytest that starts closes that to other users, and as root
+    # PostgreSQL runs as another user
+    with tempfile.TemporaryDirectory(prefix="fidelity-") as directory:
+        started = Services(Path(directory))
+        started.fresh()
+        yield started
+        started.remove()

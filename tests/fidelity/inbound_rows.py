@@ -129,7 +129,7 @@ INBOUND = (
     _row("exception-after-call", "exception after a call", _get("/in/exception-after-call"), statuses=(500,)),
     _row("http-exception", "404 raised by the endpoint", _get("/in/missing/7"), statuses=(404,)),
     _row("no-route", "404, no such route", _get("/nothing/here"), statuses=(404,)),
-    _row("wrong-method", "405", (Request("DELETE", "/in/json"),), statuses=(405,)),
+    _row("wrong-method", "405", (Request("DELETE", "/in/json"),), statuses=(405,), frameworks=_FASTAPI),
     _row(
         "invalid",
         "422, body that does not validate",

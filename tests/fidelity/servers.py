@@ -100,7 +100,8 @@ class Server:
 
     def stop(self) -> int:
         """Ask it to stop (SIGTERM) and wait until it did; its exit code."""
-        self._process.send_signal(signal.SIGTERM)
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
         try:
             code = self._process.wait(30)
         except subprocess.TimeoutExpired:

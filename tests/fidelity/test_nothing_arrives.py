@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.fidelity.conftest import Stage
+from tests.fidelity.servers import ServerFailed
 from tests.fidelity.wire import Request, send
 from tests.services.together import Services
 
@@ -76,13 +77,18 @@ def test_a_request_that_was_not_recorded_reaches_nothing(stage: Stage) -> None:
     assert arrived(stage.services) == before
 
 
-def test_no_cassettes_at_all_reaches_nothing(stage: Stage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("framework", ["fastapi", "flask"])
+def test_without_cassettes_the_application_does_not_start(
+    framework: str, stage: Stage, tmp_path: Path
+) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     before = arrived(stage.services)
 
-    with stage.replaying("flask", TIMETRACER_CASSETTE=str(empty)) as server:
-        log_without_start = server.log_when_ended()
+    with (
+        stage.replaying(framework, TIMETRACER_CASSETTE=str(empty)) as server,
+        pytest.raises(ServerFailed, match=f"{empty}: there are no cassettes in it"),
+    ):
+        send(server.port, Request("GET", "/httpx/get-json"))
 
-    assert str(empty) in log_without_start
     assert arrived(stage.services) == before

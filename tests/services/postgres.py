@@ -26,8 +26,10 @@ class Postgres:
         uri = self._server.get_uri()
         folder = urllib.parse.parse_qs(urllib.parse.urlparse(uri).query)["host"][0]
         self._uri = uri
+        self._pid_file = directory / "postmaster.pid"
         self.door = Door(f"{folder}/.s.PGSQL.5432")
         self.door.open()
+        self._forget_on_power_failure()
 
     def url(self, database: str, driver: str = "") -> str:
         """The address of a database; with a driver, as SQLAlchemy spells it."""
@@ -46,6 +48,8 @@ class Postgres:
         """Stop the server; nothing listens at its address any more."""
         self.door.shut()
         self._server.stop()
+        # a server that had to be killed leaves this, and would be taken for one that still runs
+        self._pid_file.unlink(missing_ok=True)
 
     def start(self) -> None:
         """Start it again, data and address as they were."""
@@ -56,3 +60,10 @@ class Postgres:
         """Stop the server and delete its data."""
         self.door.shut()
         self._server.cleanup()
+
+    def _forget_on_power_failure(self) -> None:
+        """Nobody needs these data after a crash: leave out what waits for the disk."""
+        with psycopg.connect(self._uri, autocommit=True) as connection:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+            connection.execute("SELECT pg_reload_conf()")

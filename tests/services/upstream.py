@@ -291,7 +291,10 @@ def _repeated_headers(on: _Handler) -> None:
 
 
 def _set_cookies(on: _Handler) -> None:
-    headers = [("Set-Cookie", "flavour=oat; Path=/"), ("Set-Cookie", "size=large; Path=/; HttpOnly")]
+    headers = [
+        ("Set-Cookie", "flavour=oat-milk; Path=/"),
+        ("Set-Cookie", "size=extra-large; Path=/; HttpOnly"),
+    ]
     on.reply(b"have some", headers=headers)
 
 

@@ -61,12 +61,17 @@ def gated_events(name: str) -> Iterator[bytes]:
 
 
 def secrets_exchanged(password: str, authorization: str) -> dict[str, object]:
-    """Pass secrets of a request on, and tell what the upstream gave: a cookie, a token in JSON."""
+    """Pass secrets of a request on; tell whether the upstream's own arrived as it sent them."""
     with httpx.Client(headers={"Authorization": authorization}) as client:
         cookies = dict(client.get(url("/set-cookies")).cookies)
         token = client.post(url("/token"), json={"user": "ada", "password": password}).json()
         basket = client.get(url("/json/basket"), params={"api_key": "k-1234567", "page": 2}).json()
-    return {"cookies": cookies, "token": token, "basket": basket["place"]}
+    return {
+        "cookies are true": cookies == {"flavour": "oat-milk", "size": "extra-large"},
+        "token is true": token.pop("access_token") == "t0ken-of-ada",
+        "told beside the token": token,
+        "basket": basket["place"],
+    }
 
 
 def compressed(body: bytes) -> bytes:
