@@ -1,0 +1,87 @@
+"""The example shop and its services, for pages to run in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs import curl
+from timetracer_otel.demo import story
+from timetracer_otel.demo.processes import Server, send
+from timetracer_otel.demo.shop import Services, copy_shop, fill
+
+
+class Place:
+    """A directory with the shop in it, and the environment of its shell.
+
+    Args:
+        directory: empty so far.
+        recordings: gives the folder of the shop's recordings.
+    """
+
+    def __init__(self, directory: Path, recordings: Callable[[], Path]) -> None:
+        self.directory = directory
+        self._recordings = recordings
+        self._services = Services()
+        copy_shop(directory)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        programs, scripts = _programs(directory / ".programs"), Path(sys.executable).parent
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))
+        }
+        self.environment |= {
+            "PAYMENTS_KEY": story.KEY,
+            "UVICORN_PORT": str(port),
+            "PATH": os.pathsep.join((str(programs), str(scripts), os.environ["PATH"])),
+        }
+
+    def start_services(self) -> None:
+        """Start what the shop talks to, its tables as they are at first."""
+        self._services.__enter__()
+        self.environment |= self._services.environment
+        fill(self.directory, self.environment)
+
+    def stop_services(self) -> None:
+        """Stop them, if they run."""
+        self._services.stop()
+
+    def add_recordings(self) -> None:
+        """Put what the demonstration records into ``cassettes/``."""
+        shutil.copytree(self._recordings(), self.directory / "cassettes")
+
+
+@pytest.fixture
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """A place for one page."""
+    place = Place(tmp_path, lambda: request.getfixturevalue("recordings"))
+    yield place
+    place.stop_services()
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cassettes that the demonstration records."""
+    directory = tmp_path_factory.mktemp("recordings")
+    copy_shop(directory)
+    with Services() as services:
+        fill(directory, services.environment)
+        command = ["timetracer-otel", "record", "--", *story.SERVE]
+        with Server(command, directory, services.environment) as shop:
+            for request in story.REQUESTS:
+                send(shop.url, request)
+    return directory / "cassettes"
+
+
+def _programs(directory: Path) -> Path:
+    directory.mkdir()
+    program = directory / "curl"
+    program.write_text(f"#!{sys.executable}\n{Path(curl.__file__).read_text()}")
+    program.chmod(0o755)
+    return directory
