@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, event, func, insert, select, text, update
+from sqlalchemy import bindparam, create_engine, event, func, insert, select, text, update
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool, Pool, StaticPool
 
 from tests.integrations.ports import LiveExchange, RecordingPort, ReplayPort, using
-from tests.integrations.sqlalchemy.databases import Database
+from tests.integrations.sqlalchemy.databases import SYNC, Database
 from tests.integrations.sqlalchemy.tables import Person
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 from timetracer_otel.messages import Request, SqlStatement
@@ -310,3 +312,58 @@ def test_statements_say_where_they_went(db: Database) -> None:
         "db.operation.name": "SELECT",
         "db.query.text": statement.text,
     }
+
+
+@pytest.mark.parametrize("pool", [NullPool, StaticPool])
+def test_other_pools(db: Database, pool: type[Pool]) -> None:
+    assert db.same(lambda engine: (count(engine), add(engine), count(engine)), poolclass=pool) == (3, 4, 4)
+
+
+@pytest.mark.parametrize("db", SYNC, indirect=True)
+def test_a_pool_of_the_apps_own_that_cannot_be_made_again(db: Database) -> None:
+    class OwnPool(NullPool):
+        def recreate(self) -> NullPool:
+            raise TypeError("not without its arguments")
+
+    _, calls = db.recorded(count)
+    with using(ReplayPort(calls)):
+        assert count(db.stopped(poolclass=OwnPool)) == 3
+
+
+@pytest.mark.parametrize("db", ["sqlite+pysqlite"], indirect=True)
+def test_an_engine_with_a_creator(db: Database) -> None:
+    """The app's own function connects; a replay does not call it."""
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(db._file, check_same_thread=False)
+
+    def refuse() -> sqlite3.Connection:
+        raise AssertionError("a replay connected")
+
+    db.fresh()
+    with using(RecordingPort()) as port:
+        assert db.run(create_engine("sqlite://", creator=connect), count) == 3
+    with using(ReplayPort(port.calls)):
+        assert db.run(create_engine("sqlite://", creator=refuse), count) == 3
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "recording.plain_row",
+        "recording._columns",
+        "checkout.SqlStatement",
+        "checkout.driver_of",
+        "integration.plain",
+    ],
+)
+def test_a_failure_of_ours_is_not_the_apps(
+    db: Database, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(f"timetracer_otel.integrations.sqlalchemy.{broken}", fail)
+    db.fresh()
+    with using(RecordingPort()):
+        assert db.run(db.engine(), add) == 4

@@ -65,12 +65,17 @@ def _column(driver: str) -> Callable[[Sequence[Any]], Any]:
 
 
 _CLASSES = {
-    "pysqlite": ("sqlite3", "Connection", "Cursor", "Cursor"),
-    "psycopg2": ("psycopg2.extensions", "connection", "cursor", "cursor"),
-    "psycopg": ("psycopg", "Connection", "Cursor", "ServerCursor"),
-    "pymysql": ("pymysql.cursors", "Connection", "Cursor", "SSCursor"),
+    "pysqlite": ("sqlite3:Connection", "sqlite3:Cursor", "sqlite3:Cursor"),
+    "psycopg2": (
+        "psycopg2.extensions:connection",
+        "psycopg2.extensions:cursor",
+        "psycopg2.extensions:cursor",
+    ),
+    "psycopg": ("psycopg:Connection", "psycopg:Cursor", "psycopg:ServerCursor"),
+    "pymysql": ("pymysql.connections:Connection", "pymysql.cursors:Cursor", "pymysql.cursors:SSCursor"),
+    "mysqldb": ("MySQLdb.connections:Connection", "MySQLdb.cursors:Cursor", "MySQLdb.cursors:SSCursor"),
 }
-_RESULTS = {"pysqlite": "cursor", "psycopg": "cursor", "pymysql": "rowcount"}
+_RESULTS = {"pysqlite": "cursor", "psycopg": "cursor", "pymysql": "rowcount", "mysqldb": "rowcount"}
 
 
 def driver_of(dialect: Any) -> Driver:
@@ -87,9 +92,7 @@ def _driver(dialect: type, name: str, asynchronous: bool) -> Driver:
         ]
         result = "none"
     else:
-        module, *parts = _CLASSES.get(name, ("", "", "", ""))
-        found = sys.modules.get(module)
-        classes = [getattr(found, part, None) for part in parts]
+        classes = [_loaded(path) for path in _CLASSES.get(name, (":", ":", ":"))]
         result = _RESULTS.get(name, "none")
     connection, cursor, server_cursor = classes
     return Driver(
@@ -101,6 +104,11 @@ def _driver(dialect: type, name: str, asynchronous: bool) -> Driver:
         columns=name in ("psycopg", "psycopg2"),
         records=name == "asyncpg",
     )
+
+
+def _loaded(path: str) -> type | None:
+    module, _, name = path.partition(":")
+    return getattr(sys.modules.get(module), name, None)
 
 
 def _adapter(dialect: type, name: str) -> type | None:

@@ -209,7 +209,13 @@ class SqlAlchemyIntegration(Integration):
             server_side = bool(args or kwargs.get("name") or kwargs.get("server_side"))
             return ReplayCursor(self, checkout_of(fairy), connection, server_side=server_side)
         cursor = wrapped(*args, **kwargs)
-        return cursor if port is None else RecordingCursor(cursor, self, checkout_of(fairy))
+        if port is None:
+            return cursor
+        try:
+            return RecordingCursor(cursor, self, checkout_of(fairy))
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("sqlalchemy: watching a cursor", error)
+            return cursor
 
     def _create_cursor(self, wrapped: Any, context: Any, args: Any, kwargs: Any) -> Any:
         cursor = wrapped(*args, **kwargs)
@@ -225,8 +231,12 @@ class SqlAlchemyIntegration(Integration):
         if name in ("execute", "executemany"):
             wrapped(*args, **kwargs)  # an AttributeError where the driver has no such shortcut
             return functools.partial(_execute, fairy, name)
-        checkout = checkout_of(fairy)
         end = wrapped(*args, **kwargs)
+        try:
+            checkout = checkout_of(fairy)
+        except Exception as error:  # noqa: BLE001  # as above
+            ports.report("sqlalchemy: watching a transaction", error)
+            return end
         return functools.partial(self._end, checkout, name, end, mocked=self._mocks(port))
 
     def _end(self, checkout: Checkout, name: str, end: Callable[[], Any], *, mocked: bool) -> Any:

@@ -336,10 +336,13 @@ class ReplayCursor:
 
 def _like(kind: type | None, name: str) -> Any:
     """An attribute that does nothing, where the driver's class has one of that name."""
-    known = getattr(kind, name, None) if kind is not None else None
-    if known is None or name.startswith("__"):
-        raise AttributeError(f"{'connection' if kind is None else kind.__name__} in replay has no {name!r}")
-    return _ignore if callable(known) else None
+    if name.startswith("__") or (kind is None and name.startswith("_")):
+        raise AttributeError(name)
+    if kind is None:
+        return _ignore  # a driver not known here: whatever it is asked for
+    if not hasattr(kind, name):
+        raise AttributeError(f"a {kind.__name__} has no {name!r}, nor has it in a replay")
+    return _ignore if callable(getattr(kind, name)) else None
 
 
 def _ignore(*args: Any, **kwargs: Any) -> None:

@@ -32,7 +32,9 @@ def plain(value: Any) -> Any:
     if kind in _PLAIN:
         return value
     if kind is list or kind is tuple:
-        return value if kind is tuple and _PLAIN.issuperset(map(type, value)) else kind(map(plain, value))
+        if _PLAIN.issuperset(map(type, value)):
+            return value if kind is tuple else value.copy()
+        return kind(map(plain, value))
     if kind is dict:
         return {plain(key): plain(item) for key, item in value.items()}
     write = _WRITERS.get(f"{kind.__module__}.{kind.__qualname__}")
