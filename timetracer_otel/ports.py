@@ -110,6 +110,10 @@ class Entry(Protocol):
         """The app (or the server) has read this much of the request's body."""
         ...
 
+    def request_ended(self) -> None:
+        """The app has read the request's body to its end."""
+        ...
+
     def response_started(self, response: HttpResponse) -> None:
         """The app sent status and headers."""
         ...

@@ -54,6 +54,7 @@ class RecordedEntry:
         self._request = BodyCopy(recorder.body_limit)
         self._response = BodyCopy(recorder.body_limit)
         self._ended = False
+        self._request_ended = not _announces_body(head)
         self._live: OpenSpan | None = None
         self._values = ValueRecorder(self._lane)
 
@@ -117,6 +118,10 @@ class RecordedEntry:
         """Copy a piece of the request's body."""
         self._copy(self._request, chunk)
 
+    def request_ended(self) -> None:
+        """The request's body is whole."""
+        self._request_ended = True
+
     def response_started(self, response: HttpResponse) -> None:
         """Note status and headers."""
         self._payload.response = response
@@ -158,6 +163,7 @@ class RecordedEntry:
     def _finish_payload(self) -> None:
         payload, recording = self._payload, self._recording
         payload.request.body = self._request.body()
+        payload.request.complete = self._request_ended
         if recording is not None and self._request.cut:
             recording.gap("body over limit", f"request body, {self._request.size} bytes", recording.entry_id)
         response = payload.response
@@ -178,6 +184,11 @@ class RecordedEntry:
         kept = copy.add(chunk, at)
         if kept and self._recording is not None and not self.recorder.reserve(self._recording, kept):
             copy.drop()
+
+
+def _announces_body(head: HttpRequest) -> bool:
+    length = head.header("content-length")
+    return head.header("transfer-encoding") is not None or (length is not None and length.strip() != "0")
 
 
 class RecordedStartup:

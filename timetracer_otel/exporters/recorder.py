@@ -222,6 +222,7 @@ class Recorder:
             with self._pending_lock:
                 self._pending -= batch.bytes
             self.assembler.forget(recording, written=True)
+            self.assembler.settle(recording)  # what began meanwhile
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Write every finished trace; true when all were written within ``timeout`` seconds."""
@@ -306,6 +307,7 @@ class RecordedExchange:
         if self._done:
             return
         self._done = True
+        self.payload.answered = True
         try:
             if self._live is not None:
                 self._live.add(self.payload.request)  # only now: a streamed body is read meanwhile

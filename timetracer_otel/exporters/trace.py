@@ -144,12 +144,25 @@ class TraceRecording:
         return not self.open and self.holds <= 0 and not self.entry_open
 
     def take(self) -> Batch:
-        """What there is to write now; leaves nothing behind but what is still under way."""
+        """What there is to write now.
+
+        Work that began after the trace was complete (a thread, say) is left to be taken when it
+        has ended; after the grace period everything is taken as it is.
+        """
         with self.lock:
-            never_ended = list(self.open.values())
-            batch = Batch(self.ended, never_ended, self.payloads, self.entry_payload, self.gaps, self.bytes)
-            self.ended, self.payloads, self.gaps, self.bytes = [], {}, [], 0
-            self.open = {}
+            if self.state is State.QUEUED:
+                waiting = {span_id for span_id, call in self.payloads.items() if not call.answered}
+                late = [span for span in self.ended if span.context.span_id in waiting]
+                ended = [span for span in self.ended if span.context.span_id not in waiting]
+                open_spans: dict[int, Span] = self.open
+                never_ended: list[Span] = []
+            else:
+                waiting, late, ended = set(), [], self.ended
+                open_spans, never_ended = {}, list(self.open.values())
+            taken = {span_id: call for span_id, call in self.payloads.items() if span_id not in waiting}
+            batch = Batch(ended, never_ended, taken, self.entry_payload, self.gaps, self.bytes)
+            self.payloads = {span_id: self.payloads[span_id] for span_id in waiting}
+            self.ended, self.open, self.gaps, self.bytes = late, open_spans, [], 0
             self.state = State.WRITTEN
             return batch
 

@@ -144,6 +144,8 @@ class _Conversation:
         message = await self._receive()
         if message["type"] == "http.request":
             safely(self._entry.request_body, message.get("body", b""))
+            if not message.get("more_body", False):
+                safely(self._entry.request_ended)
         return message
 
     async def send(self, message: Message) -> None:

@@ -84,14 +84,26 @@ def rebuild(failure: Failure, classes: Mapping[str, type[BaseException]]) -> Bas
             f"the recorded exception {failure.type_name} is not one this integration can raise;"
             " record again, or register its class"
         )
-    error = kind.__new__(kind, *failure.args)
-    error.args = tuple(failure.args)
+    error = _make(kind, failure.args)
     for name, value in failure.fields.items():
         try:
             setattr(error, name, value)
         except (AttributeError, TypeError):
             continue  # a read-only field of a C class; the integration sets it in its own way
     _chain(error, failure, classes)
+    return error
+
+
+def _make(kind: type[BaseException], args: list[Any]) -> BaseException:
+    if kind.__module__ == "builtins":
+        try:
+            return kind(
+                *args
+            )  # C fields (UnicodeDecodeError.object, OSError.errno) are set by the constructor
+        except TypeError:
+            pass  # args were replaced after it was made
+    error = kind.__new__(kind, *args)
+    error.args = tuple(args)
     return error
 
 

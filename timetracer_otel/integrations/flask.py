@@ -57,7 +57,7 @@ class FlaskIntegration(Wrappable):
             if answer is not None:
                 return _send_response(answer, start_response)
         else:
-            environ["wsgi.input"] = _Input(environ["wsgi.input"], entry)
+            environ["wsgi.input"] = _Input(environ["wsgi.input"], entry, environ.get("CONTENT_LENGTH"))
         try:
             with entry.activate():
                 result = wrapped(environ, _starting(entry, start_response))
@@ -116,21 +116,25 @@ def _starting(entry: ports.Entry, start_response: StartResponse) -> StartRespons
 class _Input:
     """``wsgi.input``, copied as the app reads it."""
 
-    def __init__(self, stream: Any, entry: ports.Entry) -> None:
+    def __init__(self, stream: Any, entry: ports.Entry, length: str | None) -> None:
         self._stream = stream
         self._entry = entry
+        self._left = int(length) if length and length.isdecimal() else None
 
     def read(self, *size: int) -> bytes:
-        return self._note(self._stream.read(*size))
+        return self._note(self._stream.read(*size), size)
 
     def read1(self, *size: int) -> bytes:
-        return self._note(self._stream.read1(*size))
+        return self._note(self._stream.read1(*size), (*size, 1))
 
     def readline(self, *size: int) -> bytes:
         return self._note(self._stream.readline(*size))
 
     def readlines(self, *hint: int) -> list[bytes]:
-        return [self._note(line) for line in self._stream.readlines(*hint)]
+        lines = [self._note(line) for line in self._stream.readlines(*hint)]
+        if not hint:
+            safely(self._entry.request_ended)
+        return lines
 
     def readinto(self, buffer: Any) -> int:
         if hasattr(self._stream, "readinto"):
@@ -150,9 +154,15 @@ class _Input:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def _note(self, data: bytes) -> bytes:
+    def _note(self, data: bytes, size: tuple[int | None, ...] = (1,)) -> bytes:
+        """Copy what was read when ``size`` bytes were asked for (none, None and -1: everything)."""
         if data:
             safely(self._entry.request_body, data)
+            if self._left is not None:
+                self._left -= len(data)
+        everything = not size or size[0] is None or size[0] < 0
+        if self._left == 0 or everything or (not data and size[0] != 0):
+            safely(self._entry.request_ended)
         return data
 
 

@@ -51,13 +51,15 @@ _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.I)
 class HttpRequest(msgspec.Struct):
     """A request. ``body`` is as sent (still content-encoded); ``None`` when it was not recorded.
 
-    Headers keep order, case and repetition; bytes outside ASCII are read as Latin-1.
+    ``complete`` is false when its receiver read no further than ``body``. Headers keep order, case
+    and repetition; bytes outside ASCII are read as Latin-1.
     """
 
     method: str
     url: str
     headers: list[tuple[str, str]] = msgspec.field(default_factory=list)
     body: bytes | None = b""
+    complete: bool = True
 
     family: ClassVar[str] = "http"
 
@@ -67,6 +69,8 @@ class HttpRequest(msgspec.Struct):
         _write_headers(data, self.headers, names.HTTP_REQUEST_HEADER, names.HTTP_REQUEST_HEADER_NAMES)
         if self.body is not None:
             data[names.HTTP_REQUEST_BODY] = _body_value(self.body)
+        if not self.complete:
+            data[names.HTTP_REQUEST_INCOMPLETE] = True
         return data
 
     @classmethod
@@ -77,6 +81,7 @@ class HttpRequest(msgspec.Struct):
             url=str(attributes.get(names.URL_FULL, "")),
             headers=_read_headers(attributes, names.HTTP_REQUEST_HEADER, names.HTTP_REQUEST_HEADER_NAMES),
             body=_body_bytes(attributes.get(names.HTTP_REQUEST_BODY)),
+            complete=attributes.get(names.HTTP_REQUEST_INCOMPLETE) is not True,
         )
 
     def header(self, name: str) -> str | None:

@@ -29,6 +29,20 @@ class Recorded:
         self.canonical = without_host(request.canonical())
         self.served = 0
 
+    def same_as(self, request: HttpRequest, live: Canonical) -> bool:
+        """Method, path, query and body are equal; headers may differ (another client sends others).
+
+        Args:
+            request: the live request.
+            live: its canonical form, masked and without host.
+        """
+        recorded = self.canonical
+        body = self.request.body
+        if not self.request.complete and (request.body or b"").startswith(body or b""):
+            # the app read no further, so what follows made no difference
+            recorded = {**recorded, "body": live["body"]}
+        return masked_equal(_body_and_query(recorded), _body_and_query(live))
+
 
 class CassetteLibrary:
     """Cassettes by the request they recorded. Safe to use from several threads.
@@ -65,7 +79,7 @@ class CassetteLibrary:
         if not candidates:
             return None
         live = without_host(self._masked(request))
-        equal = [recorded for recorded in candidates if same_request(recorded.canonical, live)]
+        equal = [recorded for recorded in candidates if recorded.same_as(request, live)]
         if not equal:
             return None
         with self._lock:
@@ -149,6 +163,9 @@ class ReplayedEntry:
     def request_body(self, chunk: bytes) -> None:
         """Already whole."""
 
+    def request_ended(self) -> None:
+        """Already whole."""
+
     def response_started(self, response: HttpResponse) -> None:
         """Nothing to note."""
 
@@ -167,11 +184,6 @@ class ReplayedEntry:
             return
         for line in call_differences(self._session):
             logger.warning("%s %s: %s", self._head.method, _path(self._head), line)
-
-
-def same_request(recorded: Canonical, live: Canonical) -> bool:
-    """Method, path, query and body are equal; headers may differ (another client sends others)."""
-    return masked_equal(_body_and_query(recorded), _body_and_query(live))
 
 
 def without_host(canonical: Canonical) -> Canonical:
