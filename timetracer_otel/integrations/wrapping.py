@@ -75,6 +75,9 @@ def _apply(integration: Wrappable, point: Point) -> None:
         *parents, attribute = point.path.split(".")
         for parent in parents:
             owner = getattr(owner, parent)
+        if isinstance(owner, type):
+            # instrumentations put a subclass in its place: wrap where the function is, for all of them
+            owner = next((kind for kind in owner.__mro__ if attribute in vars(kind)), owner)
         present = vars(owner)[attribute] if attribute in vars(owner) else getattr(owner, attribute)
     except (ImportError, AttributeError, KeyError) as error:
         if not point.optional:

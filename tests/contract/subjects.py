@@ -1,0 +1,371 @@
+"""The libraries under contract: where they are, who instruments them, how an app uses them.
+
+Nothing is imported before an order says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import io
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar
+
+from opentelemetry import trace
+
+Results = dict[str, str]
+
+
+class Subject(ABC):
+    """A library, as an app and its instrumentor see it."""
+
+    module: ClassVar[str]
+    integration: ClassVar[str]
+    scope: ClassVar[str]
+    instrumentor: ClassVar[str]
+    """Module and class of OpenTelemetry's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self) -> Any:
+        """What ``import`` does in an app."""
+        return importlib.import_module(self.module)
+
+    def instrumentors(self) -> list[Any]:
+        """OpenTelemetry's, one object each whenever asked."""
+        module, _, name = self.instrumentor.partition(":")
+        return [getattr(importlib.import_module(module), name)()]
+
+    @abstractmethod
+    def client(self) -> Any:
+        """What an app makes once and uses for every call."""
+
+    @abstractmethod
+    def use(self, client: Any) -> Results:
+        """What the app gets, in every way of calling."""
+
+
+class Dependency(Subject):
+    """A client library: used in a job, which is the entry span of all calls."""
+
+    def use(self, client: Any) -> Results:
+        with trace.get_tracer("app").start_as_current_span("job"):
+            results = {
+                "sync": attempt(lambda: self.call(client, "sync")),
+                "error": attempt(lambda: self.fail(client)),
+            }
+            with ThreadPoolExecutor(1) as executor:
+                results["thread"] = executor.submit(attempt, lambda: self.call(client, "thread")).result()
+            results["async"] = asyncio.run(self._asynchronously(client))
+        return results
+
+    async def _asynchronously(self, client: Any) -> str:
+        return describe(await self.call_async(client, "async"))
+
+    @abstractmethod
+    def call(self, client: Any, way: str) -> Any: ...
+
+    @abstractmethod
+    def fail(self, client: Any) -> Any: ...
+
+    @abstractmethod
+    async def call_async(self, client: Any, way: str) -> Any: ...
+
+
+class Httpx(Dependency):
+    module = integration = "httpx"
+    scope = "opentelemetry.instrumentation.httpx"
+    instrumentor = "opentelemetry.instrumentation.httpx:HTTPXClientInstrumentor"
+
+    def client(self) -> Any:
+        httpx = self.load()
+        base = os.environ["UPSTREAM_URL"]
+        return httpx.Client(base_url=base), httpx.AsyncClient(base_url=base)
+
+    def call(self, client: Any, way: str) -> Any:
+        return _response(client[0].get("/json", params={"way": way}))
+
+    def fail(self, client: Any) -> Any:
+        return client[0].get("http://127.0.0.1:1/closed")
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        async with client[1]:
+            return _response(await client[1].get("/json", params={"way": way}))
+
+
+def _response(response: Any) -> tuple[Any, ...]:
+    return type(response), response.status_code, response.headers, response.content
+
+
+class Redis(Dependency):
+    module = integration = "redis"
+    scope = "opentelemetry.instrumentation.redis"
+    instrumentor = "opentelemetry.instrumentation.redis:RedisInstrumentor"
+
+    def client(self) -> Any:
+        redis = self.load()
+        asynchronous = importlib.import_module("redis.asyncio")
+        url = os.environ["REDIS_URL"]
+        return redis.Redis.from_url(url), asynchronous.Redis.from_url(url)
+
+    def call(self, client: Any, way: str) -> Any:
+        return client[0].echo(way)
+
+    def fail(self, client: Any) -> Any:
+        return client[0].execute_command("NO SUCH", "command")
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        async with client[1]:
+            return await client[1].echo(way)
+
+
+class SqlAlchemy(Dependency):
+    module = integration = "sqlalchemy"
+    scope = "opentelemetry.instrumentation.sqlalchemy"
+    instrumentor = "opentelemetry.instrumentation.sqlalchemy:SQLAlchemyInstrumentor"
+
+    def client(self) -> Any:
+        sqlalchemy = self.load()
+        asynchronous = importlib.import_module("sqlalchemy.ext.asyncio")
+        return (
+            sqlalchemy.create_engine("sqlite://"),
+            asynchronous.create_async_engine("sqlite+aiosqlite://"),
+        )
+
+    def call(self, client: Any, way: str) -> Any:
+        with client[0].connect() as connection:
+            return _rows(connection.execute(self.load().text("SELECT :way AS way, 1.5"), {"way": way}))
+
+    def fail(self, client: Any) -> Any:
+        with client[0].connect() as connection:
+            return connection.execute(self.load().text("SELECT * FROM missing"))
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        try:
+            async with client[1].connect() as connection:
+                statement = self.load().text("SELECT :way AS way, 1.5")
+                return _rows(await connection.execute(statement, {"way": way}))
+        finally:
+            await client[1].dispose()
+
+
+def _rows(result: Any) -> tuple[Any, ...]:
+    return type(result), list(result.keys()), result.all()
+
+
+class SqlAlchemyOverSqlite3(SqlAlchemy):
+    """The driver has an instrumentation of its own, and it is on."""
+
+    def instrumentors(self) -> list[Any]:
+        driver = importlib.import_module("opentelemetry.instrumentation.sqlite3")
+        return [driver.SQLite3Instrumentor(), *super().instrumentors()]
+
+
+class SqlAlchemyOverPsycopg(Dependency):
+    """As above, over the network, both generations of the driver."""
+
+    module = integration = "sqlalchemy"
+    scope = SqlAlchemy.scope
+    instrumentor = SqlAlchemy.instrumentor
+
+    def instrumentors(self) -> list[Any]:
+        three = importlib.import_module("opentelemetry.instrumentation.psycopg")
+        two = importlib.import_module("opentelemetry.instrumentation.psycopg2")
+        return [three.PsycopgInstrumentor(), two.Psycopg2Instrumentor(), *super().instrumentors()]
+
+    def client(self) -> Any:
+        sqlalchemy = self.load()
+        asynchronous = importlib.import_module("sqlalchemy.ext.asyncio")
+        return (
+            sqlalchemy.create_engine(os.environ["DB_PSYCOPG2"]),
+            asynchronous.create_async_engine(os.environ["DB_PSYCOPG"]),
+        )
+
+    call = SqlAlchemy.call
+    fail = SqlAlchemy.fail
+    call_async = SqlAlchemy.call_async
+
+
+class Framework(Subject):
+    """A web framework: each request is an entry, in-process as a server makes it."""
+
+    def use(self, client: Any) -> Results:
+        return {path: attempt(functools.partial(self.request, client, path)) for path in self.paths}
+
+    paths: ClassVar[tuple[str, ...]] = ("/async", "/sync", "/thread", "/failing")
+
+    @abstractmethod
+    def request(self, app: Any, path: str) -> Any:
+        """Send ``POST path?q=1`` with the body ``{"n": 1}``; what the server sees."""
+
+
+def work(where: str) -> dict[str, str]:
+    """What every endpoint does: a span, which belongs to the request."""
+    with trace.get_tracer("app").start_as_current_span(f"work {where}"):
+        return {"where": where}
+
+
+def work_in_thread() -> dict[str, str]:
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(work, "/thread").result()
+
+
+class Asgi(Framework):
+    def request(self, app: Any, path: str) -> Any:
+        return asyncio.run(self._request(app, path))
+
+    async def _request(self, app: Any, path: str) -> Any:
+        arriving = [{"type": "http.request", "body": b'{"n": 1}', "more_body": False}]
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return arriving.pop(0) if arriving else {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
+            "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"q=1",
+            "root_path": "", "headers": [(b"host", b"shop"), (b"content-type", b"application/json")],
+            "client": ("127.0.0.1", 1), "server": ("shop", 80), "state": {},
+        }  # fmt: skip
+        error = await _error_of(app(scope, receive, send))
+        return sent, error
+
+
+async def _error_of(awaitable: Any) -> str:
+    try:
+        await awaitable
+    except Exception as error:
+        return describe_error(error)
+    return ""
+
+
+class FastApi(Asgi):
+    module = "fastapi"
+    integration = "fastapi"
+    scope = "opentelemetry.instrumentation.fastapi"
+    instrumentor = "opentelemetry.instrumentation.fastapi:FastAPIInstrumentor"
+
+    def client(self) -> Any:
+        app = self.load().FastAPI()
+
+        async def asynchronous(body: dict[str, int]) -> dict[str, str]:
+            return work("/async")
+
+        def synchronous(body: dict[str, int]) -> dict[str, str]:
+            return work("/sync")
+
+        app.post("/async")(asynchronous)
+        app.post("/sync")(synchronous)
+        app.post("/thread")(work_in_thread)
+        app.post("/failing")(fail)
+        return app
+
+
+class Starlette(Asgi):
+    module = "starlette.applications"
+    integration = "starlette"
+    scope = "opentelemetry.instrumentation.starlette"
+    instrumentor = "opentelemetry.instrumentation.starlette:StarletteInstrumentor"
+
+    def client(self) -> Any:
+        routing = importlib.import_module("starlette.routing")
+        json = importlib.import_module("starlette.responses").JSONResponse
+
+        async def asynchronous(request: Any) -> Any:
+            assert await request.json() == {"n": 1}
+            return json(work("/async"))
+
+        def synchronous(request: Any) -> Any:
+            return json(work("/sync"))
+
+        def thread(request: Any) -> Any:
+            return json(work_in_thread())
+
+        def failing(request: Any) -> Any:
+            fail()
+
+        endpoints = {"/async": asynchronous, "/sync": synchronous, "/thread": thread, "/failing": failing}
+        routes = [routing.Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items()]
+        return self.load().Starlette(routes=routes)
+
+
+class Flask(Framework):
+    module = integration = "flask"
+    scope = "opentelemetry.instrumentation.flask"
+    instrumentor = "opentelemetry.instrumentation.flask:FlaskInstrumentor"
+    paths = ("/sync", "/thread", "/failing")
+
+    def client(self) -> Any:
+        flask = self.load()
+        app = flask.Flask("shop")
+
+        def synchronous() -> dict[str, str]:
+            assert flask.request.get_json() == {"n": 1}
+            return work("/sync")
+
+        app.post("/sync")(synchronous)
+        app.post("/thread")(work_in_thread)
+        app.post("/failing")(fail)
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        return app
+
+    def request(self, app: Any, path: str) -> Any:
+        heads: list[tuple[str, list[tuple[str, str]]]] = []
+        environ = {
+            "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "q=1",
+            "SERVER_NAME": "shop", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": "shop",
+            "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "8", "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(b'{"n": 1}'), "wsgi.errors": io.StringIO(),
+            "wsgi.multithread": False, "wsgi.multiprocess": False, "wsgi.run_once": False,
+        }  # fmt: skip
+        result = app(environ, lambda status, headers, *_: heads.append((status, headers)))
+        body = b"".join(result)
+        if hasattr(result, "close"):
+            result.close()
+        return heads, body
+
+
+def fail() -> None:
+    raise LookupError("no such order", 7)
+
+
+SUBJECTS: dict[str, type[Subject]] = {
+    "httpx": Httpx,
+    "redis": Redis,
+    "sqlalchemy": SqlAlchemy,
+    "sqlalchemy over sqlite3": SqlAlchemyOverSqlite3,
+    "sqlalchemy over psycopg": SqlAlchemyOverPsycopg,
+    "fastapi": FastApi,
+    "starlette": Starlette,
+    "flask": Flask,
+}
+
+
+def attempt(call: Callable[[], Any]) -> str:
+    """What a call returns or raises, in words: type and value."""
+    try:
+        return describe(call())
+    except Exception as error:
+        return describe_error(error)
+
+
+def describe(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}: {value!r}"
+
+
+def describe_error(error: BaseException) -> str:
+    links = []
+    link: BaseException | None = error
+    while link is not None:
+        links.append(f"raised {type(link).__module__}.{type(link).__qualname__}{link.args!r}")
+        link = link.__cause__
+    return " from ".join(links)

@@ -1,0 +1,188 @@
+"""What every integration keeps to, in whatever order things are imported, instrumented and undone.
+
+Each library runs in a process that forks one process an order (:mod:`tests.contract.run_orders`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.contract.orders import ORDERS, OURS, Facts, Seen, in_force
+from tests.contract.subjects import SUBJECTS, Framework
+from tests.fidelity.sqlalchemy_versions import python_path
+from tests.services.together import Services
+
+ROOT = Path(__file__).parents[2]
+FEW_ORDERS = ("nothing", "import, ours, theirs", "import, theirs, ours", "ours alone")
+"""For a driver that is instrumented below one of the libraries: everything else is about the library."""
+
+AllFacts = Callable[[str], dict[str, Facts]]
+
+
+@pytest.fixture(scope="session")
+def all_facts(services: Services, tmp_path_factory: pytest.TempPathFactory) -> AllFacts:
+    """The facts of a library, by order; found once, also when several processes run the tests."""
+    run_id = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    base = tmp_path_factory.getbasetemp()
+    shared = base if run_id is None else base.parent
+
+    @cache
+    def find(library: str) -> dict[str, Facts]:
+        result = shared / f"contract {library}.json"
+        with (shared / f"contract {library}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not result.exists():
+                result.write_bytes(run(library, services, shared))
+        return msgspec.json.decode(result.read_bytes(), type=dict[str, Facts])
+
+    return find
+
+
+def run(library: str, services: Services, folder: Path) -> bytes:
+    """What the process prints that tries the library's orders."""
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OTEL_", "TIMETRACER_", "PYTHON"))
+    }
+    # the standard instrumentation takes SQLAlchemy 2.0, not the newer one
+    path = os.pathsep.join([python_path("2.0"), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.contract.run_orders", library, *orders_of(library)],
+        # compiled once for all processes, not beside the sources
+        env={
+            **own,
+            **services.environment,
+            "PYTHONPATH": path,
+            "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
+        },
+        cwd=folder,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+@pytest.fixture
+def facts(all_facts: AllFacts, library: str, order: str) -> Facts:
+    return all_facts(library)[order]
+
+
+def orders_of(library: str) -> tuple[str, ...]:
+    return FEW_ORDERS if " over " in library else tuple(ORDERS)
+
+
+CASES = [(library, order) for library in SUBJECTS for order in orders_of(library)]
+each_case = pytest.mark.parametrize(("library", "order"), CASES)
+each_case_undone = pytest.mark.parametrize(
+    ("library", "order"),
+    [(library, order) for library, order in CASES if not in_force(ORDERS[order], "ours")],
+)
+
+
+@each_case
+def test_the_app_gets_what_it_gets_without_us(
+    all_facts: AllFacts, facts: Facts, library: str, order: str
+) -> None:
+    assert facts.results == all_facts(library)["nothing"].results
+    assert facts.problems == []
+
+
+@each_case
+def test_each_call_is_recorded_once_and_on_the_span_that_stands_for_it(
+    facts: Facts, library: str, order: str
+) -> None:
+    recorded = [seen for seen in facts.recorded if seen]
+    if not in_force(ORDERS[order], "ours"):
+        assert [seen for cassette in recorded for seen in cassette if seen.integration != "app"] == []
+    elif issubclass(SUBJECTS[library], Framework):
+        assert recorded == expected_requests(library, scope_of(library, order))
+    else:
+        undone = "theirs undone" in ORDERS[order]
+        assert recorded == [expected_calls(library, scope_of(library, order), undone=undone)]
+
+
+@each_case
+def test_we_make_spans_only_where_nobody_else_does(facts: Facts, library: str, order: str) -> None:
+    carriers = [seen.scope for cassette in facts.recorded for seen in cassette if seen.integration != "app"]
+    assert facts.scopes.get(OURS, 0) == carriers.count(OURS)
+
+
+@each_case
+def test_the_standard_instrumentation_goes_on_without_us(facts: Facts, library: str, order: str) -> None:
+    steps, subject = ORDERS[order], SUBJECTS[library]
+    made = facts.scopes.get(subject.scope, 0)
+    if in_force(steps, "theirs"):
+        # of an application that was there before, contrib knows nothing; of an engine, only connections
+        assert (made > 0) is not (issubclass(subject, Framework) and is_late(steps))
+    else:
+        # see expected_calls
+        assert made == (library == "sqlalchemy" and "theirs undone" in steps)
+
+
+@each_case_undone
+def test_undone_nothing_of_us_is_left(facts: Facts, library: str, order: str) -> None:
+    assert (facts.ours, facts.changed) == ([], [])
+
+
+def is_late(steps: tuple[str, ...]) -> bool:
+    """True when the standard instrumentation came after the client was made."""
+    return "theirs" in steps[steps.index("client") :]
+
+
+def scope_of(library: str, order: str) -> str:
+    """Whose spans carry the payloads."""
+    steps = ORDERS[order]
+    subject = SUBJECTS[library]
+    # applications and engines are instrumented when they are made; httpx and redis clients by their class
+    blind = is_late(steps) and (library.startswith("sqlalchemy") or issubclass(subject, Framework))
+    if in_force(steps, "theirs") and not blind:
+        return subject.scope
+    # FastAPI has telemetry of its own
+    return "fastapi" if library == "fastapi" else OURS
+
+
+def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
+    """The calls of the job, in one cassette, also those made in threads.
+
+    ``undone``: the standard instrumentation of SQLAlchemy forgets to undo ``create_async_engine``.
+    """
+    name = SUBJECTS[library].integration
+    if name == "httpx":
+        asked, answer = ["/json?way=sync", "/closed", "/json?way=thread", "/json?way=async"], "HttpResponse"
+    elif name == "redis":
+        asked, answer = ["ECHO sync", "NO SUCH command", "ECHO thread", "ECHO async"], "RedisReply"
+    else:
+        place = "%(way)s" if "psycopg" in library else "?"
+        select = f"SELECT {place} AS way, 1.5"
+        asked, answer = [select, "SELECT * FROM missing", select, select], "SqlResult"
+    answers = [answer, "Failure", answer, answer]
+    calls = [Seen(name, request, scope, answer) for request, answer in zip(asked, answers, strict=True)]
+    if name == "sqlalchemy" and undone:
+        calls[-1] = msgspec.structs.replace(calls[-1], scope=SUBJECTS[library].scope)
+    return calls
+
+
+def expected_requests(library: str, scope: str) -> list[list[Seen]]:
+    """One cassette a request, the work it does in it: also in threads."""
+    reads_body = {"fastapi": ("/async", "/sync"), "starlette": ("/async",), "flask": ("/sync",)}[library]
+    requests = []
+    for path in SUBJECTS[library].paths:  # type: ignore[attr-defined]  # frameworks have them
+        body = '{"n": 1}' if path in reads_body else ""
+        # Flask passes the exception on to its server, which answers
+        answer = "NoneType" if (library, path) == ("flask", "/failing") else "HttpResponse"
+        request = [Seen(library, f"{path}?q=1 {body}", scope, answer)]
+        if path != "/failing":
+            request.append(Seen("app", f"work {path}", "app", ""))
+        requests.append(request)
+    return requests
