@@ -256,6 +256,10 @@ def test_engine_options(db: Database) -> None:
             level = connection.get_isolation_level()
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(insert(Person).values(name="eve"))
-        return answers, level
+            levels = level, connection.get_isolation_level(), engine.pool.status()
+        return answers, levels, engine.pool.status()
 
-    assert db.same(see, pool_pre_ping=True, pool_size=1, max_overflow=0) == ([3, 3, 3], "SERIALIZABLE")
+    answers, levels, _ = db.same(see, pool_pre_ping=True, pool_size=1, max_overflow=0)
+    assert answers == [3, 3, 3]
+    assert levels[0] == "SERIALIZABLE"
+    assert "Current Checked out connections: 1" in levels[2]

@@ -32,6 +32,7 @@ class Driver(msgspec.Struct, frozen=True):
         result: what its ``execute`` returns: ``cursor``, ``rowcount`` or ``none``.
         columns: named columns, not bare tuples.
         records: rows are asyncpg's records.
+        forgets: a closed cursor knows nothing of its last result.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Driver(msgspec.Struct, frozen=True):
     result: str = "none"
     columns: bool = False
     records: bool = False
+    forgets: bool = False
 
     def description(self, columns: Sequence[Any]) -> list[Any]:
         """A cursor's ``description``."""
@@ -103,6 +105,7 @@ def _driver(dialect: type, name: str, asynchronous: bool) -> Driver:
         result=result,
         columns=name in ("psycopg", "psycopg2"),
         records=name == "asyncpg",
+        forgets=name == "psycopg",
     )
 
 

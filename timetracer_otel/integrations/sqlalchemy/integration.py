@@ -53,7 +53,9 @@ class SqlAlchemyIntegration(Integration):
         """Pools, the connections they hand out, and the contexts that make cursors."""
         pool, engine, default = "sqlalchemy.pool.base", "sqlalchemy.engine.base", "sqlalchemy.engine.default"
         dialects = "sqlalchemy.dialects"
+        counters = ("status", "checkedin", "checkedout", "overflow")
         return (
+            *(Point("sqlalchemy.pool.impl", f"QueuePool.{name}", wrapper=self._count) for name in counters),
             Point(engine, "Engine.raw_connection", wrapper=self._raw_connection),
             Point(pool, "Pool.connect", wrapper=self._connect),
             Point("sqlalchemy.pool.impl", "SingletonThreadPool.connect", wrapper=self._connect),
@@ -170,6 +172,11 @@ class SqlAlchemyIntegration(Integration):
         except Exception as error:
             self._report_connect(port, pool, error)
             raise
+
+    def _count(self, wrapped: Any, pool: Any, args: Any, kwargs: Any) -> Any:
+        """How many connections a pool has: in a replay, of those that the app can have taken."""
+        twin = pools.known_twin_of(pool) if self._mocks(ports.current()) else None
+        return wrapped(*args, **kwargs) if twin is None else getattr(twin, wrapped.__name__)(*args, **kwargs)
 
     def _checkout(self, port: Port, twin: Any) -> Any:
         """A replayed connection. A twin of a small pool runs out of them as the pool did."""

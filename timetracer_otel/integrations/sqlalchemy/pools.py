@@ -38,6 +38,11 @@ def twin_of(pool: Any, facts: dict[str, Any]) -> Any:
     return twin
 
 
+def known_twin_of(pool: Any) -> Any:
+    """The pool's twin, when it has one by now."""
+    return vars(pool).get(_TWIN)
+
+
 def is_twin(pool: Any) -> bool:
     """True for a pool made here."""
     return _FACTS in vars(pool)

@@ -92,8 +92,9 @@ class ReplayConnection:
         return []
 
     def isolation(self) -> str:
-        """The isolation level in force, as SQLAlchemy spells it."""
-        return self._level or self._default_level or "READ COMMITTED"
+        """The isolation level in force, as a server says it: it knows nothing of autocommit."""
+        level = None if self._level == "AUTOCOMMIT" else self._level
+        return level or self._default_level or "READ COMMITTED"
 
     def __getattr__(self, name: str) -> Any:
         return _like(self._driver.connection, name)
@@ -312,6 +313,8 @@ class ReplayCursor:
     def close(self, *args: Any, **kwargs: Any) -> None:
         """Close the cursor."""
         self.closed = True
+        if self.timetracer_checkout.driver.forgets:
+            self.rowcount, self.description = -1, None
 
     async def _async_soft_close(self) -> None:
         """Close the cursor, its rows still to be read."""
