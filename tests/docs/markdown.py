@@ -84,7 +84,8 @@ def agrees(shown: str, printed: str) -> bool:
     """Whether a page shows what was printed.
 
     A line ``...`` stands for any lines, ``...`` within a line for any text of that line. How many
-    spaces there are does not count: columns are as wide as what is in them.
+    spaces there are does not count: columns are as wide as what is in them. Nor do the lines of a
+    tree: which instrumentations are installed decides how deep it is.
     """
     pattern = "".join(
         r"(?:.*\n)*?" if line == "..." else ".*?".join(map(re.escape, line.split("..."))) + r"\n"
@@ -94,4 +95,4 @@ def agrees(shown: str, printed: str) -> bool:
 
 
 def _tidy(text: str) -> list[str]:
-    return [" ".join(line.split()) for line in text.strip().splitlines()]
+    return [" ".join(line.lstrip(" │├└─").split()) for line in text.strip().splitlines()]

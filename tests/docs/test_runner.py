@@ -55,6 +55,7 @@ def test_output_without_a_command_is_a_mistake_of_the_page() -> None:
         ("a\n...\nd", "a\nb\nc\nd", True),
         ("a\n...", "a", True),
         ("(a+)", "(a+)", True),
+        ("├─ a\n│  b", "└─ a\n   │  b", True),
         ("a", "a\nb", False),
         ("b", "a\nb", False),
         ("a ... d", "a b c", False),
