@@ -11,9 +11,11 @@ from timetracer_otel.demo import shop, story
 from timetracer_otel.errors import ApplicationError
 
 
-def test_it_prints_what_the_readme_shows() -> None:
+def test_it_prints_what_the_readme_shows(tmp_path: Path) -> None:
     printed: list[str] = []
-    assert story.run(printed.append) == 0
+    directory = tmp_path / "timetracer-demo-1"
+    directory.mkdir()
+    assert story.run(printed.append, directory) == 0
     assert transcript.tidy("\n".join(printed)) == transcript.tidy(transcript.shown()), "run scripts/docs"
 
 
