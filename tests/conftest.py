@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.together import Services
+from tests.services.upstream import Upstream
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,3 +51,11 @@ def services() -> Iterator[Services]:
         started.fresh()
         yield started
         started.remove()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """An HTTP upstream of the test's own, running."""
+    server = Upstream()
+    yield server
+    server.remove()
