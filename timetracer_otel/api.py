@@ -121,6 +121,9 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
 
 
 _blocks = threading.Lock()
+_UNSAMPLED = otel_trace.NonRecordingSpan(
+    otel_trace.SpanContext(1, 1, is_remote=False, trace_flags=otel_trace.TraceFlags(0))
+)
 
 
 class replay:  # noqa: N801  # used like a function: ``with replay(...)``
@@ -169,6 +172,10 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
                 ports.set_process_ports(self.session, None)
         self._block = contextlib.ExitStack()
         self._block.enter_context(self.session.activate())
+        if not self.session.settings.export_replay:
+            # below a parent that is not sampled nothing is, so the live tree reaches no exporter
+            token = otel_context.attach(otel_trace.set_span_in_context(_UNSAMPLED))
+            self._block.callback(otel_context.detach, token)
         return self.session
 
     def __exit__(
@@ -178,6 +185,7 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
         with _blocks:
             if self._is_process_port and ports.process_port() is self.session:
                 ports.set_process_ports(None, None)
+        self.session.close()
         misses = self.session.misses
         if misses and error is None and self.session.settings.on_miss == "fail":
             raise MissError(misses[0].explanation)

@@ -212,14 +212,18 @@ def set_process_ports(port: Port | None, entry: EntryPort | None) -> tuple[Port 
     return before
 
 
-@contextlib.contextmanager
-def inside() -> Iterator[None]:
+class inside:  # noqa: N801  # used like a function: ``with inside():``
     """Work below here is part of a call that is already seen: a driver under an ORM, say."""
-    token = _inside.set(True)
-    try:
-        yield
-    finally:
-        _inside.reset(token)
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _inside.set(True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _inside.reset(self._token)
 
 
 @contextlib.contextmanager

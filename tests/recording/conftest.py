@@ -16,13 +16,6 @@ Run = Callable[..., Server]
 
 
 @pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    server = Upstream()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
 def sink() -> Iterator[OtlpSink]:
     receiver = OtlpSink()
     yield receiver

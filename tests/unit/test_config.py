@@ -134,7 +134,7 @@ class TestEnvironment:
     def test_an_unknown_integration_is_named_with_the_nearest(self) -> None:
         message = re.escape(
             "TIMETRACER_MOCK_PLUGINS names 'htpx', which is no integration or family; did you mean httpx?;"
-            " known are aiohttp, "
+            " known are db, http, httpx, redis, sqlalchemy"
         )
         with pytest.raises(ConfigurationError, match=message):
             load({"TIMETRACER_MOCK_PLUGINS": "redis,htpx"})

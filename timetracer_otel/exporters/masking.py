@@ -6,7 +6,7 @@ import base64
 
 from timetracer_otel import values
 from timetracer_otel.exporters.trace import Gap
-from timetracer_otel.messages import Answer, Failure, Request
+from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
 from timetracer_otel.redaction import MASK, Redactor
 from timetracer_otel.span import Attributes
 
@@ -50,8 +50,17 @@ class Masking:
         if masked:
             self._pairs.append((message, clean))
             self._texts = None
-            self._gaps.extend(Gap("masked", f"{where}{place}", span_id) for place in masked)
+            if self._hides_from_the_app(message, where):
+                self._gaps.extend(Gap("masked", f"{where}{place}", span_id) for place in masked)
         return clean.attributes()
+
+    @staticmethod
+    def _hides_from_the_app(message: Request | Answer | Failure, where: str) -> bool:
+        """Masked in what the app is told, and so missing in a replay. What the app itself says is
+        masked on both sides when it is compared.
+        """
+        inbound = bool(where)
+        return isinstance(message, HttpRequest) if inbound else not hasattr(message, "canonical")
 
     def drawn(self, source: str, value: object) -> object:
         """A value of a random source; the mask when it was masked wherever it was said.

@@ -78,17 +78,22 @@ class CassetteLibrary:
         candidates = self._by_target.get(_target(request), ())
         if not candidates:
             return None
-        live = without_host(self._masked(request))
-        equal = [recorded for recorded in candidates if recorded.same_as(request, live)]
+        forms = self._forms(request)
+        equal = [
+            recorded for recorded in candidates if any(recorded.same_as(request, form) for form in forms)
+        ]
         if not equal:
             return None
         with self._lock:
-            best = min(equal, key=lambda recorded: (recorded.served, _unlike(recorded.canonical, live)))
+            best = min(equal, key=lambda recorded: (recorded.served, _unlike(recorded.canonical, forms[-1])))
             best.served += 1
         return best.cassette
 
-    def _masked(self, request: HttpRequest) -> Canonical:
-        return self._redactor.message(request, []).canonical()
+    def _forms(self, request: HttpRequest) -> list[Canonical]:
+        """As it is, and masked: whether the recorded one was masked is not known."""
+        masked = self._redactor.message(request, [])
+        messages = [request] if masked is request else [request, masked]
+        return [without_host(message.canonical()) for message in messages]
 
     def explain(self, request: HttpRequest) -> str:
         """Why no cassette serves that request."""
@@ -97,7 +102,7 @@ class CassetteLibrary:
         if not candidates:
             known = ", ".join(f"{method} {path}" for method, path in list(self._by_target)[:5])
             return f"no cassette recorded {target}; there are: {known or 'none'}"
-        live = without_host(self._masked(request))
+        live = self._forms(request)[-1]
         live.pop("headers", None)
         nearest = min(
             (_body_and_query(recorded.canonical) for recorded in candidates),
@@ -184,6 +189,7 @@ class ReplayedEntry:
             return
         for line in call_differences(self._session):
             logger.warning("%s %s: %s", self._head.method, _path(self._head), line)
+        self._session.close()
 
 
 def without_host(canonical: Canonical) -> Canonical:

@@ -83,14 +83,15 @@ class Matcher:
             path: names of the spans above the call, ``None`` when not known.
             lane: the task or thread that calls.
         """
-        canonical = self.canonical(request)
-        key = _key(request.family, canonical)
+        forms = self.forms(request)
+        keys = [_key(request.family, form) for form in forms]
         with self._lock:
-            candidates = [index for index in self._index().get(key, ()) if index not in self._used]
+            index = self._index()
+            candidates = [at for key in keys for at in index.get(key, ()) if at not in self._used]
             if candidates:
-                chosen, grade = self._choose(candidates, path, lane)
+                chosen, grade = self._choose(candidates, request, path, lane)
             else:
-                found = self._masked(request.family, canonical)
+                found = self._incomplete(request.family, forms[-1])
                 if found is None:
                     return None
                 chosen, grade = found, Grade.NORMALISED
@@ -105,33 +106,43 @@ class Matcher:
 
     def nearest(self, request: Request) -> Nearest | None:
         """The recorded call of the same family most like that request."""
-        live = self.canonical(request)
+        forms = self.forms(request)
         best: tuple[float, Nearest] | None = None
         for index, call in enumerate(self._calls[:MAX_COMPARED]):
             if call.family != request.family or call.request is None:
                 continue
             used = index in self._used
-            found = list(differences(call.request.canonical(), live))
+            recorded = call.request.canonical()
+            found = min((list(differences(recorded, form)) for form in forms), key=len)
             title = SequenceMatcher(None, call.request.title()[:300], request.title()[:300]).ratio()
             score = title - len(found) * 0.2 - (0.1 if used else 0.0)
             if best is None or score > best[0]:
                 best = (score, Nearest(call, found, used))
         return None if best is None else best[1]
 
-    def canonical(self, request: Request) -> Canonical:
-        """The request's canonical form, masked as recorded ones are."""
-        return self._redactor.message(request, []).canonical()
+    def forms(self, request: Request) -> list[Canonical]:
+        """The request's canonical form as it is and, where that is another, masked: whether the
+        recorded one was masked is not known.
+        """
+        masked = self._redactor.message(request, [])
+        return [request.canonical()] if masked is request else [request.canonical(), masked.canonical()]
 
-    def _choose(self, candidates: list[int], path: tuple[str, ...] | None, lane: int) -> tuple[int, Grade]:
-        def distance(index: int) -> tuple[bool, bool, int]:
+    def _choose(
+        self, candidates: list[int], request: Request, path: tuple[str, ...] | None, lane: int
+    ) -> tuple[int, Grade]:
+        namespace = getattr(request, "namespace", None)
+
+        def distance(index: int) -> tuple[bool, bool, bool, int]:
             call = self._calls[index]
-            return (path is not None and call.path != path, call.lane != lane, index)
+            elsewhere = path is not None and call.path != path
+            # a replay may name another database, but of two databases the same one answers
+            other_database = getattr(call.request, "namespace", None) != namespace
+            return elsewhere, other_database, call.lane != lane, index
 
         chosen = min(candidates, key=distance)
-        elsewhere, _, _ = distance(chosen)
-        return chosen, Grade.MOVED if elsewhere else Grade.EXACT
+        return chosen, Grade.MOVED if distance(chosen)[0] else Grade.EXACT
 
-    def _masked(self, family: str, canonical: Canonical) -> int | None:
+    def _incomplete(self, family: str, canonical: Canonical) -> int | None:
         """A call whose recorded form lacks something: masks that our own rules would not make, a
         body that was over the limit.
         """

@@ -150,7 +150,9 @@ def _replay_one(
     request = with_headers(recorded, headers)
     began = time.perf_counter()
     response = client.send(request, session)
-    return judge(session, path, response, redactor, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    session.close()
+    return judge(session, path, response, redactor, seconds)
 
 
 def with_headers(request: HttpRequest, headers: Sequence[tuple[str, str]]) -> HttpRequest:

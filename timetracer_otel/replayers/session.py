@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -22,8 +25,12 @@ from timetracer_otel.messages import Answer, Failure, Request
 from timetracer_otel.nondeterminism import Event as ValueEvent
 from timetracer_otel.nondeterminism import ValueReplayer, drawing_from
 from timetracer_otel.redaction import Redactor
+from timetracer_otel.replayers.capture import Captured, folder_beside, save_copy
 from timetracer_otel.replayers.livetree import path_above
 from timetracer_otel.replayers.matching import Grade, Matcher, Nearest
+from timetracer_otel.store import FolderStore
+
+logger = logging.getLogger("timetracer_otel.replay")
 
 
 class Outcome(enum.StrEnum):
@@ -76,8 +83,10 @@ class Session:
         self._lanes = LaneTable()
         self._lock = threading.Lock()
         self._values = None if reuse or len(self.cassettes) != 1 else self._recorded_values(self.cassettes[0])
-        recorded = [call for cassette in cassettes for call in cassette.calls()]
-        self.matcher = Matcher(recorded, Redactor.from_settings(settings), reuse=reuse)
+        self.captured: list[Captured] = []
+        self._recorded = [call for cassette in cassettes for call in cassette.calls()]
+        self._redactor = Redactor.from_settings(settings)
+        self.matcher = Matcher(self._recorded, self._redactor, reuse=reuse)
 
     def live(self, caller: ports.Caller) -> bool:
         """True for the integrations that a hybrid replay leaves live."""
@@ -111,8 +120,7 @@ class Session:
 
     def recorded_requests(self, caller: ports.Caller) -> Iterator[Request]:
         """What that integration asked when it was recorded, in order."""
-        own = (call for cassette in self.cassettes for call in cassette.calls())
-        for call in own:
+        for call in self._recorded:
             if call.integration == caller.name and call.request is not None:
                 yield call.request
         if self._fallback is not None:
@@ -145,6 +153,17 @@ class Session:
             events, lane=self._lanes.current, trace_id=cassette.entry.trace_id, start_ns=cassette.started
         )
 
+    def close(self) -> Path | None:
+        """The replay is over: write a copy of the cassette if calls were captured; its path."""
+        with self._lock:
+            calls, self.captured = self.captured, []
+        if not calls or len(self.cassettes) != 1:
+            return None
+        store = FolderStore(folder_beside(self.settings.dir))
+        path = save_copy(self.cassettes[0], calls, self._redactor, store)
+        logger.warning("timetracer-otel: %d captured calls are in %s", len(calls), path)
+        return path
+
     @property
     def misses(self) -> list[LiveCall]:
         """Live calls that nothing recorded answered."""
@@ -163,6 +182,9 @@ class Session:
         error = self._miss(caller, request, explain(request, self.matcher.nearest(request), self._names()))
         if self.settings.on_miss == "fail":
             raise error
+        if self.settings.on_miss == "record":
+            call = Captured(caller.name, caller.family, self._lanes.current(), request, None)
+            return CapturedExchange(self, call)
         return LiveExchange()
 
     def _miss(self, caller: ports.Caller, request: Request, text: str) -> MissError:
@@ -232,6 +254,20 @@ class LiveExchange:
 
     def gap(self, kind: str, detail: str) -> None:
         """Nothing to report."""
+
+
+class CapturedExchange(LiveExchange):
+    """A missed call let through, kept for a copy of the cassette."""
+
+    def __init__(self, session: Session, call: Captured) -> None:
+        self._session = session
+        self._call = call
+
+    def finish(self, answer: Answer | Failure | None) -> None:
+        """Keep what was answered."""
+        self._call.answer = answer
+        self._call.ended = time.time_ns()
+        self._session.captured.append(self._call)
 
 
 def is_live(settings: Settings, integration: str, family: str) -> bool:

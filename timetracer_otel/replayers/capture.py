@@ -1,0 +1,73 @@
+"""Capture on miss (``TIMETRACER_ON_MISS=record``): unmatched calls go out and join a copy of the cassette."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from pathlib import Path
+
+import msgspec
+
+from timetracer_otel import attributes as names
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.messages import Answer, Failure, Request
+from timetracer_otel.redaction import Redactor
+from timetracer_otel.span import Span, SpanKind
+from timetracer_otel.store import FolderStore
+
+
+class Captured(msgspec.Struct):
+    """One call that nothing recorded answered, and what it was answered live."""
+
+    integration: str
+    family: str
+    lane: int
+    request: Request
+    answer: Answer | Failure | None
+    started: int = msgspec.field(default_factory=time.time_ns)
+    ended: int = 0
+
+
+def folder_beside(store: str | Path) -> Path:
+    """Where copies go: beside the store, so that a replay of the store does not meet both."""
+    path = Path(store).absolute()
+    return path.with_name(f"{path.name}-captured")
+
+
+def save_copy(cassette: Cassette, calls: list[Captured], redactor: Redactor, store: FolderStore) -> Path:
+    """Write the cassette with those calls added, as children of its entry.
+
+    Raises:
+        OSError: the store cannot be written.
+    """
+    copy = Cassette.load(cassette.dump())
+    entry = copy.entry
+    index = itertools.count(max((call.index for call in copy.calls()), default=0) + 1)
+    copy.append([_span(entry, call, next(index), redactor) for call in calls])
+    return store.write(copy)
+
+
+def _span(entry: Span, call: Captured, index: int, redactor: Redactor) -> Span:
+    request = redactor.message(call.request, [])
+    answer = None if call.answer is None else redactor.message(call.answer, [], call.request)
+    return Span(
+        trace_id=entry.trace_id,
+        span_id=secrets.token_hex(8),
+        parent_span_id=entry.span_id,
+        name=call.request.title()[:80],
+        kind=SpanKind.CLIENT,
+        start_time_unix_nano=call.started,
+        end_time_unix_nano=call.ended,
+        attributes={
+            **call.request.span_attributes(),
+            names.CALL_INTEGRATION: call.integration,
+            names.CALL_FAMILY: call.family,
+            names.CALL_LANE: call.lane,
+            names.CALL_INDEX: index,
+            **request.attributes(),
+            **({} if answer is None else answer.attributes()),
+        },
+        scope=entry.scope,
+        resource=entry.resource,
+    )
