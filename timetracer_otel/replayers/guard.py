@@ -16,6 +16,7 @@ from timetracer_otel.errors import LiveConnectionError
 _NATIVE = (
     # drivers that connect in C, and an event loop that does
     ("psycopg2", "connect"),
+    ("psycopg", "connect"),
     ("psycopg", "Connection.connect"),
     ("psycopg", "AsyncConnection.connect"),
     ("MySQLdb", "connect"),

@@ -11,7 +11,7 @@ import msgspec
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import Failure, HttpResponse
 from timetracer_otel.messages.http import body_content
-from timetracer_otel.redaction import Redactor
+from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.clients import AppResponse
 from timetracer_otel.replayers.matching import Grade, differences
 from timetracer_otel.replayers.session import Outcome, Session
@@ -102,9 +102,10 @@ def _response_parts(recorded: HttpResponse, live: HttpResponse) -> Iterator[str]
         content_type = recorded.header("content-type") or ""
         left = body_content(recorded.body, content_type)
         right = body_content(live.body, live.header("content-type") or "")
-        if left != right:
-            for difference in differences(_unwrapped(left), _unwrapped(right), "response body"):
-                yield str(difference)
+        if not masked_equal(left, right):
+            # the smallest parts that differ, or all of it where only line ends or layout of a text do
+            found = list(differences(_unwrapped(left), _unwrapped(right), "response body"))
+            yield from map(str, found or differences(left, right, "response body"))
 
 
 def recorded_exception(cassette: Cassette) -> bool:
