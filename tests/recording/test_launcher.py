@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from websockets.sync.client import connect
 
 from tests.fidelity.servers import PLAIN, Server
 from tests.recording.conftest import Run
@@ -250,3 +251,36 @@ def test_cassettes_are_plain_otlp_json(run: Run, store: FolderStore) -> None:
     resource = {item["key"]: item["value"] for item in document["resourceSpans"][0]["resource"]["attributes"]}
     assert resource["timetracer.cassette.version"] == {"stringValue": "1"}
     assert resource["telemetry.sdk.language"] == {"stringValue": "python"}
+
+
+@pytest.mark.parametrize(
+    ("disabled", "scope"),
+    [("", "opentelemetry.instrumentation.fastapi"), ("fastapi", "fastapi")],
+    ids=["contrib", "native"],
+)
+def test_both_telemetries_of_fastapi_carry_the_request(
+    run: Run, store: FolderStore, upstream: Upstream, disabled: str, scope: str
+) -> None:
+    server = run(ONE_FLAG, OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=disabled)
+    answer = checkout(server)
+    assert server.stop() in (0, -15)
+    upstream.stop()
+
+    [path] = files(store)
+    cassette = store.load(path)
+    assert cassette.entry.scope.name == scope
+    assert cassette.title == "POST /checkout/{order}"
+    assert isinstance(cassette.inbound_response, HttpResponse)
+    assert cassette.inbound_response.body == answer.content
+    [verdict] = replay_small_app(path, upstream.url)
+    assert (verdict.outcome, verdict.differences, verdict.calls) == ("same", [], 2)
+
+
+def test_websockets_pass_through_untouched(run: Run, store: FolderStore) -> None:
+    server = run(ONE_FLAG)
+    with connect(f"ws://127.0.0.1:{server.port}/echo") as socket:
+        socket.send("one")
+        socket.send("two")
+        assert [socket.recv(), socket.recv()] == ["ONE", "TWO"]
+    server.stop()
+    assert [store.load(path).inbound_request for path in files(store)] in ([], [None])
