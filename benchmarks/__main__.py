@@ -16,7 +16,7 @@ from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import RedisCommand, RedisReply
 from timetracer_otel.redaction import Redactor
-from timetracer_otel.replayers.matching import Matcher
+from timetracer_otel.replayers.matching import Matcher, RecordedCalls
 from timetracer_otel.span import Span, SpanKind
 
 CALLS = 500
@@ -68,7 +68,7 @@ def matching() -> float:
     live = [RedisCommand(["GET", f"key:{index}"]) for index in range(CALLS)]
 
     def replay() -> None:
-        matcher = Matcher(calls, Redactor())
+        matcher = Matcher(RecordedCalls(calls), Redactor())
         for request in live:
             matcher.match(request, (), 0)
 

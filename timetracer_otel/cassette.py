@@ -99,6 +99,14 @@ class Call:
         Raises:
             CodecError: a payload attribute is malformed.
         """
+        return self.fresh_answer()
+
+    def fresh_answer(self) -> Answer | Failure | None:
+        """As :attr:`answer`, read anew: for an app that may change what it is given.
+
+        Raises:
+            CodecError: a payload attribute is malformed.
+        """
         return read_answer(self.family, self.span.attributes)
 
     def __repr__(self) -> str:

@@ -8,14 +8,14 @@ import pytest
 
 from tests.replaying.recorded import JSON, REDACTOR, Made, calls, get, redis, sql
 from timetracer_otel.messages import HttpRequest, HttpResponse, RedisCommand, SqlStatement
-from timetracer_otel.replayers.matching import Grade, Match, Matcher
+from timetracer_otel.replayers.matching import Grade, Match, Matcher, RecordedCalls
 
 HERE = ("",)
 """Directly below the entry."""
 
 
 def matcher(*made: Made, reuse: bool = False) -> Matcher:
-    return Matcher(calls(*made), REDACTOR, reuse=reuse)
+    return Matcher(RecordedCalls(calls(*made)), REDACTOR, reuse=reuse)
 
 
 def told(match: Match | None) -> tuple[int, str] | None:

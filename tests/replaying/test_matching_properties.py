@@ -19,7 +19,7 @@ from timetracer_otel.messages import (
     SqlResult,
     SqlStatement,
 )
-from timetracer_otel.replayers.matching import Grade, Matcher
+from timetracer_otel.replayers.matching import Grade, Matcher, RecordedCalls
 
 words = st.text("abcé ", max_size=4)
 scalars = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.0, 1.0, 1.5]) | words
@@ -72,7 +72,7 @@ def path(made: Made) -> tuple[str, ...]:
 
 @given(recordings)
 def test_what_is_replayed_in_the_recorded_order_gets_its_own_answers(recorded: list[Made]) -> None:
-    matcher = Matcher(calls(*recorded), REDACTOR)
+    matcher = Matcher(RecordedCalls(calls(*recorded)), REDACTOR)
     matches = [matcher.match(made.request, path(made), made.lane) for made in recorded]
     assert [(match.call.index, match.grade) for match in matches if match] == [
         (index, Grade.EXACT) for index in range(1, len(recorded) + 1)
@@ -82,7 +82,7 @@ def test_what_is_replayed_in_the_recorded_order_gets_its_own_answers(recorded: l
 
 @given(recordings, st.randoms())
 def test_lanes_may_run_in_any_order_to_each_other(recorded: list[Made], order: Random) -> None:
-    matcher = Matcher(calls(*recorded), REDACTOR)
+    matcher = Matcher(RecordedCalls(calls(*recorded)), REDACTOR)
     lanes: dict[int, list[int]] = {}
     for index, made in enumerate(recorded):
         lanes.setdefault(made.lane, []).append(index)
@@ -99,7 +99,7 @@ def test_lanes_may_run_in_any_order_to_each_other(recorded: list[Made], order: R
 def test_in_any_order_every_call_is_answered_and_with_an_equal_ones_answer(
     recorded: list[Made], order: Random
 ) -> None:
-    matcher = Matcher(calls(*recorded), REDACTOR)
+    matcher = Matcher(RecordedCalls(calls(*recorded)), REDACTOR)
     shuffled = recorded[:]
     order.shuffle(shuffled)
     for made in shuffled:
@@ -112,7 +112,9 @@ def test_in_any_order_every_call_is_answered_and_with_an_equal_ones_answer(
 
 @given(requests, requests)
 def test_a_request_is_answered_by_an_equal_one_and_by_no_other(recorded: Request, live: Request) -> None:
-    match = Matcher(calls(Made(recorded, ANSWERS[recorded.family])), REDACTOR).match(live, None, 0)
+    match = Matcher(RecordedCalls(calls(Made(recorded, ANSWERS[recorded.family]))), REDACTOR).match(
+        live, None, 0
+    )
     assert (match is not None) == (exact(recorded) == exact(live))
 
 
@@ -120,7 +122,7 @@ def test_a_request_is_answered_by_an_equal_one_and_by_no_other(recorded: Request
 def test_a_request_that_differs_in_one_leaf_is_never_answered(recorded: Request, data: st.DataObject) -> None:
     live = data.draw(changed(recorded))
     assume(exact(live) != exact(recorded))
-    matcher = Matcher(calls(Made(recorded, ANSWERS[recorded.family])), REDACTOR)
+    matcher = Matcher(RecordedCalls(calls(Made(recorded, ANSWERS[recorded.family]))), REDACTOR)
     assert matcher.match(live, None, 0) is None
     nearest = matcher.nearest(live)
     assert nearest is not None

@@ -21,6 +21,7 @@ from timetracer_otel.messages import (
     SqlResult,
     SqlStatement,
 )
+from timetracer_otel.replayers.inbound import CassetteLibrary
 from timetracer_otel.replayers.matching import Grade
 from timetracer_otel.replayers.session import Session
 
@@ -174,3 +175,12 @@ def test_many_threads_use_each_recorded_call_once() -> None:
     with ThreadPoolExecutor(count) as executor:
         assert sorted(executor.map(work, range(count))) == list(range(count))
     assert session.unused == []
+
+
+def test_what_the_app_does_to_an_answer_changes_no_later_one() -> None:
+    recorded = cassette(redis("LRANGE", "queue", reply=["a", "b"]))
+    library = CassetteLibrary([recorded], SETTINGS)
+    for _ in range(2):
+        reply = ask(library.session(recorded), RedisCommand(["LRANGE", "queue"])).value
+        assert reply == ["a", "b"]
+        reply.clear()

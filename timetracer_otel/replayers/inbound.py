@@ -13,7 +13,7 @@ from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.messages import Canonical, HttpRequest, HttpResponse
 from timetracer_otel.redaction import Redactor, masked_equal
-from timetracer_otel.replayers.matching import differences
+from timetracer_otel.replayers.matching import RecordedCalls, differences
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import call_differences
 
@@ -57,9 +57,11 @@ class CassetteLibrary:
         self._settings = settings
         self._redactor = Redactor.from_settings(settings)
         self._lock = threading.Lock()
+        self._cassettes = list(cassettes)
+        self._calls: dict[int, RecordedCalls] = {}
         self._by_target: dict[tuple[str, str], list[Recorded]] = {}
         outside: list[Cassette] = []
-        for cassette in sorted(cassettes, key=lambda cassette: cassette.started):
+        for cassette in sorted(self._cassettes, key=lambda cassette: cassette.started):
             request = cassette.inbound_request
             if request is None:
                 outside.append(cassette)
@@ -69,7 +71,10 @@ class CassetteLibrary:
 
     def session(self, cassette: Cassette) -> Session:
         """A session for one cassette; calls recorded outside requests answer what it lacks."""
-        return Session([cassette], self._settings, fallback=self.process_session)
+        recorded = self._calls.get(id(cassette))
+        if recorded is None:
+            recorded = self._calls.setdefault(id(cassette), RecordedCalls(cassette.calls()))
+        return Session([cassette], self._settings, fallback=self.process_session, recorded=recorded)
 
     def find(self, request: HttpRequest) -> Cassette | None:
         """The cassette of a request like this one: method, path, query and body are equal,

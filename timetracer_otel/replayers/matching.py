@@ -10,6 +10,7 @@ import enum
 import threading
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -57,23 +58,43 @@ class Nearest(msgspec.Struct, frozen=True):
     used: bool
 
 
+class RecordedCalls:
+    """The calls of a recording by what they asked; the same for all sessions that replay it.
+
+    Args:
+        calls: in recorded order.
+    """
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self.calls = list(calls)
+
+    @cached_property
+    def by_key(self) -> dict[bytes, list[int]]:
+        """Places in :attr:`calls` by canonical form."""
+        found: dict[bytes, list[int]] = {}
+        for index, call in enumerate(self.calls):
+            if call.request is not None:
+                found.setdefault(_key(call.family, call.request.canonical()), []).append(index)
+        return found
+
+
 class Matcher:
     """The recorded calls of one session. Safe to use from several threads.
 
     Args:
-        calls: the recorded calls, in recorded order.
+        recorded: the recorded calls.
         redactor: masks live requests as the recorded ones were, so that masked parts are equal.
         reuse: a recorded call may answer any number of live ones (calls outside requests, which
             every start of a process makes again).
     """
 
-    def __init__(self, calls: Sequence[Call], redactor: Redactor, *, reuse: bool = False) -> None:
-        self._calls = list(calls)
+    def __init__(self, recorded: RecordedCalls, redactor: Redactor, *, reuse: bool = False) -> None:
+        self._recorded = recorded
+        self._calls = recorded.calls
         self._redactor = redactor
         self._reuse = reuse
         self._used: set[int] = set()
         self._lock = threading.Lock()
-        self._by_key: dict[bytes, list[int]] | None = None
 
     def match(self, request: Request, path: tuple[str, ...] | None, lane: int) -> Match | None:
         """The recorded call that answers, now used up; ``None`` when none does.
@@ -86,7 +107,7 @@ class Matcher:
         forms = self.forms(request)
         keys = [_key(request.family, form) for form in forms]
         with self._lock:
-            index = self._index()
+            index = self._recorded.by_key
             candidates = [at for key in keys for at in index.get(key, ()) if at not in self._used]
             if candidates:
                 chosen, grade = self._choose(candidates, request, path, lane)
@@ -156,15 +177,6 @@ class Matcher:
             elif MASK in repr(recorded) and masked_equal(recorded, canonical):
                 return index
         return None
-
-    def _index(self) -> dict[bytes, list[int]]:
-        if self._by_key is None:
-            self._by_key = {}
-            for index, call in enumerate(self._calls):
-                if call.request is not None:
-                    key = _key(call.family, call.request.canonical())
-                    self._by_key.setdefault(key, []).append(index)
-        return self._by_key
 
 
 def _key(family: str, canonical: Canonical) -> bytes:

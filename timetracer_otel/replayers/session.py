@@ -27,7 +27,7 @@ from timetracer_otel.nondeterminism import ValueReplayer, drawing_from
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers.capture import Captured, folder_beside, save_copy
 from timetracer_otel.replayers.livetree import path_above
-from timetracer_otel.replayers.matching import Grade, Matcher, Nearest
+from timetracer_otel.replayers.matching import Grade, Matcher, Nearest, RecordedCalls
 from timetracer_otel.store import FolderStore
 
 logger = logging.getLogger("timetracer_otel.replay")
@@ -61,6 +61,7 @@ class Session:
         settings: see :mod:`timetracer_otel.config`.
         fallback: asked when this session has no answer: calls recorded outside requests.
         reuse: recorded calls may be answered again and again.
+        recorded: the calls of those cassettes, where they were read before.
     """
 
     replaying = True
@@ -72,6 +73,7 @@ class Session:
         *,
         fallback: Session | None = None,
         reuse: bool = False,
+        recorded: RecordedCalls | None = None,
     ) -> None:
         self.cassettes = list(cassettes)
         self.settings = settings
@@ -84,7 +86,9 @@ class Session:
         self._lock = threading.Lock()
         self._values = None if reuse or len(self.cassettes) != 1 else self._recorded_values(self.cassettes[0])
         self.captured: list[Captured] = []
-        self._recorded = [call for cassette in cassettes for call in cassette.calls()]
+        self._recorded = recorded or RecordedCalls(
+            [call for cassette in cassettes for call in cassette.calls()]
+        )
         self._redactor = Redactor.from_settings(settings)
         self.matcher = Matcher(self._recorded, self._redactor, reuse=reuse)
 
@@ -108,7 +112,8 @@ class Session:
             match = self._fallback.matcher.match(request, None, lane)
         if match is None:
             return self._missed(caller, request)
-        if match.call.answer is None:
+        answer = match.call.fresh_answer()
+        if answer is None:
             raise self._miss(
                 caller,
                 request,
@@ -116,11 +121,11 @@ class Session:
                 f" see the gaps of the cassette ({self._names()})",
             )
         self._note(caller, request, Outcome.ANSWERED, match.grade, match.call)
-        return ReplayedExchange(match.call.answer)
+        return ReplayedExchange(answer)
 
     def recorded_requests(self, caller: ports.Caller) -> Iterator[Request]:
         """What that integration asked when it was recorded, in order."""
-        for call in self._recorded:
+        for call in self._recorded.calls:
             if call.integration == caller.name and call.request is not None:
                 yield call.request
         if self._fallback is not None:
