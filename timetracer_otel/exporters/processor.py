@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import wrapt
 from opentelemetry import trace as otel_trace
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import (
+    ConcurrentMultiSpanProcessor,
+    ReadableSpan,
+    SpanProcessor,
+    SynchronousMultiSpanProcessor,
+    TracerProvider,
+)
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from timetracer_otel import config, ports
@@ -79,15 +86,22 @@ class CassetteSpanProcessor(SpanTap):
     Args:
         dir: the store, a folder; ``TIMETRACER_DIR`` by default.
         settings: everything else; read from the environment and pyproject.toml by default.
+        tracer_provider: the provider it is added to, where that is not the global one.
 
     Raises:
         ConfigurationError: a setting is malformed.
     """
 
-    def __init__(self, dir: str | Path | None = None, *, settings: Settings | None = None) -> None:  # noqa: A002  # the name of the setting
+    def __init__(
+        self,
+        dir: str | Path | None = None,  # noqa: A002  # the name of the setting
+        *,
+        settings: Settings | None = None,
+        tracer_provider: TracerProvider | None = None,
+    ) -> None:
         if settings is None:
             settings = config.load()
-        recorder = Recorder(store_for(settings, dir), settings)
+        recorder = Recorder(store_for(settings, dir), settings, tracer_provider)
         super().__init__(recorder)
         make_current(recorder)
 
@@ -131,8 +145,8 @@ class CassetteSpanExporter(SpanExporter):
     """An exporter that writes cassettes, for ``BatchSpanProcessor(CassetteSpanExporter(dir))``.
 
     A batch comes too late and without starts to tell when a trace is complete, so the exporter
-    also taps the provider that its spans come from: the global one, as soon as there is one.
-    Prefer :class:`CassetteSpanProcessor` where you can.
+    also has a tap added beside its processor, or where that cannot be seen to the global provider
+    as soon as there is one. Prefer :class:`CassetteSpanProcessor` where you can.
 
     Args:
         dir: the store, a folder; ``TIMETRACER_DIR`` by default.
@@ -149,8 +163,10 @@ class CassetteSpanExporter(SpanExporter):
     ) -> None:
         if settings is None:
             settings = config.load()
+        _watch_processors()
         self.recorder = Recorder(store_for(settings, dir), settings, tracer_provider)
         self._provider = tracer_provider
+        self._tap: SpanTap | None = None
         self._held: list[ReadableSpan] = []
         self._attached_at: int | None = None
         make_current(self.recorder)
@@ -162,9 +178,19 @@ class CassetteSpanExporter(SpanExporter):
         provider = self._provider or otel_trace.get_tracer_provider()
         if not isinstance(provider, TracerProvider):
             return False
-        tap(provider).recorder = self.recorder
+        self._tap = tap(provider)
+        self._tap.recorder = self.recorder
         self._attached_at = self._attached_at or time.time_ns()
         return True
+
+    def attach_beside(self, processors: Any) -> None:
+        """A provider got the processor of this exporter: take its spans from their start."""
+        if self._tap is not None:
+            self._tap.recorder = None
+        self._tap = SpanTap(self.recorder)
+        self._attached_at = self._attached_at or time.time_ns()
+        self.recorder.attach = None
+        processors.add_span_processor(self._tap)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Take the spans that the tap did not see, if there was none when they started."""
@@ -198,3 +224,29 @@ class CassetteSpanExporter(SpanExporter):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write what is finished."""
         return self.recorder.flush(timeout_millis / 1000)
+
+
+_watching = False
+
+
+def _watch_processors() -> None:
+    """From now on, tell exporters of ours beside which processors theirs is.
+
+    Not where the provider is asked to add one: ``provider.add_span_processor(...)`` is looked up
+    before the exporter among its arguments is made.
+    """
+    global _watching  # once a process
+    if not _watching:
+        _watching = True
+        for kind in (SynchronousMultiSpanProcessor, ConcurrentMultiSpanProcessor):
+            wrapt.wrap_function_wrapper(kind, "add_span_processor", _added)
+
+
+def _added(
+    wrapped: Callable[..., None], processors: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    wrapped(*args, **kwargs)
+    for processor in (*args, *kwargs.values()):
+        exporter = getattr(processor, "span_exporter", None)
+        if isinstance(exporter, CassetteSpanExporter):
+            exporter.attach_beside(processors)

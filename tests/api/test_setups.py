@@ -1,0 +1,168 @@
+"""OpenTelemetry set up by the app itself, in whatever order it does so. Each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.services.upstream import Upstream
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.store import FolderStore
+
+STEPS = {
+    "processor": "provider.add_span_processor(CassetteSpanProcessor(folder))",
+    "exporter": "provider.add_span_processor(BatchSpanProcessor(CassetteSpanExporter(folder)))",
+    "provider": "trace.set_tracer_provider(provider)",
+    "install": "timetracer_otel.install()",
+    "instrument": "HTTPXClientInstrumentor().instrument()",
+}
+SCRIPT = """
+import sys, httpx, timetracer_otel
+from opentelemetry import trace
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from timetracer_otel import CassetteSpanExporter, CassetteSpanProcessor
+folder, url = sys.argv[1:]
+provider = TracerProvider()
+{steps}
+for number in range(2):
+    with trace.get_tracer("app").start_as_current_span(f"job {{number}}"):
+        with trace.get_tracer("app").start_as_current_span("work"):
+            httpx.get(f"{{url}}/json/{{number}}")
+{end}
+"""
+
+
+def run(script: str, *arguments: str) -> str:
+    """What the script says on standard error."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False, env=own
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def cassettes(store: FolderStore) -> list[Cassette]:
+    return sorted((cassette for _, cassette in store.iter()), key=lambda one: one.started)
+
+
+def told(cassette: Cassette) -> tuple[str, list[str], list[tuple[str, str]]]:
+    """Title, spans, and the calls: scope and answer."""
+    return (
+        cassette.title,
+        [span.name for span in cassette.spans],
+        [(call.span.scope.name, type(call.answer).__name__) for call in cassette.calls()],
+    )
+
+
+ORDERS = [
+    (attach, *order)
+    for attach in ("processor", "exporter")
+    for order in (
+        ("provider", "install", "instrument"),
+        ("install", "instrument", "provider"),
+        ("instrument", "provider", "install"),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        *ORDERS,
+        ("provider", "instrument", "install", "exporter"),
+        ("install", "provider", "processor", "instrument"),
+    ],
+    ids=", ".join,
+)
+@pytest.mark.parametrize("end", ["", "trace.get_tracer_provider().shutdown()"], ids=["exit", "shutdown"])
+def test_jobs_are_recorded_in_any_order_of_setting_up(
+    order: tuple[str, ...], end: str, store: FolderStore, upstream: Upstream
+) -> None:
+    steps = "\n".join(STEPS[step] for step in order)
+    assert run(SCRIPT.format(steps=steps, end=end), str(store.path), upstream.url) == ""
+    call = ("opentelemetry.instrumentation.httpx", "HttpResponse")
+    assert list(map(told, cassettes(store))) == [
+        (f"job {number}", [f"job {number}", "work", "GET"], [call]) for number in range(2)
+    ]
+
+
+OWN_PROVIDER = """
+import sys, httpx, timetracer_otel
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+folder, url = sys.argv[1:]
+from opentelemetry import trace
+trace.set_tracer_provider(TracerProvider())
+provider = TracerProvider()
+provider.add_span_processor({processor})
+timetracer_otel.install()
+with provider.get_tracer("app").start_as_current_span("job"):
+    httpx.get(f"{{url}}/json")
+"""
+
+
+@pytest.mark.parametrize(
+    "processor",
+    [
+        "timetracer_otel.CassetteSpanProcessor(folder, tracer_provider=provider)",
+        "SimpleSpanProcessor(timetracer_otel.CassetteSpanExporter(folder, tracer_provider=provider))",
+    ],
+)
+def test_a_provider_that_is_not_the_global_one(
+    processor: str, store: FolderStore, upstream: Upstream
+) -> None:
+    assert run(OWN_PROVIDER.format(processor=processor), str(store.path), upstream.url) == ""
+    assert list(map(told, cassettes(store))) == [
+        ("job", ["job", "GET"], [("timetracer_otel", "HttpResponse")])
+    ]
+
+
+def test_without_install_there_is_structure_only(store: FolderStore, upstream: Upstream) -> None:
+    steps = "\n".join(STEPS[step] for step in ("processor", "provider", "instrument"))
+    run(SCRIPT.format(steps=steps, end=""), str(store.path), upstream.url)
+    assert list(map(told, cassettes(store))) == [
+        (f"job {number}", [f"job {number}", "work", "GET"], []) for number in range(2)
+    ]
+
+
+FORK = """
+import os, sys, httpx, timetracer_otel
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+folder, url = sys.argv[1:]
+provider = TracerProvider()
+provider.add_span_processor(timetracer_otel.CassetteSpanProcessor(folder))
+trace.set_tracer_provider(provider)
+timetracer_otel.install()
+def job(name):
+    with trace.get_tracer("app").start_as_current_span(name):
+        httpx.get(f"{url}/json/{name}")
+job("before")
+with trace.get_tracer("app").start_as_current_span("meanwhile"):
+    child = os.fork()
+    if child == 0:
+        trace.use_span(trace.INVALID_SPAN).__enter__()
+        job("child")
+        provider.force_flush()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+job("after")
+"""
+
+
+def test_after_a_fork_parent_and_child_write_their_own_and_nobody_else_s(
+    store: FolderStore, upstream: Upstream
+) -> None:
+    assert run(FORK, str(store.path), upstream.url) == ""
+    assert sorted((cassette.title, len(cassette.calls())) for cassette in cassettes(store)) == [
+        ("after", 1),
+        ("before", 1),
+        ("child", 1),
+        ("meanwhile", 0),
+    ]
