@@ -65,7 +65,7 @@ class Recorder:
         self._store = store
         self.provider = TracerProvider(shutdown_on_exit=False)
         self.processor = timetracer_otel.CassetteSpanProcessor(
-            store.path, settings=config.load({}, **settings)
+            store.path, settings=config.load({}, **settings), tracer_provider=self.provider
         )
         self.provider.add_span_processor(self.processor)
         timetracer_otel.install()

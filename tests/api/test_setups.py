@@ -123,6 +123,28 @@ def test_a_provider_that_is_not_the_global_one(
     ]
 
 
+UNNAMED_PROVIDER = """
+import sys, httpx, timetracer_otel
+from opentelemetry.sdk.trace import TracerProvider
+folder, url = sys.argv[1:]
+provider = TracerProvider()
+provider.add_span_processor(timetracer_otel.CassetteSpanProcessor(folder))
+timetracer_otel.install()
+with provider.get_tracer("app").start_as_current_span("job"):
+    assert httpx.get(f"{url}/json").json()["price"] == 12.5
+    httpx.get(f"{url}/json")
+"""
+
+
+def test_a_provider_that_nobody_names_is_asked_for(store: FolderStore, upstream: Upstream) -> None:
+    told_once = run(UNNAMED_PROVIDER, str(store.path), upstream.url)
+    assert told_once == (
+        "timetracer-otel: httpx: recording a call: no span for it: there is no global tracer provider;"
+        " give yours as tracer_provider to what records (the app is not affected; said once)\n"
+    )
+    assert list(map(told, cassettes(store))) == [("job", ["job"], [])]
+
+
 def test_without_install_there_is_structure_only(store: FolderStore, upstream: Upstream) -> None:
     steps = "\n".join(STEPS[step] for step in ("processor", "provider", "instrument"))
     run(SCRIPT.format(steps=steps, end=""), str(store.path), upstream.url)

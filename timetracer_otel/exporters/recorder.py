@@ -56,7 +56,7 @@ class Recorder:
         self._trace_limit = settings.max_trace_kb * 1024
         self._pending_limit = settings.max_pending_mb * 1024 * 1024
         self._pending = 0
-        self._pending_lock = threading.Lock()
+        self._pending_lock = threading.RLock()
         self._provider = provider
         self._tracer: otel_trace.Tracer | None = None
         self._builder = CassetteBuilder(settings)
@@ -124,6 +124,17 @@ class Recorder:
                 kind=otel_trace.SpanKind.CLIENT,
                 attributes=request.span_attributes(),
             )
+            if (
+                isinstance(otel_trace.get_tracer_provider(), otel_trace.ProxyTracerProvider)
+                and not self._provider
+            ):
+                # without a provider its context is that of the span above: the payload is not that one's
+                ports.report(
+                    f"{caller.name}: recording a call",
+                    "no span for it: there is no global tracer"
+                    " provider; give yours as tracer_provider to what records",
+                )
+                return UNRECORDED
             context = own.get_span_context()
             recording = self.assembler.find(context.trace_id, context.span_id)
         if recording is None or recording.excluded:
@@ -236,7 +247,7 @@ class Recorder:
     def after_fork(self) -> None:
         """In a forked child: what was under way is the parent's."""
         self._pending = 0
-        self._pending_lock = threading.Lock()
+        self._pending_lock = threading.RLock()
         self.assembler.clear()
 
 
@@ -250,7 +261,10 @@ def store_for(settings: Settings, dir: str | os.PathLike[str] | None = None) -> 
 
 
 class RecordedExchange:
-    """One live call being recorded."""
+    """One live call being recorded.
+
+    A stream that is dropped unread is never finished: its trace is written after the grace period.
+    """
 
     __slots__ = ("_done", "_live", "_own", "_recorder", "_recording", "_span_id", "_tokens", "payload")
     recorded: Answer | Failure | None = None
@@ -314,11 +328,9 @@ class RecordedExchange:
                 if answer is not None:
                     self._live.add(answer)
                 self._live.release()
-            if answer is None:
-                self.gap("no answer", self.payload.request.title()[:200])
-            elif self._recorder.reserve(self._recording, size_of(answer)):
+            if answer is not None and self._recorder.reserve(self._recording, size_of(answer)):
                 self.payload.answer = answer
-            else:
+            elif answer is not None:
                 self.gap("over limit", f"answer of {self.payload.request.title()[:200]}")
         finally:
             self._recording.release()
@@ -327,14 +339,6 @@ class RecordedExchange:
     def gap(self, kind: str, detail: str) -> None:
         """List something of this call that could not be recorded."""
         self._recording.gap(kind, detail, self._span_id)
-
-    def __del__(self) -> None:
-        # a stream that was dropped unread: its trace must not wait for it for ever
-        if not self._done:
-            try:
-                self.finish(None)
-            except Exception as error:  # noqa: BLE001  # nothing can be raised from here
-                ports.report("dropping a call", error)
 
 
 class _Unrecorded:

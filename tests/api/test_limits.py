@@ -1,0 +1,195 @@
+"""What is kept and what is not: sizes, sampling, errors, bodies, and a store that cannot be written."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+from opentelemetry import trace
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tests.api.conftest import Recorder
+from tests.services.upstream import Upstream
+from tests.services.valkey import Valkey
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.messages import HttpResponse, RedisReply
+from timetracer_otel.store import FolderStore
+
+Recording = Callable[..., Recorder]
+
+
+def kinds(cassette: Cassette) -> list[str]:
+    return [gap.kind for gap in cassette.gaps]
+
+
+def bodies(cassette: Cassette) -> list[int | None]:
+    """The size of each answer's body that was kept."""
+    return [
+        None if call.answer.body is None else len(call.answer.body)
+        for call in cassette.calls()
+        if isinstance(call.answer, HttpResponse)
+    ]
+
+
+def test_a_body_over_the_limit_is_a_gap_and_whole_for_the_app(
+    recording: Recording, upstream: Upstream
+) -> None:
+    recorder = recording(max_body_kb=1)
+    with recorder.tracer.start_as_current_span("job"):
+        assert len(httpx.get(f"{upstream.url}/large/1024").content) == 999
+        assert len(httpx.get(f"{upstream.url}/large/1100").content) == 1073
+        echoed = httpx.post(f"{upstream.url}/status/200", content=b"x" * 1025)
+    assert echoed.status_code == 200
+    cassette = recorder.cassette()
+    assert bodies(cassette) == [999, None, len(echoed.content)]
+    requests: list[Any] = [call.request for call in cassette.calls()]
+    assert [None if request.body is None else len(request.body) for request in requests] == [0, 0, None]
+    assert kinds(cassette) == ["body over limit", "body over limit"]
+
+
+def test_inbound_bodies_over_the_limit_are_gaps(recording: Recording) -> None:
+    recorder = recording(max_body_kb=1)
+
+    async def endpoint(request: Request) -> Response:
+        return Response(await request.body() * 2)
+
+    app = Starlette(routes=[Route("/", endpoint, methods=["POST"])])
+
+    async def send() -> list[int]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+            return [len((await client.post("/", content=b"x" * size)).content) for size in (512, 600, 1025)]
+
+    assert asyncio.run(send()) == [1024, 1200, 2050]
+    kept = []
+    for cassette in recorder.cassettes():
+        request, response = cassette.inbound_request, cassette.inbound_response
+        assert request is not None
+        assert isinstance(response, HttpResponse)
+        kept.append(
+            (request.body is not None, response.body is not None, [gap.detail for gap in cassette.gaps])
+        )
+    assert kept == [
+        (True, True, []),
+        (True, False, ["response body, 1200 bytes"]),
+        (False, False, ["request body, 1025 bytes", "response body, 2050 bytes"]),
+    ]
+
+
+def test_a_trace_over_its_limit_keeps_what_came_before(recording: Recording, valkey: Valkey) -> None:
+    recorder = recording(max_trace_kb=3)
+    client: Any = redis.Redis.from_url(valkey.url)
+    with recorder.tracer.start_as_current_span("job"):
+        assert [len(client.echo("x" * 600)) for _ in range(4)] == [600] * 4
+    cassette = recorder.cassette()
+    answers = [call.answer for call in cassette.calls()]
+    assert answers[0] == RedisReply(b"x" * 600)
+    assert answers[-1:] != [RedisReply(b"x" * 600)]
+    assert set(kinds(cassette)) == {"over limit"}
+
+
+def test_what_waits_to_be_written_is_bounded_and_given_back(recording: Recording, upstream: Upstream) -> None:
+    recorder = recording(max_pending_mb=1, max_body_kb=1024)
+    for _ in range(2):
+        with recorder.tracer.start_as_current_span("job"):
+            sizes = [len(httpx.get(f"{upstream.url}/large/600000").content) for _ in range(2)]
+        assert sizes == [599992, 599992]
+        recorder.cassettes()
+    cassettes = recorder.cassettes()
+    assert [bodies(cassette) for cassette in cassettes] == [[599992], [599992]]
+    assert [kinds(cassette) for cassette in cassettes] == [["over limit"], ["over limit"]]
+
+
+def trace_ids(recorder: Recorder, ids: Sequence[int]) -> list[int]:
+    """Which of those traces are kept."""
+    for trace_id in ids:
+        caller = trace.SpanContext(trace_id, 1, is_remote=True, trace_flags=trace.TraceFlags(1))
+        context = trace.set_span_in_context(trace.NonRecordingSpan(caller))
+        with recorder.tracer.start_as_current_span("job", context=context):
+            pass
+    return sorted(int(cassette.entry.trace_id, 16) for cassette in recorder.cassettes())
+
+
+SOME = [int(hashlib.sha256(b"%d" % number).hexdigest()[:32], 16) for number in range(41)]
+
+
+@pytest.mark.parametrize(("rate", "least", "most"), [(0.0, 0, 0), (0.5, 10, 30), (1.0, 41, 41)])
+def test_a_fraction_of_the_traces_is_kept_always_the_same(
+    tmp_path: Path, rate: float, least: int, most: int
+) -> None:
+    kept = []
+    for folder in ("one process", "another"):
+        recorder = Recorder(FolderStore(tmp_path / folder), sample_rate=rate)
+        kept.append(trace_ids(recorder, SOME))
+        recorder.provider.shutdown()
+    assert kept[0] == kept[1]
+    assert least <= len(kept[0]) <= most
+
+
+def test_a_trace_that_is_not_sampled_is_not_kept_later_either(
+    recording: Recording, upstream: Upstream
+) -> None:
+    recorder = recording(sample_rate=0.0)
+    with recorder.tracer.start_as_current_span("job") as job:
+        assert httpx.get(f"{upstream.url}/json").status_code == 200
+    recorder.provider.force_flush()
+    with trace.use_span(job):
+        httpx.get(f"{upstream.url}/json/late")
+    assert recorder.cassettes() == []
+
+
+def test_only_traces_with_an_error_are_kept(recording: Recording, upstream: Upstream) -> None:
+    recorder = recording(errors_only=True)
+    with recorder.tracer.start_as_current_span("fine"):
+        httpx.get(f"{upstream.url}/json")
+    with pytest.raises(httpx.ConnectError), recorder.tracer.start_as_current_span("failing"):
+        httpx.get("http://127.0.0.1:1/")
+    with recorder.tracer.start_as_current_span("marked") as span:
+        span.set_status(trace.StatusCode.ERROR)
+    assert [cassette.title for cassette in recorder.cassettes()] == ["failing", "marked"]
+
+
+@pytest.mark.parametrize(
+    ("when", "fine", "failing", "gaps"),
+    [
+        ("always", [74], [74], []),
+        ("on_error", [None], [74], []),
+        ("never", [None], [None], ["bodies not captured"]),
+    ],
+)
+def test_bodies_are_kept_when_asked(
+    recording: Recording, upstream: Upstream, when: str, fine: list[Any], failing: list[Any], gaps: list[str]
+) -> None:
+    recorder = recording(capture_bodies=when)
+    for error in (False, True):
+        with recorder.tracer.start_as_current_span("job") as span:
+            httpx.get(f"{upstream.url}/large/100")
+            if error:
+                span.set_status(trace.StatusCode.ERROR)
+    assert [bodies(cassette) for cassette in recorder.cassettes()] == [fine, failing]
+    assert kinds(recorder.cassettes()[1]) == gaps
+
+
+def test_a_store_that_cannot_be_written_costs_one_warning_and_is_counted(
+    tmp_path: Path, upstream: Upstream, caplog: pytest.LogCaptureFixture, fresh_reports: None
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    recorder = Recorder(FolderStore(tmp_path / "file" / "cassettes"))
+    for _ in range(3):
+        with recorder.tracer.start_as_current_span("job"):
+            assert httpx.get(f"{upstream.url}/json").json()["price"] == 12.5
+    recorder.provider.shutdown()
+    lines = [record.getMessage() for record in caplog.records if record.name == "timetracer_otel"]
+    assert len(lines) == 1
+    assert lines[0].startswith("timetracer-otel: writing a cassette: NotADirectoryError")
+    assert recorder.processor.recorder is not None
+    writer = recorder.processor.recorder.writer
+    assert (writer.written, writer.failed, writer.dropped) == (0, 3, 0)
