@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +14,12 @@ from tests.services.valkey import Valkey
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    server = Postgres(tmp_path_factory.mktemp("postgres") / "data")
-    yield server
-    server.remove()
+def postgres_server() -> Iterator[Postgres]:
+    # not in pytest's own folder: see the fixture ``services``
+    with tempfile.TemporaryDirectory(prefix="postgres-") as directory:
+        server = Postgres(Path(directory) / "data")
+        yield server
+        server.remove()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class Assembler:
         self._new_root = new_root
         self._index: dict[tuple[int, int], TraceRecording] = {}
         self._written: OrderedDict[int, TraceRecording] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def started(self, span: Span) -> None:
         """A span started."""
@@ -116,7 +116,7 @@ class Assembler:
 
     def clear(self) -> None:
         """Forget everything: in a forked child all of it is the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._index = {}
         self._written = OrderedDict()
 

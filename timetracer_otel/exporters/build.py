@@ -128,6 +128,8 @@ class CassetteBuilder:
         span.attributes.update(call_attributes(payload))
         _drop_body(payload.request, bodies)
         span.attributes.update(masking.attributes(payload.request, span_id=span_id))
+        if payload.answer is None and not any(gap.span_id == span_id for gap in masking.gaps):
+            masking.gaps.append(RecordedGap("no answer", payload.request.title()[:200], span_id))
         if payload.answer is not None:
             _drop_body(payload.answer, bodies)
             span.attributes.update(masking.attributes(payload.answer, "", span_id, payload.request))

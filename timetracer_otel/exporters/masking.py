@@ -24,7 +24,7 @@ class Masking:
 
     def __init__(self, redactor: Redactor | None, gaps: list[Gap]) -> None:
         self._redactor = redactor
-        self._gaps = gaps
+        self.gaps = gaps
         self._pairs: list[tuple[Request | Answer | Failure, Request | Answer | Failure]] = []
         self._texts: list[tuple[str, str]] | None = None
 
@@ -51,7 +51,7 @@ class Masking:
             self._pairs.append((message, clean))
             self._texts = None
             if self._hides_from_the_app(message, where):
-                self._gaps.extend(Gap("masked", f"{where}{place}", span_id) for place in masked)
+                self.gaps.extend(Gap("masked", f"{where}{place}", span_id) for place in masked)
         return clean.attributes()
 
     @staticmethod
@@ -76,7 +76,7 @@ class Masking:
                 for raw, clean in self._pairs
             ]
         if any(form in raw and form not in clean for raw, clean in self._texts for form in forms):
-            self._gaps.append(Gap("masked", f"value of {source}"))
+            self.gaps.append(Gap("masked", f"value of {source}"))
             return MASK
         return value
 

@@ -91,7 +91,7 @@ class TraceRecording:
     def __init__(self, trace_id: int, entry_id: int) -> None:
         self.trace_id = trace_id
         self.entry_id = entry_id
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # a collected stream may report while this thread holds it
         self.open: dict[int, Span] = {}
         self.ended: list[ReadableSpan] = []
         self.span_ids: set[int] = set()

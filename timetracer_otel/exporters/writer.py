@@ -56,7 +56,7 @@ class Writer(Generic[T]):
         atexit.register(at_exit)
 
     def _reset(self) -> None:
-        self._condition = threading.Condition(threading.Lock())
+        self._condition = threading.Condition()
         self._queue: deque[T] = deque()
         self._waiting: dict[int, tuple[float, T]] = {}
         self._busy = False
