@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from benchmarks import recording
 from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import RedisCommand, RedisReply
@@ -87,6 +88,7 @@ def main() -> None:
     """Print the measurements."""
     for name, (measure, budget) in MEASUREMENTS.items():
         print(f"{name:<42}{measure():>10.3f}{f'   budget {budget}' if budget else ''}")
+    recording.main()
 
 
 if __name__ == "__main__":
