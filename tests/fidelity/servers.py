@@ -9,14 +9,14 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.fidelity.wire import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 _SCRIPTS = Path(sysconfig.get_path("scripts"))
-_READY = re.compile(r"(?:Uvicorn running on|Listening at:) http://127\.0\.0\.1:(\d+)")
+_READY = re.compile(r"(?:[Rr]unning on|Listening at:) http://127\.0\.0\.1:(\d+)")
 _COMMANDS = {
     "small": ["uvicorn", "tests.recording.small_app:app", "--host", "127.0.0.1", "--port", "0"],
     "fastapi": ["uvicorn", "tests.fidelity.apps.fastapi_app:app", "--host", "127.0.0.1", "--port", "0"],
@@ -38,16 +38,20 @@ class Server:
     """One server process of an application.
 
     Args:
-        framework: ``fastapi`` (uvicorn) or ``flask`` (gunicorn).
+        framework: ``fastapi`` (uvicorn) or ``flask`` (gunicorn), or a command of the test's own.
         launcher: What is put in front of the command: ``PLAIN``, ``RECORDING`` or ``REPLAYING``.
         environment: Added to this process's own.
         directory: Where the process runs and its log is kept.
     """
 
     def __init__(
-        self, framework: str, launcher: tuple[str, ...], environment: Mapping[str, str], directory: Path
+        self,
+        framework: str | Sequence[str],
+        launcher: tuple[str, ...],
+        environment: Mapping[str, str],
+        directory: Path,
     ) -> None:
-        command = [*launcher, *_COMMANDS[framework]]
+        command = [*launcher, *(_COMMANDS[framework] if isinstance(framework, str) else framework)]
         self._lines: list[str] = []
         self._printed = threading.Condition()
         self._ended = False
@@ -98,10 +102,10 @@ class Server:
             self._printed.wait_for(lambda: text in self.log[start:] or self._ended, PATIENCE)
         return self.log[start:]
 
-    def stop(self) -> int:
-        """Ask it to stop (SIGTERM) and wait until it did; its exit code."""
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop and wait until it did; its exit code."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(how)
         try:
             code = self._process.wait(30)
         except subprocess.TimeoutExpired:

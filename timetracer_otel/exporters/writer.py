@@ -9,11 +9,16 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+import wrapt
 
 from timetracer_otel import ports
 
 T = TypeVar("T")
+END_SECONDS = 10.0
+"""How long the end of a process waits for what is not yet written."""
 MAX_QUEUED = 10_000
 """Recordings that may wait to be written; more are dropped and counted."""
 
@@ -40,22 +45,11 @@ class Writer(Generic[T]):
         self.failed = 0
         self.written = 0
         self._closed = False
-        self._reset()
-        self_ref = weakref.ref(self)
+        self.reset()
+        _writers.add(self)
 
-        def in_child() -> None:
-            if (writer := self_ref()) is not None:
-                writer._reset()
-
-        def at_exit() -> None:
-            if (writer := self_ref()) is not None:
-                writer.flush(10.0)
-
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=in_child)
-        atexit.register(at_exit)
-
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """In a forked child: begin with nothing, what waited is the parent's."""
         self._condition = threading.Condition()
         self._queue: deque[T] = deque()
         self._waiting: dict[int, tuple[float, T]] = {}
@@ -139,3 +133,29 @@ class Writer(Generic[T]):
         now = time.monotonic()
         for key in [key for key, (deadline, _) in self._waiting.items() if deadline <= now]:
             self._queue.append(self._waiting.pop(key)[1])
+
+
+_writers: weakref.WeakSet[Writer[Any]] = weakref.WeakSet()
+"""Every writer of this process."""
+
+
+def _reset_in_child() -> None:
+    for writer in list(_writers):
+        writer.reset()
+
+
+def _flush_at_end() -> None:
+    for writer in list(_writers):
+        writer.flush(END_SECONDS)
+
+
+def _follow_multiprocessing(util: ModuleType) -> None:
+    """A child that multiprocessing forked ends without ``atexit``, yet calls finalizers of its own."""
+    # last of all: the app's own finalizers may still make spans
+    util.register_after_fork(_writers, lambda _: util.Finalize(None, _flush_at_end, exitpriority=-1_000))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_in_child)
+atexit.register(_flush_at_end)
+wrapt.register_post_import_hook(_follow_multiprocessing, "multiprocessing.util")

@@ -1,0 +1,64 @@
+"""``kill -9`` in the middle of load costs what was not yet written, and nothing else."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from tests.processes.conftest import QUIET_UVICORN, Start
+from tests.processes.service import Answer, Service, recorded
+from timetracer_otel.cli import cli
+from timetracer_otel.store import FolderStore
+
+CLIENTS = 4
+KILLS = [pytest.param(kill, marks=pytest.mark.slow if kill >= 5 else ()) for kill in range(50)]
+
+
+def ask_until_it_is_dead(service: Service, answers: list[Answer], enough: threading.Semaphore) -> None:
+    """What one client does: it asks again as soon as it has an answer."""
+    with service.client() as client:
+        while True:
+            try:
+                answers.append(service.ask(client))
+            except httpx.TransportError:
+                return
+            enough.release()
+
+
+@pytest.mark.parametrize("kill", KILLS)
+def test_kill_9_in_the_middle_of_load(start: Start, store: FolderStore, kill: int) -> None:
+    service = start(QUIET_UVICORN)
+    answers: list[list[Answer]] = [[] for _ in range(CLIENTS)]
+    answered = threading.Semaphore(0)
+    clients = [
+        threading.Thread(target=ask_until_it_is_dead, args=(service, mine, answered)) for mine in answers
+    ]
+    for client in clients:
+        client.start()
+    for _ in range(random.Random(kill).randrange(1, 150)):  # noqa: S311  # not a secret
+        answered.acquire()
+    assert service.server.stop(signal.SIGKILL) == -signal.SIGKILL
+    for client in clients:
+        client.join()
+
+    kept = recorded(store)
+    assert len(kept) == len(set(kept))
+    # each client's requests are written in the order in which they were answered, so that what is
+    # missing was last; one more may be there, whose answer did not arrive
+    finished = {answer.said for mine in answers for answer in mine}
+    for mine in answers:
+        said = [answer.said for answer in mine]
+        there = [one for one in said if one in kept]
+        assert there == said[: len(there)]
+    assert len(set(kept) - finished) <= CLIENTS
+    # all that the process had written when it last said so
+    assert len(kept) >= max(answer.written for mine in answers for answer in mine)
+
+    validated = CliRunner().invoke(cli, ["validate", str(store.path)])
+    assert validated.output.splitlines()[-1:] == [f"{len(kept)} files: {len(kept)} ok, 0 bad"]
+    assert validated.exit_code == 0
