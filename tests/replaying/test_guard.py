@@ -161,6 +161,22 @@ def test_a_thread_of_the_request_is_refused_too(listener: Listener) -> None:
     assert not listener.arrived
 
 
+def test_a_name_that_is_looked_up_through_the_guard_takes_no_lane(listener: Listener) -> None:
+    session = replaying()
+
+    async def look_up() -> Any:
+        await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+        return session.new_lane().number
+
+    threads.install()
+    try:
+        with session.activate():
+            # as when it was recorded, where there was no guard
+            assert asyncio.run(look_up()) == 1
+    finally:
+        threads.uninstall()
+
+
 def test_a_call_that_stays_live_connects(listener: Listener) -> None:
     session = Session([cassette()], config.load({}, live_plugins=("http",)))
     call: Any = session.begin(CALLERS["http"], HttpRequest("GET", f"http://127.0.0.1:{listener.port}/"))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import functools
+import inspect
 import socket
 import sys
 import threading
@@ -42,12 +43,15 @@ _INFRASTRUCTURE: Final = frozenset(
 )  # fmt: skip
 """Packages whose threads outlive the request during which they happen to start."""
 
-_LOOKUPS: Final[tuple[Function, ...]] = (
-    socket.getaddrinfo,
-    socket.getnameinfo,
-    socket.gethostbyname,
-    socket.gethostbyname_ex,
-    socket.gethostbyaddr,
+_LOOKUPS: Final[tuple[Function, ...]] = tuple(
+    inspect.unwrap(lookup)
+    for lookup in (
+        socket.getaddrinfo,
+        socket.getnameinfo,
+        socket.gethostbyname,
+        socket.gethostbyname_ex,
+        socket.gethostbyaddr,
+    )
 )
 """What event loops and clients hand to threads when they connect; in a replay they do not connect."""
 
@@ -242,7 +246,8 @@ def _is_infrastructure(function: Any) -> bool:
     module = getattr(function, "__module__", None)
     if isinstance(module, str) and module.partition(".")[0] in _INFRASTRUCTURE:
         return True
-    return any(function is lookup for lookup in _LOOKUPS)
+    inner = getattr(function, "__wrapped__", function)  # in a replay they are guarded
+    return any(inner is lookup for lookup in _LOOKUPS)
 
 
 def _submitted(function: Any) -> Any:
