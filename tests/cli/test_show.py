@@ -134,6 +134,7 @@ def test_json_is_the_cassette_as_plain_data(run: Run, checkout: Path) -> None:
             "url": "http://shop/checkout?dry=1",
             "headers": [["Content-Type", "application/json"]],
             "body": '{"product_id": 1,  "quantity": 2}',
+            "complete": True,
         },
         "answer": {
             "status": 201,

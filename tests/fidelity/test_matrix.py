@@ -30,13 +30,11 @@ def results_of(services: Services, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def each(*, repeating: bool = False, any_order: bool = False) -> pytest.MarkDecorator:
-    """Parametrise by variant and row; the rows of one variant run in one process."""
+    """Parametrise by variant and row; all of this file runs in one process (``--dist loadfile``)."""
     return pytest.mark.parametrize(
         ("variant", "row"),
         [
-            pytest.param(
-                variant, row, id=f"{variant.name}-{row.name}", marks=pytest.mark.xdist_group(variant.name)
-            )
+            pytest.param(variant, row, id=f"{variant.name}-{row.name}")
             for variant in VARIANTS
             for row in rows_of(variant)
             if (row.repeats or not repeating) and (row.any_order or not any_order)
@@ -46,10 +44,7 @@ def each(*, repeating: bool = False, any_order: bool = False) -> pytest.MarkDeco
 
 each_variant = pytest.mark.parametrize(
     "variant",
-    [
-        pytest.param(variant, id=variant.name, marks=pytest.mark.xdist_group(variant.name))
-        for variant in VARIANTS
-    ],
+    [pytest.param(variant, id=variant.name) for variant in VARIANTS],
 )
 
 

@@ -18,7 +18,7 @@ from timetracer_otel.exporters.trace import Gap as RecordedGap
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
 from timetracer_otel.nondeterminism import ValueRecorder
 from timetracer_otel.redaction import Redactor
-from timetracer_otel.span import Attributes, Event, Resource, Scope, Span, Status, StatusCode
+from timetracer_otel.span import Attributes, Event, Resource, Scope, Span, SpanKind, Status, StatusCode
 from timetracer_otel.store import FolderStore
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class CassetteBuilder:
         entry = next((span for span in spans if span.span_id == entry_id), None)
         if entry is None:
             return False
-        if not batch.payloads and _is_startup(entry, batch):
-            return False  # a start-up that said nothing to anybody
+        if not batch.payloads and (_is_startup(entry, batch) or _is_lone_call(entry, spans)):
+            return False  # a start-up that said nothing to anybody, a driver's span of its own
         if self._settings.errors_only and not _has_error(spans):
             return False
         cassette = Cassette.from_spans(spans, entry_id=entry_id)
@@ -219,6 +219,10 @@ def _add_exception(span: Span, payload: EntryPayload) -> None:
 
 def _is_startup(entry: Span, batch: Batch) -> bool:
     return batch.entry is None and names.ENTRY_FRAMEWORK in entry.attributes
+
+
+def _is_lone_call(entry: Span, spans: list[Span]) -> bool:
+    return entry.kind is SpanKind.CLIENT and len(spans) == 1
 
 
 def batch_has_error(batch: Batch) -> bool:
