@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -56,10 +58,8 @@ class RecordedEntry:
         self._ended = False
         self._request_ended = not _announces_body(head)
         self._live: OpenSpan | None = None
+        self._lane = _Lane()
         self._values = ValueRecorder(self._lane)
-
-    def _lane(self) -> int:
-        return 0 if self._recording is None else self._recording.lanes.current()
 
     def bind(self, recording: TraceRecording, span: Span) -> bool:
         """Take the recording for this request's; false when it already has one."""
@@ -71,6 +71,7 @@ class RecordedEntry:
         self._live = self.recorder.open_span(span)
         recording.entry_payload = self._payload
         recording.values = self._values
+        self._lane.recording = recording
         return True
 
     @contextlib.contextmanager
@@ -186,6 +187,18 @@ class RecordedEntry:
             copy.drop()
 
 
+class _Lane:
+    """The lane that runs now. Apart from the entry, which would be a cycle for the garbage collector."""
+
+    __slots__ = ("recording",)
+
+    def __init__(self) -> None:
+        self.recording: TraceRecording | None = None
+
+    def __call__(self) -> int:
+        return 0 if self.recording is None else self.recording.lanes.current()
+
+
 def _announces_body(head: HttpRequest) -> bool:
     length = head.header("content-length")
     return head.header("transfer-encoding") is not None or (length is not None and length.strip() != "0")
@@ -254,5 +267,9 @@ class BodyCopy:
 
 def path_excluded(url: str, globs: tuple[str, ...]) -> bool:
     """True when the path of the URL matches one of the globs."""
-    path = urlsplit(url).path
-    return any(fnmatchcase(path, glob) for glob in globs)
+    return bool(globs) and _any_of(globs).match(urlsplit(url).path) is not None
+
+
+@cache
+def _any_of(globs: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(translate(glob) for glob in globs))

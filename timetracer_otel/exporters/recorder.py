@@ -230,6 +230,7 @@ class Recorder:
             if not recording.excluded and not self._builder.write(recording, batch, store):
                 recording.excluded = True  # not kept (no error in it, say): what comes late is not either
         finally:
+            recording.forget_payload()
             with self._pending_lock:
                 self._pending -= batch.bytes
             self.assembler.forget(recording, written=True)

@@ -166,6 +166,11 @@ class TraceRecording:
             self.state = State.WRITTEN
             return batch
 
+    def forget_payload(self) -> None:
+        """Keep only what late spans need, once written: thousands of recordings are remembered."""
+        self.entry_payload = None
+        self.values = None
+
     def reserve(self, size: int, limit: int) -> bool:
         """Count payload bytes; false when they would exceed the trace's limit."""
         with self.lock:
