@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LATE_SECONDS = 60.0
 """How long after its entry ended a trace still takes spans that start late."""
+
+_ASGI_SCOPES = frozenset(f"opentelemetry.instrumentation.{name}" for name in ("asgi", "fastapi", "starlette"))
 MAX_REMEMBERED = 2_048
 """Written traces that are remembered for late spans."""
 
@@ -51,6 +53,11 @@ class Assembler:
         if recording is None or self._too_late(recording):
             recording = TraceRecording(context.trace_id, context.span_id)
             self._new_root(recording, span)
+        elif _is_protocol_message(span):
+            # known, so that what is below it finds its trace, and not kept
+            self._index[context.trace_id, context.span_id] = recording
+            recording.span_ids.add(context.span_id)
+            return
         self._index[context.trace_id, context.span_id] = recording
         recording.span_started(context.span_id, span)
 
@@ -124,3 +131,13 @@ class Assembler:
     def _too_late(recording: TraceRecording) -> bool:
         over_at = recording.over_at
         return over_at is not None and time.monotonic() - over_at > LATE_SECONDS
+
+
+def _is_protocol_message(span: Span) -> bool:
+    """One of the spans that contrib draws for each message of the ASGI protocol: noise."""
+    scope = span.instrumentation_scope
+    return (
+        scope is not None
+        and scope.name in _ASGI_SCOPES
+        and span.name.endswith((" http send", " http receive"))
+    )

@@ -113,11 +113,11 @@ class TraceRecording:
     def span_started(self, span_id: int, span: Span) -> None:
         """A span of this trace began."""
         with self.lock:
-            if len(self.span_ids) >= MAX_SPANS:
+            self.span_ids.add(span_id)
+            if len(self.span_ids) > MAX_SPANS:
                 self.dropped_spans += 1
                 return
             self.open[span_id] = span
-            self.span_ids.add(span_id)
 
     def span_ended(self, span_id: int, span: ReadableSpan) -> None:
         """A span of this trace ended."""
