@@ -19,6 +19,8 @@ LATE_SECONDS = 60.0
 _ASGI_SCOPES = frozenset(f"opentelemetry.instrumentation.{name}" for name in ("asgi", "fastapi", "starlette"))
 MAX_REMEMBERED = 2_048
 """Written traces that are remembered for late spans."""
+MAX_OPEN = 10_000
+"""Traces under way at once; of more, the oldest are given up: spans that nobody ends must not pile up."""
 
 
 class Assembler:
@@ -28,6 +30,8 @@ class Assembler:
         deliver: called once per completed (part of a) recording, on the thread that completed it.
         wait: called when a recording is over but has stragglers; it delivers after the grace period.
         new_root: called for each new recording, before its first span is kept.
+        give_up: called for a recording that is dropped because too many are under way.
+        max_open: how many may be.
     """
 
     def __init__(
@@ -35,10 +39,15 @@ class Assembler:
         deliver: Callable[[TraceRecording], None],
         wait: Callable[[TraceRecording], None],
         new_root: Callable[[TraceRecording, Span], None],
+        give_up: Callable[[TraceRecording], None],
+        max_open: int = MAX_OPEN,
     ) -> None:
         self._deliver = deliver
         self._wait = wait
         self._new_root = new_root
+        self._give_up = give_up
+        self._max_open = max_open
+        self._open: dict[int, TraceRecording] = {}
         self._index: dict[tuple[int, int], TraceRecording] = {}
         self._written: OrderedDict[int, TraceRecording] = OrderedDict()
         self._lock = threading.RLock()
@@ -51,8 +60,7 @@ class Assembler:
         if parent is not None and not parent.is_remote:
             recording = self._index.get((parent.trace_id, parent.span_id))
         if recording is None or self._too_late(recording):
-            recording = TraceRecording(context.trace_id, context.span_id)
-            self._new_root(recording, span)
+            recording = self._begin(span)
         elif _is_protocol_message(span):
             # known, so that what is below it finds its trace, and not kept
             self._index[context.trace_id, context.span_id] = recording
@@ -60,6 +68,19 @@ class Assembler:
             return
         self._index[context.trace_id, context.span_id] = recording
         recording.span_started(context.span_id, span)
+
+    def _begin(self, span: Span) -> TraceRecording:
+        context = span.get_span_context()
+        recording = TraceRecording(context.trace_id, context.span_id)
+        self._new_root(recording, span)
+        oldest = None
+        with self._lock:
+            self._open[id(recording)] = recording
+            if len(self._open) > self._max_open:
+                oldest = self._open.pop(next(iter(self._open)))
+        if oldest is not None:
+            self._give_up(oldest)
+        return recording
 
     def ended(self, span: ReadableSpan) -> None:
         """A span ended."""
@@ -78,7 +99,7 @@ class Assembler:
     def settle(self, recording: TraceRecording) -> None:
         """Deliver the recording if it is complete; have it waited for if it is over."""
         with recording.lock:
-            if not recording.over():
+            if recording.state is State.DROPPED or not recording.over():
                 return
             if recording.over_at is None:
                 recording.over_at = time.monotonic()
@@ -98,6 +119,7 @@ class Assembler:
         """The recording was written or dropped: keep it for late spans a while, then not at all."""
         gone: list[TraceRecording] = []
         with self._lock:
+            self._open.pop(id(recording), None)
             if written:
                 self._written[id(recording)] = recording
                 self._written.move_to_end(id(recording))
@@ -112,19 +134,11 @@ class Assembler:
             for span_id in old.span_ids:
                 self._index.pop((old.trace_id, span_id), None)
 
-    def under_way(self) -> list[TraceRecording]:
-        """Every recording that is not yet written."""
-        seen = {id(recording): recording for recording in list(self._index.values())}
-        return [
-            recording
-            for recording in seen.values()
-            if recording.state in (State.OPEN, State.WAITING) and not recording.excluded
-        ]
-
     def clear(self) -> None:
         """Forget everything: in a forked child all of it is the parent's."""
         self._lock = threading.RLock()
         self._index = {}
+        self._open = {}
         self._written = OrderedDict()
 
     @staticmethod

@@ -64,7 +64,7 @@ class Recorder:
         self.attach: Callable[[], bool] | None = None
         """Taps the provider, where that could not be done yet; called until it returns true."""
         self.writer: Writer[TraceRecording] = Writer(self._write, settings.grace_seconds)
-        self.assembler = Assembler(self._deliver, self.writer.wait, self._new_root)
+        self.assembler = Assembler(self._deliver, self.writer.wait, self._new_root, self._give_up)
 
     # spans, from the span processor
 
@@ -199,7 +199,7 @@ class Recorder:
     def reserve(self, recording: TraceRecording, size: int) -> bool:
         """Count payload bytes; false when a limit is reached and they must not be kept."""
         with self._pending_lock:
-            if self._pending + size > self._pending_limit:
+            if recording.state is State.DROPPED or self._pending + size > self._pending_limit:
                 return False
             self._pending += size
         if recording.reserve(size, self._trace_limit):
@@ -213,6 +213,10 @@ class Recorder:
     def _deliver(self, recording: TraceRecording) -> None:
         if recording.excluded or self.store is None or not self.writer.submit(recording):
             self._drop(recording)
+
+    def _give_up(self, recording: TraceRecording) -> None:
+        ports.report("recording", "too many traces are under way at once; the oldest are dropped")
+        self._drop(recording)
 
     def _drop(self, recording: TraceRecording) -> None:
         batch = recording.take()

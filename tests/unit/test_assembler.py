@@ -1,0 +1,87 @@
+"""Which trace a span belongs to, and what happens to traces that never end."""
+
+from __future__ import annotations
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+
+from timetracer_otel.exporters.assembler import Assembler
+from timetracer_otel.exporters.trace import TraceRecording
+
+
+class Tap(SpanProcessor):
+    """Feeds an assembler and notes what it does with each recording, by the name of its entry."""
+
+    def __init__(self, max_open: int = 10) -> None:
+        self.names: dict[int, str] = {}
+        self.delivered: list[str] = []
+        self.given_up: list[str] = []
+        self.assembler = Assembler(
+            lambda recording: self.done(recording, self.delivered),
+            lambda recording: None,
+            lambda recording, span: self.names.update({id(recording): span.name}),
+            lambda recording: self.done(recording, self.given_up),
+            max_open,
+        )
+
+    def done(self, recording: TraceRecording, where: list[str]) -> None:
+        where.append(self.names[id(recording)])
+        recording.take()
+        self.assembler.forget(recording, written=False)
+
+    def on_start(self, span: Span, parent_context: object = None) -> None:
+        self.assembler.started(span)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self.assembler.ended(span)
+
+    def knows(self, span: trace.Span) -> bool:
+        context = span.get_span_context()
+        return self.assembler.find(context.trace_id, context.span_id) is not None
+
+
+def tracer(tap: Tap) -> trace.Tracer:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(tap)
+    return provider.get_tracer("app")
+
+
+def test_a_trace_is_delivered_once_when_its_last_span_has_ended() -> None:
+    tap = Tap()
+    make = tracer(tap)
+    entry = make.start_span("entry")
+    child = make.start_span("child", trace.set_span_in_context(entry))
+    entry.end()
+    assert tap.delivered == []
+    child.end()
+    assert tap.delivered == ["entry"]
+    assert not tap.knows(entry)
+    assert not tap.knows(child)
+
+
+def test_of_traces_that_never_end_the_oldest_are_given_up() -> None:
+    tap = Tap(max_open=2)
+    make = tracer(tap)
+    spans = [make.start_span(name) for name in ("first", "second", "third", "fourth")]
+    assert tap.given_up == ["first", "second"]
+    assert [tap.knows(span) for span in spans] == [False, False, True, True]
+    spans[0].end()
+    spans[3].end()
+    assert tap.delivered == ["fourth"]
+
+
+def test_messages_of_the_asgi_protocol_are_known_and_not_kept() -> None:
+    tap = Tap()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(tap)
+    asgi = provider.get_tracer("opentelemetry.instrumentation.asgi")
+    entry = asgi.start_span("GET /")
+    message = asgi.start_span("GET / http send", trace.set_span_in_context(entry))
+    below = asgi.start_span("work", trace.set_span_in_context(message))
+    context = entry.get_span_context()
+    recording = tap.assembler.find(context.trace_id, context.span_id)
+    assert recording is not None
+    assert [span.name for span in recording.open.values()] == ["GET /", "work"]
+    for span in (below, message, entry):
+        span.end()
+    assert tap.delivered == ["GET /"]
