@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
 import httpx
-from fastapi import FastAPI, Request, WebSocket
+from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
 
 app = FastAPI()
@@ -45,6 +46,23 @@ async def counting() -> StreamingResponse:
             yield f"{number}\n"
 
     return StreamingResponse(numbers(), media_type="text/plain")
+
+
+@app.get("/endless")
+async def endless() -> StreamingResponse:
+    async def pieces() -> Any:
+        while True:
+            yield b"piece of 16 bytes"[:16]
+            await asyncio.sleep(0.001)
+
+    return StreamingResponse(pieces(), media_type="application/octet-stream")
+
+
+@app.get("/account")
+async def account(request: Request) -> Response:
+    if request.headers.get("authorization") != "Bearer right":
+        return Response("who are you?", 401)
+    return Response("yours")
 
 
 @app.websocket("/echo")

@@ -284,3 +284,53 @@ def test_websockets_pass_through_untouched(run: Run, store: FolderStore) -> None
         assert [socket.recv(), socket.recv()] == ["ONE", "TWO"]
     server.stop()
     assert [store.load(path).inbound_request for path in files(store)] in ([], [None])
+
+
+def test_a_client_that_goes_in_the_middle_leaves_what_it_got(run: Run, store: FolderStore) -> None:
+    server = run(ONE_FLAG)
+    with httpx.stream("GET", f"http://127.0.0.1:{server.port}/endless") as answer:
+        assert next(answer.iter_raw())[:16] == b"piece of 16 byte"
+    server.stop()
+
+    [path] = files(store)
+    cassette = store.load(path)
+    response = cassette.inbound_response
+    assert isinstance(response, HttpResponse)
+    assert (response.status, response.complete) == (200, False)
+    assert response.body is not None
+    assert response.body.startswith(b"piece of 16 byte")
+    assert [gap.kind for gap in cassette.gaps] == ["incomplete response"]
+
+
+def test_credentials_that_were_masked_are_supplied_to_a_replay(
+    run: Run, store: FolderStore, upstream: Upstream
+) -> None:
+    server = run(ONE_FLAG)
+    token = {"authorization": "Bearer right"}
+    assert httpx.get(f"http://127.0.0.1:{server.port}/account", headers=token).text == "yours"
+    server.stop()
+
+    [path] = files(store)
+    assert "Bearer right" not in path.read_text()
+    assert [(gap.kind, gap.detail) for gap in store.load(path).gaps] == [
+        ("masked", "inbound request header authorization")
+    ]
+
+    def replay(*options: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "timetracer_otel", "replay", str(path)),
+                *("--app", "tests.recording.small_app:app", *options),
+            ],
+            env={**os.environ, "UPSTREAM_URL": upstream.url},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+        )
+        return done.returncode, done.stdout
+
+    status, printed = replay()
+    assert status == 1
+    assert "response status: recorded 200, live 401" in printed
+    status, printed = replay("--header", "Authorization: Bearer right")
+    assert (status, printed.split()[:2]) == (0, ["same", "GET"])
