@@ -79,7 +79,10 @@ class RecordedEntry:
         """Make this entry current; its span as well where that would otherwise be lost."""
         with ports.entered(self):
             if self._recording is None and not self._traced and not self.excluded:
-                self._own = self._open_span()
+                try:
+                    self._own = self._open_span()
+                except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+                    ports.report("opening a request's span", error)
             span = self._own or (self._span if self._ended_span_matters() else None)
             token = None
             if span is not None:

@@ -119,10 +119,11 @@ class Recorder:
             entry = ports.current_entry()
             if isinstance(entry, RecordedEntry) and entry.excluded:
                 return UNRECORDED
+            standard = request.span_attributes()
+            if self._builder.redactor is not None:  # other exporters get this span as well
+                standard = self._builder.redactor.span_attributes(standard)
             own = self.tracer().start_span(
-                span_name(request),
-                kind=otel_trace.SpanKind.CLIENT,
-                attributes=request.span_attributes(),
+                span_name(request), kind=otel_trace.SpanKind.CLIENT, attributes=standard
             )
             if (
                 isinstance(otel_trace.get_tracer_provider(), otel_trace.ProxyTracerProvider)
