@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
+import redis
 from fastapi import FastAPI
 from sqlalchemy import create_engine, text
 
 UPSTREAM = os.environ["UPSTREAM_URL"]
 engine = create_engine(f"sqlite:///{os.environ['DATABASE']}")
 client: httpx.AsyncClient
+# the synchronous client: the older package records no other
+cache = redis.Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
+_GOODS = text("SELECT id, name FROM goods WHERE id <= :number ORDER BY id")
 
 
 @asynccontextmanager
@@ -21,11 +26,17 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE IF NOT EXISTS goods (id INTEGER PRIMARY KEY, name TEXT)"))
         connection.execute(text("INSERT OR REPLACE INTO goods VALUES (1, 'tea'), (2, 'pot')"))
+    cache.set("discount", "0.25")
     async with httpx.AsyncClient(base_url=UPSTREAM) as client:
         yield
 
 
 app = FastAPI(lifespan=lifespan)
+
+
+def goods(number: int) -> list[str]:
+    with engine.connect() as connection:
+        return [row.name for row in connection.execute(_GOODS, {"number": number})]
 
 
 @app.get("/trivial")
@@ -40,13 +51,29 @@ async def upstream() -> dict[str, object]:
 
 @app.get("/order/{number}")
 async def order(number: int) -> dict[str, object]:
+    """One SQL statement, one Redis command and two httpx calls."""
     rates = (await client.get("/rates", params={"order": number})).json()
-    with engine.connect() as connection:
-        rows = connection.execute(
-            text("SELECT id, name FROM goods WHERE id <= :number ORDER BY id"), {"number": number}
-        ).all()
-    paid = await client.post("/payments", json={"order": number, "goods": [row.name for row in rows]})
-    return {"rates": rates, "goods": [row.name for row in rows], "paid": paid.status_code}
+    bought = goods(number)
+    discount: Any = cache.get("discount")
+    paid = await client.post("/payments", json={"order": number, "goods": bought})
+    return {"rates": rates, "goods": bought, "discount": discount, "paid": paid.status_code}
+
+
+@app.get("/report/{calls}")
+async def report(calls: int) -> dict[str, object]:
+    """Many calls: of each ten, four are httpx, three SQL and three Redis."""
+    rates: list[float] = []
+    bought: list[str] = []
+    discounts: list[Any] = []
+    for call in range(calls):
+        match call % 10:
+            case 0 | 3 | 6 | 8:
+                rates.append((await client.get("/rates", params={"page": call})).json()["usd"])
+            case 1 | 4 | 7:
+                bought += goods(call % 3)
+            case _:
+                discounts.append(cache.get("discount") if call % 20 < 10 else cache.set("page", call))
+    return {"usd": sum(rates), "goods": bought, "discounts": discounts}
 
 
 if os.environ.get("WITH_TIMETRACER"):
@@ -54,8 +81,10 @@ if os.environ.get("WITH_TIMETRACER"):
     from timetracer.config import TraceConfig  # type: ignore[import-not-found]
     from timetracer.integrations.fastapi import TimeTracerMiddleware  # type: ignore[import-not-found]
     from timetracer.plugins.httpx_plugin import enable_httpx  # type: ignore[import-not-found]
+    from timetracer.plugins.redis_plugin import enable_redis  # type: ignore[import-not-found]
     from timetracer.plugins.sqlalchemy_plugin import enable_sqlalchemy  # type: ignore[import-not-found]
 
     enable_httpx()
+    enable_redis()
     enable_sqlalchemy(engine)
     app.add_middleware(TimeTracerMiddleware, config=TraceConfig.from_env())

@@ -1,0 +1,32 @@
+"""The recording benchmark runs; its figures are not looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from benchmarks import recording
+
+
+def names(lines: Sequence[str]) -> list[str]:
+    """Lines of a table without their numbers."""
+    return [re.split(r"  +", line.strip())[0] for line in lines if line]
+
+
+def test_the_variants_are_asked_in_turn_and_compared() -> None:
+    variants = ("bare", "stock", "ours")
+    lines = recording.report(variants, ("report",), rounds=1, seconds=0.02)
+
+    assert names(lines) == [
+        "recording GET /report/50",
+        "requests a second",
+        *variants,
+        "ours / stock, requests a second",
+        "stock / ours, CPU a request",
+        "ours / bare, requests a second",
+        "bare / ours, CPU a request",
+        "kept, of the requests answered",
+        "stock",
+        "ours",
+    ]
+    assert lines[-1].split() == ["ours", "1.000", "budget", "1.000"]
