@@ -12,7 +12,8 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import date, timedelta
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,9 @@ from timetracer_otel.formats.compression import SUFFIXES
 _EXTENSIONS: Final[dict[Encoding, str]] = {"json": ".json", "protobuf": ".pb"}
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.-]+")
 _TITLE_SIZE: Final = 80
-_SECOND: Final = 1_000_000_000
+_DAY: Final = 86_400 * 10**9
+"""Nanoseconds of a day."""
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_HARD_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 _counter = itertools.count()
@@ -55,6 +58,7 @@ class FolderStore:
         self._compression = compression
         self._fsync = fsync
         self._suffix = _EXTENSIONS[encoding] + SUFFIXES[compression]
+        self._root = os.path.join(self.path, "")  # strings from here: this runs for every request recorded
 
     def __repr__(self) -> str:
         return f"<FolderStore {str(self.path)!r}>"
@@ -73,15 +77,16 @@ class FolderStore:
             CassetteLimitError: it holds an attribute value nested too deeply.
         """
         data = cassette.dump(self._encoding, self._compression)
-        places = self._places(cassette)
-        temporary = self._write_temporary(places[0], data)
+        folder = f"{self._root}{_day(cassette.started // _DAY)}"
+        places = self._places(folder, cassette)
+        temporary = self._write_temporary(folder, data)
         try:
-            return _move(temporary, places, cassette)
+            return Path(_move(temporary, places, cassette))
         finally:
             with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
+                os.unlink(temporary)
             if self._fsync:
-                _sync_folder(temporary.parent)
+                _sync_folder(folder)
 
     def paths(self) -> Iterator[Path]:
         """The files of the store in the order of their names, whatever those are. Hidden ones, and
@@ -127,37 +132,41 @@ class FolderStore:
             else:
                 yield path, cassette
 
-    def _places(self, cassette: Cassette) -> list[Path]:
+    def _places(self, folder: str, cassette: Cassette) -> tuple[str, str, str]:
         """Where a cassette may be, best first; the last is no other's."""
         trace_id, span_id = cassette.entry.trace_id, cassette.entry.span_id
         # half of a trace id is enough to tell traces apart; a 64-bit one is padded with zeros before it
         half = trace_id[:16] if trace_id[:16].strip("0") else trace_id[16:]
-        stem = f"{_file_title(cassette)}__{half}"
-        day = datetime.fromtimestamp(cassette.started // _SECOND, UTC).strftime("%Y-%m-%d")
-        names = (stem, f"{stem}__{span_id}", f"{stem}__{trace_id}__{span_id}")
-        return [self.path / day / f"{name}{self._suffix}" for name in names]
+        title, suffix = f"{folder}/{_file_title(cassette.title)}", self._suffix
+        return (
+            f"{title}__{half}{suffix}",
+            f"{title}__{half}__{span_id}{suffix}",
+            f"{title}__{half}__{trace_id}__{span_id}{suffix}",
+        )
 
-    def _write_temporary(self, place: Path, data: bytes) -> Path:
-        """The data in a new hidden file beside its place."""
+    def _write_temporary(self, folder: str, data: bytes) -> str:
+        """The data in a new hidden file of that folder."""
         while True:
-            temporary = place.with_name(f".{place.name}.{os.getpid()}-{next(_counter)}.tmp")
+            temporary = f"{folder}/.{os.getpid()}-{next(_counter)}.tmp"
             try:
-                file = temporary.open("xb", buffering=0)
+                file = os.open(temporary, _NEW, 0o666)
             except FileNotFoundError:
-                place.parent.mkdir(parents=True, exist_ok=True)
+                os.makedirs(folder, exist_ok=True)
             except FileExistsError:  # a process of another container or host with our process id
                 continue
             else:
                 break
         try:
-            with file:
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[file.write(rest) :]
+            try:
+                written = os.write(file, data)
+                while written < len(data):
+                    written += os.write(file, memoryview(data)[written:])
                 if self._fsync:
-                    os.fsync(file.fileno())
+                    os.fsync(file)
+            finally:
+                os.close(file)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            os.unlink(temporary)
             raise
         return temporary
 
@@ -176,24 +185,24 @@ def open_store(spec: str | PathLike[str]) -> FolderStore:
     return FolderStore(spec)
 
 
-def _move(temporary: Path, places: list[Path], cassette: Cassette) -> Path:
+def _move(temporary: str, places: tuple[str, str, str], cassette: Cassette) -> str:
     """Move a written file to the first place that is free or has been its own."""
     *shared, own = places
     for place in places[1:]:
-        if place.exists() and _is_of_same_entry(place, cassette):
-            temporary.replace(place)
+        if os.path.exists(place) and _is_of_same_entry(place, cassette):
+            os.replace(temporary, place)
             return place
     for place in shared:
         if _move_to_new(temporary, place):
             return place
         if _is_of_same_entry(place, cassette):
-            temporary.replace(place)
+            os.replace(temporary, place)
             return place
-    temporary.replace(own)
+    os.replace(temporary, own)
     return own
 
 
-def _move_to_new(temporary: Path, place: Path) -> bool:
+def _move_to_new(temporary: str, place: str) -> bool:
     """Move to a name that nobody has; false when somebody does. A rename would replace it, a hard
     link cannot.
     """
@@ -204,13 +213,13 @@ def _move_to_new(temporary: Path, place: Path) -> bool:
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        if place.exists():  # the file system leaves a moment between the two; it has nothing better
+        if os.path.exists(place):  # a moment lies between the two: it has nothing better
             return False
-        temporary.replace(place)
+        os.replace(temporary, place)
     return True
 
 
-def _is_of_same_entry(place: Path, cassette: Cassette) -> bool:
+def _is_of_same_entry(place: str, cassette: Cassette) -> bool:
     try:
         entry = Cassette.load(place).entry
     except CassetteError:
@@ -218,12 +227,19 @@ def _is_of_same_entry(place: Path, cassette: Cassette) -> bool:
     return (entry.trace_id, entry.span_id) == (cassette.entry.trace_id, cassette.entry.span_id)
 
 
-def _file_title(cassette: Cassette) -> str:
+@lru_cache(maxsize=1024)
+def _file_title(title: str) -> str:
     """``POST__checkout``: the title in characters that every file system takes."""
-    method, slash, path = cassette.title.partition(" /")
+    method, slash, path = title.partition(" /")
     parts = [method, path or "root"] if slash else [method]
     safe = (_UNSAFE.sub("_", part).strip("_") for part in parts)
     return "__".join(part for part in safe if part)[:_TITLE_SIZE].lstrip("._") or "span"
+
+
+@lru_cache(maxsize=8)
+def _day(number: int) -> str:
+    """``2026-11-20``, by the number of days since 1970 (UTC)."""
+    return (date(1970, 1, 1) + timedelta(number)).isoformat()
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -243,7 +259,7 @@ def _name(entry: os.DirEntry[str]) -> str:
     return entry.name
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     """Have the disk confirm the new name too; not possible everywhere."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

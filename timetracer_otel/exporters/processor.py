@@ -5,23 +5,17 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import wrapt
 from opentelemetry import trace as otel_trace
-from opentelemetry.sdk.trace import (
-    ConcurrentMultiSpanProcessor,
-    ReadableSpan,
-    SpanProcessor,
-    SynchronousMultiSpanProcessor,
-    TracerProvider,
-)
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from timetracer_otel import config, ports
 from timetracer_otel.config import Settings
+from timetracer_otel.exporters.placing import watch
 from timetracer_otel.exporters.recorder import Recorder, store_for
 
 if TYPE_CHECKING:
@@ -163,7 +157,7 @@ class CassetteSpanExporter(SpanExporter):
     ) -> None:
         if settings is None:
             settings = config.load()
-        _watch_processors()
+        watch(_placed)
         self.recorder = Recorder(store_for(settings, dir), settings, tracer_provider)
         self._provider = tracer_provider
         self._tap: SpanTap | None = None
@@ -226,27 +220,9 @@ class CassetteSpanExporter(SpanExporter):
         return self.recorder.flush(timeout_millis / 1000)
 
 
-_watching = False
-
-
-def _watch_processors() -> None:
-    """From now on, tell exporters of ours beside which processors theirs is.
-
-    Not where the provider is asked to add one: ``provider.add_span_processor(...)`` is looked up
-    before the exporter among its arguments is made.
-    """
-    global _watching  # once a process
-    if not _watching:
-        _watching = True
-        for kind in (SynchronousMultiSpanProcessor, ConcurrentMultiSpanProcessor):
-            wrapt.wrap_function_wrapper(kind, "add_span_processor", _added)
-
-
-def _added(
-    wrapped: Callable[..., None], processors: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> None:
-    wrapped(*args, **kwargs)
-    for processor in (*args, *kwargs.values()):
-        exporter = getattr(processor, "span_exporter", None)
-        if isinstance(exporter, CassetteSpanExporter):
-            exporter.attach_beside(processors)
+def _placed(processors: Any, processor: SpanProcessor) -> bool:
+    """Tell an exporter of ours beside which processors its own is."""
+    exporter = getattr(processor, "span_exporter", None)
+    if isinstance(exporter, CassetteSpanExporter):
+        exporter.attach_beside(processors)
+    return True

@@ -28,6 +28,9 @@ class LauncherExporter(SpanExporter):
     """
 
     def __init__(self) -> None:
+        from timetracer_otel.launcher.spared import leave_out
+
+        leave_out(LauncherExporter)
         # where no launcher runs its hooks (a configurator called from code), this is the start
         if isinstance(otel_trace.get_tracer_provider(), TracerProvider):
             start()
@@ -110,6 +113,7 @@ def _record(settings: config.Settings) -> None:
     from timetracer_otel import integrations
     from timetracer_otel.exporters.processor import make_current, tap
     from timetracer_otel.exporters.recorder import Recorder, store_for
+    from timetracer_otel.launcher.spared import spare_message_spans
     from timetracer_otel.sampling import record_only
 
     provider = _provider()
@@ -119,6 +123,7 @@ def _record(settings: config.Settings) -> None:
     if settings.record_unsampled:
         record_only(provider, everything=False)
     make_current(recorder)
+    spare_message_spans()
     integrations.install()
 
 

@@ -1,0 +1,80 @@
+"""Work that is spared where cassettes are all that becomes of the spans.
+
+contrib draws one span for each message of the ASGI protocol, and the SDK queues every span for the
+exporter that the launcher was given. Cassettes keep no such message, and ours takes traces from a
+processor of its own. What others might want to see comes back as soon as there is another.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import wrapt
+from opentelemetry.sdk.trace import SpanProcessor
+
+from timetracer_otel import ports
+from timetracer_otel.exporters.placing import watch
+from timetracer_otel.exporters.processor import SpanTap
+
+_HOOKS = ("client_request_hook", "client_response_hook")
+_spared: weakref.WeakSet[Any] = weakref.WeakSet()
+"""The middlewares that draw no span of a message, because of us."""
+_alone = False
+
+
+def leave_out(exporter: type[Any]) -> None:
+    """Add no processor to a provider that would only feed an exporter of that (inert) class."""
+
+    def placed(processors: Any, processor: SpanProcessor) -> bool:
+        if isinstance(getattr(processor, "span_exporter", None), exporter):
+            processor.shutdown()
+            return False
+        if not isinstance(processor, SpanTap):
+            _join()
+        return True
+
+    watch(placed)
+
+
+def spare_message_spans() -> None:
+    """Draw no spans of single ASGI messages, if the launcher was asked for no exporter but ours."""
+    global _alone  # once a process
+    if os.environ.get("OTEL_TRACES_EXPORTER", "").strip() == "timetracer" and not _alone:
+        _alone = True
+        wrapt.register_post_import_hook(_wrap, "opentelemetry.instrumentation.asgi")
+
+
+def _join() -> None:
+    """Somebody else sees the spans from now on."""
+    global _alone  # as above
+    _alone = False
+    for middleware in list(_spared):
+        middleware.exclude_send_span = middleware.exclude_receive_span = False
+    _spared.clear()
+
+
+def _wrap(module: ModuleType) -> None:
+    wrapt.wrap_function_wrapper(module, "OpenTelemetryMiddleware.__init__", _made)
+
+
+def _made(
+    wrapped: Callable[..., None], middleware: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    wrapped(*args, **kwargs)
+    try:
+        _spare(middleware)
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("sparing the spans of messages", error)
+
+
+def _spare(middleware: Any) -> None:
+    if not _alone or any(getattr(middleware, hook, None) for hook in _HOOKS):
+        return
+    if getattr(middleware, "exclude_send_span", True) or getattr(middleware, "exclude_receive_span", True):
+        return  # the app's own choice, or a version that offers none
+    middleware.exclude_send_span = middleware.exclude_receive_span = True
+    _spared.add(middleware)
