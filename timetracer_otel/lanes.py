@@ -8,7 +8,6 @@ replaying, whatever order the answers arrive in.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 import weakref
 from contextvars import ContextVar
@@ -29,18 +28,28 @@ thread_lane: ContextVar[Lane | None] = ContextVar("timetracer_lane", default=Non
 
 
 class LaneTable:
-    """The lanes of one request. Safe to use from several threads."""
+    """The lanes of one request. Safe to use from several threads.
 
-    __slots__ = ("_counter", "_lock", "_tasks")
+    Args:
+        given: how many numbers were given before.
+    """
 
-    def __init__(self) -> None:
-        self._counter = itertools.count(1)
+    __slots__ = ("_count", "_lock", "_tasks")
+
+    def __init__(self, given: int = 0) -> None:
+        self._count = given
         self._lock = threading.Lock()
         self._tasks: weakref.WeakKeyDictionary[Any, int] | None = None
 
     def new(self) -> Lane:
         """A lane for work about to be started in another thread."""
-        return Lane(next(self._counter))
+        with self._lock:
+            self._count += 1
+            return Lane(self._count)
+
+    def count(self) -> int:
+        """How many numbers were given."""
+        return self._count
 
     def current(self) -> int:
         """The number of the lane that runs now; 0 outside any task and any started thread."""
@@ -53,7 +62,8 @@ class LaneTable:
                 self._tasks = weakref.WeakKeyDictionary()
             number = self._tasks.get(task)
             if number is None:
-                number = self._tasks[task] = next(self._counter)
+                self._count += 1
+                number = self._tasks[task] = self._count
             return number
 
 

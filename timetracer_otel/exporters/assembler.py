@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from timetracer_otel.exporters.trace import State, TraceRecording
+from timetracer_otel.exporters.trace import Remembered, State, TraceRecording
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
+    from opentelemetry.trace import SpanContext
 
 LATE_SECONDS = 60.0
 """How long after its entry ended a trace still takes spans that start late."""
@@ -19,6 +20,7 @@ LATE_SECONDS = 60.0
 _ASGI_SCOPES = frozenset(f"opentelemetry.instrumentation.{name}" for name in ("asgi", "fastapi", "starlette"))
 MAX_REMEMBERED = 2_048
 """Written traces that are remembered for late spans."""
+_DONE = (State.DROPPED, State.REMEMBERED)
 MAX_OPEN = 10_000
 """Traces under way at once; of more, the oldest are given up: spans that nobody ends must not pile up."""
 
@@ -48,31 +50,38 @@ class Assembler:
         self._give_up = give_up
         self._max_open = max_open
         self._open: dict[int, TraceRecording] = {}
-        self._index: dict[tuple[int, int], TraceRecording] = {}
-        self._written: OrderedDict[int, TraceRecording] = OrderedDict()
+        self._index: dict[tuple[int, int], TraceRecording | Remembered] = {}
+        self._written: deque[Remembered] = deque()
         self._lock = threading.RLock()
 
     def started(self, span: Span) -> None:
         """A span started."""
         context = span.get_span_context()
-        parent = span.parent
-        recording = None
-        if parent is not None and not parent.is_remote:
-            recording = self._index.get((parent.trace_id, parent.span_id))
-        if recording is None or self._too_late(recording):
-            recording = self._begin(span)
-        elif _is_protocol_message(span):
-            # known, so that what is below it finds its trace, and not kept
-            self._index[context.trace_id, context.span_id] = recording
-            recording.span_ids.add(context.span_id)
-            return
-        self._index[context.trace_id, context.span_id] = recording
-        recording.span_started(context.span_id, span)
+        kept = not _is_protocol_message(span)
+        while not self._join(span, context, kept=kept):
+            pass  # its trace was remembered meanwhile
 
-    def _begin(self, span: Span) -> TraceRecording:
-        context = span.get_span_context()
+    def _join(self, span: Span, context: SpanContext, *, kept: bool) -> bool:
+        parent = span.parent
+        found = None
+        if parent is not None and not parent.is_remote:
+            found = self._index.get((parent.trace_id, parent.span_id))
+        recording = self._revive(found) if isinstance(found, tuple) else found
+        if recording is None or (recording.over_at is not None and _too_late(recording.over_at)):
+            recording, kept = self._begin(span, context), True
+        # a message is known, so that what is below it finds its trace, and not kept
+        joined = recording.span_started(context.span_id, span if kept else None)
+        if joined:
+            self._index[context.trace_id, context.span_id] = recording
+        return joined
+
+    def _begin(self, span: Span, context: SpanContext) -> TraceRecording:
         recording = TraceRecording(context.trace_id, context.span_id)
         self._new_root(recording, span)
+        self._add_open(recording)
+        return recording
+
+    def _add_open(self, recording: TraceRecording) -> None:
         oldest = None
         with self._lock:
             self._open[id(recording)] = recording
@@ -80,6 +89,21 @@ class Assembler:
                 oldest = self._open.pop(next(iter(self._open)))
         if oldest is not None:
             self._give_up(oldest)
+
+    def _revive(self, remembered: Remembered) -> TraceRecording | None:
+        """A written trace gets a span after all."""
+        trace_id, entry_id, *_, over_at = remembered
+        if _too_late(over_at):
+            return None
+        with self._lock:
+            found = self._index.get((trace_id, entry_id))
+            if found is not remembered:
+                return None if isinstance(found, tuple) else found
+            recording = TraceRecording.revived(remembered)
+            self._written.remove(remembered)
+            for span_id in recording.span_ids:
+                self._index[trace_id, span_id] = recording
+        self._add_open(recording)
         return recording
 
     def ended(self, span: ReadableSpan) -> None:
@@ -88,18 +112,19 @@ class Assembler:
         if context is None:
             return
         recording = self._index.get((context.trace_id, context.span_id))
-        if recording is not None:
+        if isinstance(recording, TraceRecording):
             recording.span_ended(context.span_id, span)
             self.settle(recording)
 
     def find(self, trace_id: int, span_id: int) -> TraceRecording | None:
-        """The recording that holds that span."""
-        return self._index.get((trace_id, span_id))
+        """The recording that holds that span, while it is under way."""
+        found = self._index.get((trace_id, span_id))
+        return found if isinstance(found, TraceRecording) else None
 
     def settle(self, recording: TraceRecording) -> None:
         """Deliver the recording if it is complete; have it waited for if it is over."""
         with recording.lock:
-            if recording.state is State.DROPPED or not recording.over():
+            if recording.state in _DONE or not recording.over():
                 return
             if recording.over_at is None:
                 recording.over_at = time.monotonic()
@@ -116,35 +141,37 @@ class Assembler:
         act(recording)
 
     def forget(self, recording: TraceRecording, *, written: bool) -> None:
-        """The recording was written or dropped: keep it for late spans a while, then not at all."""
-        gone: list[TraceRecording] = []
+        """The recording was written or dropped: remember it for late spans a while, or not at all."""
         with self._lock:
+            if not written:
+                self._open.pop(id(recording), None)
+                self._unlist(recording.trace_id, recording.span_ids)
+                return
+            remembered = recording.remember()
+            if remembered is None:
+                return  # something began meanwhile
             self._open.pop(id(recording), None)
-            if written:
-                self._written[id(recording)] = recording
-                self._written.move_to_end(id(recording))
-                while self._written and (
-                    len(self._written) > MAX_REMEMBERED or self._too_late(next(iter(self._written.values())))
-                ):
-                    gone.append(self._written.popitem(last=False)[1])
-            else:
-                self._written.pop(id(recording), None)
-                gone.append(recording)
-        for old in gone:
-            for span_id in old.span_ids:
-                self._index.pop((old.trace_id, span_id), None)
+            for span_id in recording.span_ids:
+                self._index[recording.trace_id, span_id] = remembered
+            self._written.append(remembered)
+            while len(self._written) > MAX_REMEMBERED or (self._written and _too_late(self._written[0][-1])):
+                trace_id, _, span_ids, *_ = self._written.popleft()
+                self._unlist(trace_id, span_ids)
+
+    def _unlist(self, trace_id: int, span_ids: Iterable[int]) -> None:
+        for span_id in span_ids:
+            self._index.pop((trace_id, span_id), None)
 
     def clear(self) -> None:
         """Forget everything: in a forked child all of it is the parent's."""
         self._lock = threading.RLock()
         self._index = {}
         self._open = {}
-        self._written = OrderedDict()
+        self._written = deque()
 
-    @staticmethod
-    def _too_late(recording: TraceRecording) -> bool:
-        over_at = recording.over_at
-        return over_at is not None and time.monotonic() - over_at > LATE_SECONDS
+
+def _too_late(over_at: float) -> bool:
+    return time.monotonic() - over_at > LATE_SECONDS
 
 
 def _is_protocol_message(span: Span) -> bool:

@@ -235,7 +235,7 @@ class Recorder:
             if not recording.excluded and not self._builder.write(recording, batch, store):
                 recording.excluded = True  # not kept (no error in it, say): what comes late is not either
         finally:
-            recording.forget_payload()
+            recording.entry_payload = recording.values = None
             with self._pending_lock:
                 self._pending -= batch.bytes
             self.assembler.forget(recording, written=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 import threading
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import msgspec
 
@@ -12,8 +13,6 @@ from timetracer_otel.lanes import LaneTable
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
 MAX_SPANS = 20_000
@@ -69,6 +68,14 @@ class State(enum.Enum):
     QUEUED = "queued"
     WRITTEN = "written"
     DROPPED = "dropped"
+    REMEMBERED = "remembered"
+
+
+Remembered: TypeAlias = "tuple[int, int, tuple[int, ...], str | None, int, int, float]"
+"""What late spans need of a written trace: trace id, entry id, span ids, path (``None``: not kept), numbers
+of calls and lanes so far, when it was over. A plain tuple of plain values costs the garbage collector
+nothing, and thousands are kept.
+"""
 
 
 class TraceRecording:
@@ -110,14 +117,43 @@ class TraceRecording:
         self.over_at: float | None = None
         self.path: Path | None = None
 
-    def span_started(self, span_id: int, span: Span) -> None:
-        """A span of this trace began."""
+    @classmethod
+    def revived(cls, remembered: Remembered) -> Self:
+        """A trace that was remembered, for what comes late."""
+        trace_id, entry_id, span_ids, path, calls, lanes, over_at = remembered
+        recording = cls(trace_id, entry_id)
+        recording.span_ids.update(span_ids)
+        recording.path = None if path is None else Path(path)
+        recording.excluded = path is None
+        recording.calls = calls
+        recording.lanes = LaneTable(lanes)
+        recording.state = State.WRITTEN
+        recording.over_at = over_at
+        return recording
+
+    def remember(self) -> Remembered | None:
+        """What to keep of it once written, when nothing began meanwhile; it takes nothing more then."""
         with self.lock:
+            if self.open or self.ended or self.payloads or self.over_at is None:
+                return None
+            self.state = State.REMEMBERED
+            path = None if self.path is None or self.excluded else str(self.path)
+            span_ids = tuple(self.span_ids)
+            return self.trace_id, self.entry_id, span_ids, path, self.calls, self.lanes.count(), self.over_at
+
+    def span_started(self, span_id: int, span: Span | None) -> bool:
+        """A span of this trace began (one that is not kept: ``None``); false when it takes no more."""
+        with self.lock:
+            if self.state is State.REMEMBERED:
+                return False
             self.span_ids.add(span_id)
+            if span is None:
+                return True
             if len(self.span_ids) > MAX_SPANS:
                 self.dropped_spans += 1
-                return
-            self.open[span_id] = span
+            else:
+                self.open[span_id] = span
+            return True
 
     def span_ended(self, span_id: int, span: ReadableSpan) -> None:
         """A span of this trace ended."""
@@ -165,11 +201,6 @@ class TraceRecording:
             self.ended, self.open, self.gaps, self.bytes = late, open_spans, [], 0
             self.state = State.WRITTEN
             return batch
-
-    def forget_payload(self) -> None:
-        """Keep only what late spans need, once written: thousands of recordings are remembered."""
-        self.entry_payload = None
-        self.values = None
 
     def reserve(self, size: int, limit: int) -> bool:
         """Count payload bytes; false when they would exceed the trace's limit."""
