@@ -23,6 +23,10 @@ MAX_QUEUED = 10_000
 """Recordings that may wait to be written; more are dropped and counted."""
 
 
+GATHER_SECONDS = 0.002
+"""How long the writer lets more come before it starts: a switch of threads for each would cost the app more."""
+
+
 class WriterThread(threading.Thread):
     """Started by whichever request comes first, yet part of none: nothing of its context is passed on."""
 
@@ -54,6 +58,8 @@ class Writer(Generic[T]):
         self._queue: deque[T] = deque()
         self._waiting: dict[int, tuple[float, T]] = {}
         self._busy = False
+        self._idle = False
+        self._flushing = 0
         self._thread: threading.Thread | None = None
 
     def submit(self, item: T) -> bool:
@@ -67,7 +73,8 @@ class Writer(Generic[T]):
                 full = False
                 self._queue.append(item)
                 self._ensure_thread()
-                self._condition.notify_all()
+                if self._idle:
+                    self._condition.notify_all()
         if full:
             ports.report("writing cassettes", "the disk is too slow; cassettes are dropped")
         return not full
@@ -95,11 +102,15 @@ class Writer(Generic[T]):
             if self._queue:
                 self._ensure_thread()
                 self._condition.notify_all()
-            while self._queue or self._busy:
-                left = deadline - time.monotonic()
-                if left <= 0 or (self._thread is not None and not self._thread.is_alive()):
-                    return False
-                self._condition.wait(min(left, 0.5))
+            self._flushing += 1
+            try:
+                while self._queue or self._busy:
+                    left = deadline - time.monotonic()
+                    if left <= 0 or (self._thread is not None and not self._thread.is_alive()):
+                        return False
+                    self._condition.wait(min(left, 0.5))
+            finally:
+                self._flushing -= 1
         return True
 
     def _ensure_thread(self) -> None:
@@ -111,14 +122,8 @@ class Writer(Generic[T]):
         condition = self._condition
         while True:
             with condition:
-                self._busy = False
-                condition.notify_all()
-                while not self._queue:
-                    self._expire()
-                    if self._queue:
-                        break
-                    first = min((deadline for deadline, _ in self._waiting.values()), default=None)
-                    condition.wait(None if first is None else max(0.0, first - time.monotonic()))
+                if not self._queue:
+                    self._await_items(condition)
                 item = self._queue.popleft()
                 self._busy = True
             try:
@@ -128,6 +133,21 @@ class Writer(Generic[T]):
                 self.failed += 1
                 ports.report("writing a cassette", error)
             del item
+
+    def _await_items(self, condition: threading.Condition) -> None:
+        self._busy = False
+        if self._flushing:
+            condition.notify_all()
+        self._idle = True
+        while not self._queue:
+            self._expire()
+            if self._queue:
+                break
+            first = min((deadline for deadline, _ in self._waiting.values()), default=None)
+            condition.wait(None if first is None else max(0.0, first - time.monotonic()))
+        self._idle = False
+        if not self._flushing:
+            condition.wait(GATHER_SECONDS)
 
     def _expire(self) -> None:
         now = time.monotonic()
