@@ -241,14 +241,21 @@ def is_inside() -> bool:
     return _inside.get()
 
 
-@contextlib.contextmanager
-def entered(entry: Entry | Startup) -> Iterator[None]:
+class entered:  # noqa: N801  # as above
     """Make that inbound request, or start-up, the one this context serves."""
-    token = _entry.set(entry)
-    try:
-        yield
-    finally:
-        _entry.reset(token)
+
+    __slots__ = ("_entry", "_token")
+
+    def __init__(self, entry: Entry | Startup) -> None:
+        self._entry = entry
+
+    def __enter__(self) -> None:
+        self._token = _entry.set(self._entry)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _entry.reset(self._token)
 
 
 def current_entry() -> Entry | Startup | None:

@@ -77,9 +77,9 @@ class CassetteBuilder:
         masking = Masking(self.redactor, batch.gaps)
         spans: list[Span] = []
         for sdk_span in sdk_spans:
-            if "asgi.event.type" in (sdk_span.attributes or {}):
-                continue  # one span a message of the ASGI protocol: noise
             span = convert(sdk_span, self._resource(sdk_span), scopes)
+            if "asgi.event.type" in span.attributes:
+                continue  # one span a message of the ASGI protocol: noise
             span_id = sdk_span.get_span_context().span_id
             try:
                 if self.redactor is not None:

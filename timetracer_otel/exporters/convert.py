@@ -43,7 +43,7 @@ def convert(span: ReadableSpan, resource: plain.Resource, scopes: dict[int, plai
         kind=plain.SpanKind(span.kind.value + 1),
         start_time_unix_nano=span.start_time or 0,
         end_time_unix_nano=span.end_time or 0,
-        attributes=attributes(span.attributes),
+        attributes=_own(span) or attributes(span.attributes),
         events=[
             plain.Event(
                 name=event.name,
@@ -90,6 +90,14 @@ def attributes(given: Mapping[str, Any] | None) -> plain.Attributes:
         key: value if type(value) in (str, int, bool, float) else _value(value)
         for key, value in given.items()
     }
+
+
+def _own(span: ReadableSpan) -> plain.Attributes | None:
+    """A copy of the dict within the span's attributes, in one step: the SDK's mapping around it takes
+    a lock and some calls for each key. ``None`` where this SDK has no such dict.
+    """
+    held = getattr(getattr(span, "_attributes", None), "_dict", None)
+    return attributes(held.copy()) if type(held) is dict else None
 
 
 def _value(value: Any) -> plain.AttributeValue:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from fnmatch import translate
 from functools import cache
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from opentelemetry import context as otel_context
@@ -74,25 +75,18 @@ class RecordedEntry:
         self._lane.recording = recording
         return True
 
-    @contextlib.contextmanager
-    def activate(self) -> Iterator[None]:
+    def activate(self) -> contextlib.AbstractContextManager[None]:
         """Make this entry current; its span as well where that would otherwise be lost."""
-        with ports.entered(self):
-            if self._recording is None and not self._traced and not self.excluded:
-                try:
-                    self._own = self._open_span()
-                except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-                    ports.report("opening a request's span", error)
-            span = self._own or (self._span if self._ended_span_matters() else None)
-            token = None
-            if span is not None:
-                token = otel_context.attach(otel_trace.set_span_in_context(span))
+        return _Activation(self, None if self.excluded else self._values)
+
+    def span_to_attach(self) -> otel_trace.Span | None:
+        """The span that work in this entry belongs to, where it is not current by itself."""
+        if self._recording is None and not self._traced and not self.excluded:
             try:
-                with drawing_from(None if self.excluded else self._values):
-                    yield
-            finally:
-                if token is not None:
-                    otel_context.detach(token)
+                self._own = self._open_span()
+            except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+                ports.report("opening a request's span", error)
+        return self._own or (self._span if self._ended_span_matters() else None)
 
     def _ended_span_matters(self) -> bool:
         """A streamed body is made after its SERVER span was detached: calls in it have no parent."""
@@ -190,6 +184,33 @@ class RecordedEntry:
             copy.drop()
 
 
+class _Activation:
+    """What :meth:`RecordedEntry.activate` gives. No generator: it runs for every request."""
+
+    __slots__ = ("_drawing", "_entered", "_entry", "_token")
+
+    def __init__(self, entry: RecordedEntry, values: ValueRecorder | None) -> None:
+        self._entry = entry
+        self._entered = ports.entered(entry)
+        self._drawing = drawing_from(values)
+        self._token: Any = None
+
+    def __enter__(self) -> None:
+        self._entered.__enter__()
+        span = self._entry.span_to_attach()
+        if span is not None:
+            self._token = otel_context.attach(otel_trace.set_span_in_context(span))
+        self._drawing.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._drawing.__exit__(kind, error, trace)
+        if self._token is not None:
+            otel_context.detach(self._token)
+        self._entered.__exit__(kind, error, trace)
+
+
 class _Lane:
     """The lane that runs now. Apart from the entry, which would be a cycle for the garbage collector."""
 
@@ -203,8 +224,11 @@ class _Lane:
 
 
 def _announces_body(head: HttpRequest) -> bool:
-    length = head.header("content-length")
-    return head.header("transfer-encoding") is not None or (length is not None and length.strip() != "0")
+    for name, value in head.headers:
+        lower = name.lower()
+        if lower == "transfer-encoding" or (lower == "content-length" and value.strip() != "0"):
+            return True
+    return False
 
 
 class RecordedStartup:

@@ -24,7 +24,7 @@ MAX_QUEUED = 10_000
 
 
 GATHER_SECONDS = 0.002
-"""How long the writer lets more come before it starts: a switch of threads for each would cost the app more."""
+"""How long the writer lets more come before it starts: to switch threads for each costs the app more."""
 
 
 class WriterThread(threading.Thread):

@@ -233,7 +233,9 @@ def _value(value: Any, depth: int) -> _AnyValue:
     if isinstance(value, list | tuple):
         if not depth:
             raise too_deep()
-        return _Array(_Values([_value(item, depth - 1) for item in value]))
+        return _Array(
+            _Values([_Text(item) if type(item) is str else _value(item, depth - 1) for item in value])
+        )
     if isinstance(value, float):
         return _Double(value if math.isfinite(value) else _name_of(value))
     if value is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 from timetracer_otel import ports
+from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations.base import Point, Wrappable
 from timetracer_otel.integrations.entries import safely
 from timetracer_otel.messages import HttpRequest, HttpResponse
@@ -149,7 +150,12 @@ class _Conversation:
         return message
 
     async def send(self, message: Message) -> None:
-        safely(self._note, message)
+        try:
+            self._note(message)
+        except ReplayError:
+            raise
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("recording a response", error)
         await self._send(message)
         if message["type"] in _LAST and not message.get("more_body", False):
             safely(self._entry.response_ended)
@@ -157,7 +163,7 @@ class _Conversation:
     def _note(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start":
-            headers = [_header(pair) for pair in message.get("headers", ())]
+            headers = _headers(message.get("headers", ()))
             self._entry.response_started(HttpResponse(message["status"], headers, body=None))
         elif kind == "http.response.body":
             self._entry.response_body(message.get("body", b""))
@@ -171,7 +177,7 @@ _LAST = frozenset({"http.response.body", "http.response.pathsend"})
 
 def request_head(scope: Message) -> HttpRequest:
     """The request of an ``http`` scope, without its body."""
-    headers = [_header(pair) for pair in scope["headers"]]
+    headers = _headers(scope["headers"])
     host = next((value for name, value in headers if name.lower() == "host"), "")
     if not host and scope.get("server"):
         address, port = scope["server"]
@@ -183,8 +189,8 @@ def request_head(scope: Message) -> HttpRequest:
     return HttpRequest(scope["method"], url, headers, body=None)
 
 
-def _header(pair: Sequence[bytes]) -> tuple[str, str]:
-    return pair[0].decode("latin-1"), pair[1].decode("latin-1")
+def _headers(pairs: Iterable[Sequence[bytes]]) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs]
 
 
 async def _read_whole(receive: Receive) -> tuple[bytes, Receive]:

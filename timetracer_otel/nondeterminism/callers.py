@@ -39,6 +39,14 @@ _SEE_CALLER: Final = ""
 _packages: dict[object, str | None] = {}
 
 
+def machinery(frame: FrameType) -> bool:
+    """True when the module that called is known to be machinery: the quick answer, for most calls."""
+    try:
+        return _packages[frame.f_globals["__name__"]] is None
+    except (KeyError, TypeError):
+        return False
+
+
 def package_of(frame: FrameType | None) -> str | None:
     """The top-level package that called, ``None`` when its calls are not the app's."""
     while frame is not None:

@@ -60,9 +60,10 @@ class _Traveller:
         self._real = real
 
     def time_ns(self) -> int:
-        if source.idle():
+        frame = sys._getframe(1)
+        if callers.machinery(frame) or source.idle():
             return self._real()
-        return self._now(sys._getframe(1))
+        return self._now(frame)
 
     def time(self) -> float:
         """As asked for by some versions of time-machine."""

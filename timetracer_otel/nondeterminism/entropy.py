@@ -95,8 +95,9 @@ class _SharedRandom(random.Random):
         return _real_random(self)
 
     def getrandbits(self, k: int, /) -> int:
-        if not source.idle():
-            drawer = _drawer(sys._getframe(1), "random.getrandbits")
+        frame = sys._getframe(1)
+        if not callers.machinery(frame) and not source.idle():
+            drawer = _drawer(frame, "random.getrandbits")
             bits = _index(k)
             if drawer is not None and bits is not None:
                 found, function, package = drawer

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextvars import ContextVar
 from random import Random
+from types import TracebackType
 from typing import Final, Generic, Protocol, TypeVar
 
 from timetracer_otel import ports
@@ -106,11 +106,18 @@ def set_process_source(
     return before
 
 
-@contextlib.contextmanager
-def drawing_from(source: ValueSource | None) -> Iterator[None]:
+class drawing_from:  # noqa: N801  # used like a function: ``with drawing_from(source):``
     """Work in this context, and in the tasks it starts, draws its values from ``source``."""
-    token = variable.set(source)
-    try:
-        yield
-    finally:
-        variable.reset(token)
+
+    __slots__ = ("_source", "_token")
+
+    def __init__(self, source: ValueSource | None) -> None:
+        self._source = source
+
+    def __enter__(self) -> None:
+        self._token = variable.set(self._source)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        variable.reset(self._token)

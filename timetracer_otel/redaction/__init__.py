@@ -10,7 +10,8 @@ Exceptions are left as they are: their text is what explains a failure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from timetracer_otel import attributes as attribute_names
@@ -39,6 +40,7 @@ M = TypeVar("M")
 _URLS: Final = frozenset({"url.full", "url.query", "http.url", "http.target"})
 _HEADERS: Final = (attribute_names.HTTP_REQUEST_HEADER, attribute_names.HTTP_RESPONSE_HEADER)
 _PARAMETERS: Final = "db.query.parameter."
+_MAX_RULES: Final = 4096
 
 
 class Redactor:
@@ -53,6 +55,7 @@ class Redactor:
         self._names = SensitiveNames(keys)
         self._http = HttpRules(self._names, headers)
         self._data = DataRules(self._names)
+        self._rules: dict[str, Callable[[str], str] | None] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -98,24 +101,44 @@ class Redactor:
     def span_attributes(self, attributes: Attributes) -> Attributes:
         """What instrumentations write on spans, without secrets in URLs, headers and parameters."""
         changes: Attributes = {}
+        rules = self._rules
         for name, value in attributes.items():
-            clean = self._attribute(name, value)
-            if clean is not value:
-                changes[name] = clean
+            rule = rules[name] if name in rules else self._rule(name)
+            if rule is not None:
+                clean = _applied(rule, value)
+                if clean is not value:
+                    changes[name] = clean
         return {**attributes, **changes} if changes else attributes
 
-    def _attribute(self, name: str, value: AttributeValue) -> AttributeValue:
-        if isinstance(value, list):
-            items = [self._attribute(name, item) for item in value]
-            return items if items != value else value
-        if not isinstance(value, str):
-            return value
-        if name in _URLS:
-            return self._http.url(f"?{value}")[1:] if name == "url.query" else self._http.url(value)
-        for prefix in _HEADERS:
-            if name.startswith(prefix):
-                # instrumentations write _ for - in the names of headers
-                return self._http.header(name[len(prefix) :].replace("_", "-"), value)
-        if name.startswith(_PARAMETERS) and name[len(_PARAMETERS) :] in self._names and value:
-            return MASK
-        return value
+    def _rule(self, name: str) -> Callable[[str], str] | None:
+        """How the text of an attribute of that name is masked; ``None``: it is not."""
+        rule: Callable[[str], str] | None = None
+        header = next((prefix for prefix in _HEADERS if name.startswith(prefix)), None)
+        if name == "url.query":
+            rule = self._query
+        elif name in _URLS:
+            rule = self._http.url
+        elif header is not None:
+            # instrumentations write _ for - in the names of headers
+            rule = partial(self._http.header, name[len(header) :].replace("_", "-"))
+        elif name.startswith(_PARAMETERS) and name[len(_PARAMETERS) :] in self._names:
+            rule = _masked
+        if len(self._rules) < _MAX_RULES:
+            self._rules[name] = rule
+        return rule
+
+    def _query(self, value: str) -> str:
+        return self._http.url(f"?{value}")[1:]
+
+
+def _masked(value: str) -> str:
+    return MASK if value else value
+
+
+def _applied(rule: Callable[[str], str], value: AttributeValue) -> AttributeValue:
+    if isinstance(value, str):
+        return rule(value)
+    if isinstance(value, list):
+        items = [_applied(rule, item) for item in value]
+        return items if items != value else value
+    return value

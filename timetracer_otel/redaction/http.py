@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -19,6 +20,8 @@ Headers: TypeAlias = "list[tuple[str, str]]"
 
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
 _URLS: Final = frozenset({"location", "content-location", "referer", "refresh", "link"})
+_MAX_URLS: Final = 128
+_MAX_URL: Final = 2048
 _URL: Final = re.compile(r'[^\s<>"]+')
 _USER_INFO: Final = re.compile(r"^([^/?#]*//)([^/?#]*)@")
 
@@ -34,6 +37,8 @@ class HttpRules:
     def __init__(self, names: SensitiveNames, headers: Iterable[str] = ()) -> None:
         self._names = names
         self._headers = frozenset(name.strip().lower() for name in headers)
+        # one request's URL stands in several attributes
+        self._known_urls = lru_cache(maxsize=_MAX_URLS)(self._find_in_url)
 
     def request(self, message: HttpRequest, masked: list[str]) -> HttpRequest:
         """The request without secrets; the same object when it has none."""
@@ -100,7 +105,10 @@ class HttpRules:
             note(f"{where} {name}", masked)
         return clean
 
-    def _mask_url(self, url: str) -> tuple[str, list[str]]:
+    def _mask_url(self, url: str) -> tuple[str, tuple[str, ...]]:
+        return self._known_urls(url) if len(url) < _MAX_URL else self._find_in_url(url)
+
+    def _find_in_url(self, url: str) -> tuple[str, tuple[str, ...]]:
         found: list[str] = []
         user_info = _USER_INFO.match(url)
         if user_info is not None:
@@ -123,7 +131,7 @@ class HttpRules:
             if edits:
                 found += [edit.name for edit in edits]
                 url = before + sign + apply(data, edits).decode("latin-1") + hash_sign + rest
-        return url, found
+        return url, tuple(found)
 
     def _body(
         self, message: HttpRequest | HttpResponse, where: str, masked: list[str]

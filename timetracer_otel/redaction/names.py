@@ -101,7 +101,7 @@ class SensitiveNames:
 
     def in_url(self, name: str) -> bool:
         """True for a parameter of a URL that is a secret."""
-        return name in self or words(name).split()[-1:] in ([one] for one in _URL_ONLY)
+        return name in self or words(name).rpartition(" ")[0].rpartition(" ")[2] in _URL_ONLY
 
     def may_occur(self, text: bytes) -> bool:
         """False when no key of the JSON text can be one of a secret: quick, for the many without."""
