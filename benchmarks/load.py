@@ -6,7 +6,7 @@ import asyncio
 import time
 
 CONNECTIONS = 8
-_ANSWER = b'{"eur": 1.0, "usd": 1.1, "currencies": ["eur", "usd"]}'
+ANSWER = b'{"eur": 1.0, "usd": 1.1, "currencies": ["eur", "usd"]}'
 _RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
 
 
@@ -51,7 +51,7 @@ class Upstream(_Http):
             self.traces.append(body)
             self.transport.write(_RESPONSE % (0, b""))
         else:
-            self.transport.write(_RESPONSE % (len(_ANSWER), _ANSWER))
+            self.transport.write(_RESPONSE % (len(ANSWER), ANSWER))
 
 
 class _Client(_Http):

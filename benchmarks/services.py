@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,8 @@ import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-OTHER = "timetracer==1.6.0"
+from benchmarks import others
+
 _READY = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
 _LAUNCHER = str(Path(sysconfig.get_path("scripts"), "opentelemetry-instrument"))
 _ROOT = str(Path(__file__).resolve().parents[1])
@@ -101,6 +101,7 @@ class Services:
         self, chosen: Sequence[str], core: int, environment: Mapping[str, str], endpoint: str, folder: Path
     ) -> None:
         self.by_name: dict[str, Service] = {}
+        packages = others.folder() if "timetracer" in chosen else None
         quiet = {**environment, "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
         started: dict[str, Callable[[], tuple[Sequence[str], Mapping[str, str]]]] = {
             "bare": lambda: ((), quiet),
@@ -122,13 +123,12 @@ class Services:
                     **quiet,
                     "TIMETRACER_MODE": "record",
                     "WITH_TIMETRACER": "1",
-                    **_path(folder / "packages"),
+                    **_path(packages or folder),
                 },
             ),
         }
         for name in chosen:
-            if name == "timetracer" and not other_package(folder / "packages"):
-                print(f"{OTHER} cannot be installed here: not compared")
+            if name == "timetracer" and packages is None:
                 continue
             launcher, variables = started[name]()
             self.by_name[name] = Service(core, launcher, variables, folder / name)
@@ -163,14 +163,3 @@ def _configurator(folder: Path) -> Path:
 def _unplugged(folder: Path) -> Path:
     """Makes the launcher find nothing of this package."""
     return _distribution(folder, "timetracer_otel", "")
-
-
-def other_package(folder: Path) -> bool:
-    """Install the older package into a folder of its own; false when that is not possible."""
-    arguments = ["install", "--quiet", "--no-deps", "--target", str(folder), OTHER]
-    for command in ([sys.executable, "-m", "pip"], ["uv", "pip"]):
-        if shutil.which(command[0]) is None:
-            continue
-        if subprocess.run([*command, *arguments], capture_output=True, check=False).returncode == 0:
-            return True
-    return False

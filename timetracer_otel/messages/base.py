@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 import msgspec
@@ -31,6 +32,10 @@ class Request(Protocol):
 
     def canonical(self) -> Canonical:
         """What must be equal for a recorded answer to be this request's."""
+        ...
+
+    def key(self) -> Hashable:
+        """Equal for two requests of a family exactly when :meth:`canonical` is; quick to make."""
         ...
 
     def title(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Hashable
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlsplit
 
@@ -110,6 +111,18 @@ class HttpRequest(msgspec.Struct):
             "headers": headers,
             "body": body_content(body, content_type),
         }
+
+    def key(self) -> Hashable:
+        """:meth:`canonical` as tuples; only a body with structure is written out."""
+        form = self.canonical()
+        body = form["body"]
+        return (
+            form["method"],
+            form["url"],
+            tuple(map(tuple, form["query"])),
+            frozenset((name, *given) for name, given in form["headers"].items()),
+            values.canonical(body) if isinstance(body, dict) else body,
+        )
 
     def title(self) -> str:
         """``GET http://rates/EUR``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -89,6 +90,12 @@ class RedisCommand(msgspec.Struct):
             commands = [_words(command) for command in self.arguments]
             return {"pipeline": commands, "transaction": self.transaction}
         return {"command": _words(self.arguments)}
+
+    def key(self) -> Hashable:
+        """:meth:`canonical` as tuples."""
+        if self.pipeline:
+            return self.transaction, *(tuple(_words(command)) for command in self.arguments)
+        return tuple(_words(self.arguments))
 
     def title(self) -> str:
         """``SET key value`` on one line; a pipeline as its commands joined by ``; ``."""

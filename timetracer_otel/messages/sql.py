@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import msgspec
@@ -130,6 +130,11 @@ class SqlStatement(msgspec.Struct):
             "parameters": parameters if self.executemany else parameters[0],
             "executemany": self.executemany,
         }
+
+    def key(self) -> Hashable:
+        """:meth:`canonical`, the parameters written out."""
+        form = self.canonical()
+        return form["statement"], form["executemany"], values.canonical(form["parameters"])
 
     def title(self) -> str:
         """The statement on one line."""

@@ -8,20 +8,30 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from difflib import SequenceMatcher
-from functools import cached_property
 from typing import Any
 
 import msgspec
 
-from timetracer_otel import values
 from timetracer_otel.cassette import Call
-from timetracer_otel.messages import Canonical, Request
-from timetracer_otel.redaction import MASK, Redactor, masked_equal
+from timetracer_otel.messages import Request
+from timetracer_otel.redaction import Redactor, masked_equal
+from timetracer_otel.replayers.recorded import Place, RecordedCalls, Unused
 
 MAX_COMPARED = 500
 """Recorded calls a miss is compared with to find the nearest."""
+
+__all__ = [
+    "MAX_COMPARED",
+    "Difference",
+    "Grade",
+    "Match",
+    "Matcher",
+    "Nearest",
+    "RecordedCalls",
+    "differences",
+]
 
 
 class Grade(enum.StrEnum):
@@ -58,26 +68,6 @@ class Nearest(msgspec.Struct, frozen=True):
     used: bool
 
 
-class RecordedCalls:
-    """The calls of a recording by what they asked; the same for all sessions that replay it.
-
-    Args:
-        calls: in recorded order.
-    """
-
-    def __init__(self, calls: Sequence[Call]) -> None:
-        self.calls = list(calls)
-
-    @cached_property
-    def by_key(self) -> dict[bytes, list[int]]:
-        """Places in :attr:`calls` by canonical form."""
-        found: dict[bytes, list[int]] = {}
-        for index, call in enumerate(self.calls):
-            if call.request is not None:
-                found.setdefault(_key(call.family, call.request.canonical()), []).append(index)
-        return found
-
-
 class Matcher:
     """The recorded calls of one session. Safe to use from several threads.
 
@@ -93,7 +83,7 @@ class Matcher:
         self._calls = recorded.calls
         self._redactor = redactor
         self._reuse = reuse
-        self._used: set[int] = set()
+        self._unused = Unused(recorded)
         self._lock = threading.Lock()
 
     def match(self, request: Request, path: tuple[str, ...] | None, lane: int) -> Match | None:
@@ -105,34 +95,40 @@ class Matcher:
             lane: the task or thread that calls.
         """
         forms = self.forms(request)
-        keys = [_key(request.family, form) for form in forms]
+        place = Place(path, getattr(request, "namespace", None), lane)
         with self._lock:
             index = self._recorded.by_key
-            candidates = [at for key in keys for at in index.get(key, ()) if at not in self._used]
-            if candidates:
-                chosen, grade = self._choose(candidates, request, path, lane)
+            found = [
+                nearest
+                for form in forms
+                if (equal := index.get((form.family, form.key()))) is not None
+                and (nearest := equal.nearest(place, self._unused)) is not None
+            ]
+            if found:
+                best = min(found)
+                chosen, grade = best.at, Grade.MOVED if best.moved else Grade.EXACT
+            elif (loosely := self._incomplete(forms[-1])) is not None:
+                chosen, grade = loosely, Grade.NORMALISED
             else:
-                found = self._incomplete(request.family, forms[-1])
-                if found is None:
-                    return None
-                chosen, grade = found, Grade.NORMALISED
+                return None
             if not self._reuse:
-                self._used.add(chosen)
+                self._unused.used.add(chosen)
             return Match(self._calls[chosen], grade)
 
     def unused(self) -> list[Call]:
         """Recorded calls that no live one asked for."""
         with self._lock:
-            return [call for index, call in enumerate(self._calls) if index not in self._used]
+            used = self._unused.used
+            return [call for index, call in enumerate(self._calls) if index not in used]
 
     def nearest(self, request: Request) -> Nearest | None:
         """The recorded call of the same family most like that request."""
-        forms = self.forms(request)
+        forms = [form.canonical() for form in self.forms(request)]
         best: tuple[float, Nearest] | None = None
         for index, call in enumerate(self._calls[:MAX_COMPARED]):
             if call.family != request.family or call.request is None:
                 continue
-            used = index in self._used
+            used = index in self._unused.used
             recorded = call.request.canonical()
             found = min((list(differences(recorded, form)) for form in forms), key=len)
             title = SequenceMatcher(None, call.request.title()[:300], request.title()[:300]).ratio()
@@ -141,46 +137,24 @@ class Matcher:
                 best = (score, Nearest(call, found, used))
         return None if best is None else best[1]
 
-    def forms(self, request: Request) -> list[Canonical]:
-        """The request's canonical form as it is and, where that is another, masked: whether the
-        recorded one was masked is not known.
+    def forms(self, request: Request) -> list[Request]:
+        """The request as it is and, where that is another, masked: whether the recorded one was
+        masked is not known.
         """
         masked = self._redactor.message(request, [])
-        return [request.canonical()] if masked is request else [request.canonical(), masked.canonical()]
+        return [request] if masked is request else [request, masked]
 
-    def _choose(
-        self, candidates: list[int], request: Request, path: tuple[str, ...] | None, lane: int
-    ) -> tuple[int, Grade]:
-        namespace = getattr(request, "namespace", None)
-
-        def distance(index: int) -> tuple[bool, bool, bool, int]:
-            call = self._calls[index]
-            elsewhere = path is not None and call.path != path
-            # a replay may name another database, but of two databases the same one answers
-            other_database = getattr(call.request, "namespace", None) != namespace
-            return elsewhere, other_database, call.lane != lane, index
-
-        chosen = min(candidates, key=distance)
-        return chosen, Grade.MOVED if distance(chosen)[0] else Grade.EXACT
-
-    def _incomplete(self, family: str, canonical: Canonical) -> int | None:
-        """A call whose recorded form lacks something: masks that our own rules would not make, a
-        body that was over the limit.
-        """
-        for index, call in enumerate(self._calls):
-            if index in self._used or call.family != family or call.request is None:
-                continue
-            recorded = call.request.canonical()
+    def _incomplete(self, request: Request) -> int | None:
+        """The first call that lacks something in its recorded form, and is equal beside that."""
+        canonical = None
+        for index, recorded in self._unused.incomplete(request.family):
+            if canonical is None:
+                canonical = request.canonical()
             if "body" in recorded and recorded["body"] is None:
-                if masked_equal({**recorded, "body": canonical["body"]}, canonical):
-                    return index
-            elif MASK in repr(recorded) and masked_equal(recorded, canonical):
+                recorded = {**recorded, "body": canonical["body"]}
+            if masked_equal(recorded, canonical):
                 return index
         return None
-
-
-def _key(family: str, canonical: Canonical) -> bytes:
-    return values.canonical([family, canonical])
 
 
 def differences(recorded: Any, live: Any, part: str = "") -> Iterator[Difference]:
