@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import httpx
@@ -334,3 +335,49 @@ def test_credentials_that_were_masked_are_supplied_to_a_replay(
     assert "response status: recorded 200, live 401" in printed
     status, printed = replay("--header", "Authorization: Bearer right")
     assert (status, printed.split()[:2]) == (0, ["same", "GET"])
+
+
+MESSAGES = """
+import asyncio
+import httpx
+from fastapi import FastAPI
+from opentelemetry import trace
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+app = FastAPI()
+
+@app.get("/")
+async def root():
+    return {}
+
+async def ask():
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
+        await client.get("/")
+
+asyncio.run(ask())
+memory = InMemorySpanExporter()
+trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(memory))
+asyncio.run(ask())
+print(sorted(span.name for span in memory.get_finished_spans() if span.kind is not trace.SpanKind.CLIENT))
+print([type(one).__name__ for one in trace.get_tracer_provider()._active_span_processor._span_processors])
+"""
+
+
+def test_spans_of_messages_are_drawn_as_soon_as_somebody_else_sees_them(tmp_path: Path) -> None:
+    """No cassette keeps them: where nobody else looks they cost nothing. Nor is there a queue for nothing."""
+    done = subprocess.run(
+        [Path(sysconfig.get_path("scripts"), ONE_FLAG[0]), *ONE_FLAG[1:], sys.executable, "-c", MESSAGES],
+        cwd=tmp_path,
+        env={**os.environ, "TIMETRACER_DIR": str(tmp_path / "cassettes")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "['GET /', 'GET / http send', 'GET / http send']",
+        "['SpanTap', 'SimpleSpanProcessor']",
+    ]
+    alone, _ = [cassette for _, cassette in FolderStore(tmp_path / "cassettes").iter()]
+    assert [span.name for span in alone.spans] == ["GET /"]
