@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.trace import SpanKind, StatusCode
 
 from timetracer_otel import span as plain
 
@@ -11,7 +13,10 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import Status
 
+_KINDS: Final = {kind: plain.SpanKind(kind.value + 1) for kind in SpanKind}
+_UNSET: Final = plain.Status()
 _REMOTE = 0x200
 _REMOTE_KNOWN = 0x100
 
@@ -34,13 +39,12 @@ def convert(span: ReadableSpan, resource: plain.Resource, scopes: dict[int, plai
     key = id(scope)
     if key not in scopes:
         scopes[key] = _scope(scope)
-    status = span.status
     return plain.Span(
         trace_id=f"{context.trace_id:032x}",
         span_id=f"{context.span_id:016x}",
         parent_span_id=f"{parent.span_id:016x}" if parent is not None else "",
         name=span.name,
-        kind=plain.SpanKind(span.kind.value + 1),
+        kind=_KINDS[span.kind],
         start_time_unix_nano=span.start_time or 0,
         end_time_unix_nano=span.end_time or 0,
         attributes=_own(span) or attributes(span.attributes),
@@ -64,7 +68,7 @@ def convert(span: ReadableSpan, resource: plain.Resource, scopes: dict[int, plai
             )
             for link in span.links
         ],
-        status=plain.Status(plain.StatusCode(status.status_code.value), status.description or ""),
+        status=_status(span.status),
         trace_state=context.trace_state.to_header() if context.trace_state else "",
         flags=flags,
         dropped_attributes_count=span.dropped_attributes,
@@ -90,6 +94,13 @@ def attributes(given: Mapping[str, Any] | None) -> plain.Attributes:
         key: value if type(value) in (str, int, bool, float) else _value(value)
         for key, value in given.items()
     }
+
+
+def _status(status: Status) -> plain.Status:
+    code = status.status_code
+    if code is StatusCode.UNSET:
+        return _UNSET
+    return plain.Status(plain.StatusCode(code.value), status.description or "")
 
 
 def _own(span: ReadableSpan) -> plain.Attributes | None:
