@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from io import FileIO
 from os import PathLike
 from pathlib import Path
 from typing import Final, Self
@@ -18,8 +17,9 @@ from timetracer_otel.errors import (
     CassetteError,
     CassetteFormatError,
     CassetteLimitError,
-    CassetteNotFound,
+    CodecError,
 )
+from timetracer_otel.files import read_file
 from timetracer_otel.formats import Compression, Encoding, Limits, decode, encode
 from timetracer_otel.messages import (
     Answer,
@@ -36,7 +36,6 @@ from timetracer_otel.tree import SpanTree
 VERSION: Final = "1"
 """Of the cassette format; a reader of version 1 reads every ``1`` and ``1.x``."""
 
-_PIECE: Final = 1024 * 1024
 _METHODS: Final = (names.HTTP_REQUEST_METHOD, "http.method")
 _PATHS: Final = (names.HTTP_ROUTE, "url.path", names.URL_FULL, "http.target", "http.url")
 
@@ -154,13 +153,16 @@ class Cassette:
         if isinstance(source, bytes):
             return cls._from_bytes(source, limits)
         try:
-            return cls._from_bytes(_read(Path(source), limits.max_bytes), limits)
+            return cls._from_bytes(read_file(Path(source), limits.max_bytes), limits)
         except CassetteError as error:
             raise type(error)(f"{os.fspath(source)}: {error}") from error
 
     @classmethod
     def _from_bytes(cls, data: bytes, limits: Limits) -> Self:
-        cassette = cls.from_spans(decode(data, limits))
+        try:
+            cassette = cls.from_spans(decode(data, limits))
+        except MemoryError:
+            raise CassetteLimitError("there is not enough memory to read it") from None
         _check_version(cassette.resource.attributes.get(names.CASSETTE_VERSION, VERSION))
         return cassette
 
@@ -228,6 +230,21 @@ class Cassette:
         else:
             calls.sort(key=lambda call: call.span.start_time_unix_nano)
         return calls
+
+    def read_messages(self) -> None:
+        """Read every message, as a replay will.
+
+        Raises:
+            CodecError: one is malformed; the text says of which span.
+        """
+        span = self.entry
+        try:
+            _ = self.inbound_request, self.inbound_response
+            for call in self.calls():
+                span = call.span
+                _ = call.request, call.answer
+        except CodecError as error:
+            raise CodecError(f"span {span.span_id} ({span.name[:60]}): {error}") from error
 
     @property
     def gaps(self) -> list[Gap]:
@@ -324,32 +341,6 @@ class Cassette:
 
     def __repr__(self) -> str:
         return f"<Cassette {self.title!r} {self.entry.trace_id[:16]} {len(self.spans)} spans>"
-
-
-def _read(path: Path, max_bytes: int) -> bytes:
-    try:
-        with path.open("rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            # not read(max_bytes + 1): that allocates as much first; a pipe has no size to go by
-            data = file.readall() if 0 < size <= max_bytes else _read_stream(file, max_bytes)
-    except FileNotFoundError:
-        raise CassetteNotFound("there is no such file") from None
-    except IsADirectoryError:
-        raise CassetteNotFound("that is a folder; name one cassette in it") from None
-    except OSError as error:
-        raise CassetteError(f"it cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # a NUL in the path
-        raise CassetteNotFound(f"that is not a path: {error}") from None
-    if len(data) > max_bytes:
-        raise CassetteLimitError(f"more than {max_bytes} bytes; that is not read")
-    return data
-
-
-def _read_stream(file: FileIO, max_bytes: int) -> bytes:
-    data = bytearray()
-    while len(data) <= max_bytes and (piece := file.read(_PIECE)):
-        data += piece
-    return bytes(data)
 
 
 def _check_version(version: AttributeValue) -> None:

@@ -11,6 +11,7 @@ import errno
 import itertools
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from functools import lru_cache
@@ -96,12 +97,16 @@ class FolderStore:
             CassetteNotFound: there is no such folder or file.
             CassetteError: a folder cannot be read.
         """
-        if self.path.is_dir():
+        try:
+            mode = self.path.stat().st_mode
+        except (FileNotFoundError, ValueError):  # a NUL in the path
+            raise CassetteNotFound(f"{self.path}: there is no such folder or file") from None
+        except OSError as error:
+            raise CassetteNotFound(f"{self.path}: it cannot be read: {error.strerror or error}") from error
+        if stat.S_ISDIR(mode):
             yield from _files(self.path)
-        elif self.path.exists():
-            yield self.path
         else:
-            raise CassetteNotFound(f"{self.path}: there is no such folder or file")
+            yield self.path
 
     def load(self, path: str | PathLike[str]) -> Cassette:
         """The cassette at one of :meth:`paths`.
@@ -251,8 +256,16 @@ def _files(folder: Path) -> Iterator[Path]:
     for entry in found:
         if entry.is_dir(follow_symlinks=False):  # a link to a folder above would never end
             yield from _files(folder / entry.name)
-        elif entry.is_file():
+        elif _is_file(entry):
             yield folder / entry.name
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Pipes, sockets and devices are nobody's cassettes; what cannot be told is named when it is read."""
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return True
 
 
 def _name(entry: os.DirEntry[str]) -> str:

@@ -15,6 +15,8 @@ ENTRY: Final = ""
 _NOISE: Final = "asgi.event.type"
 _INBOUND: Final = (SpanKind.SERVER, SpanKind.CONSUMER)
 _MAX_DEPTH: Final = 1000
+_MAX_DEPTHS: Final = 5_000_000
+"""All depths together: so many names are in the paths of a cassette's spans."""
 
 
 class SpanTree:
@@ -125,3 +127,5 @@ def _check_depth(by_id: dict[str, Span]) -> None:
         deepest = max(deepest, depth)
     if deepest > _MAX_DEPTH:
         raise CassetteLimitError(f"spans nested more than {_MAX_DEPTH} deep")
+    if sum(depths.values()) > _MAX_DEPTHS:
+        raise CassetteLimitError(f"{len(by_id)} spans, nested {deepest} deep: more than anybody would replay")

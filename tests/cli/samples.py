@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -145,8 +146,9 @@ def failing(trace: str = "b") -> Cassette:
 
 def hostile(text: str) -> Cassette:
     """That text wherever a cassette can hold text."""
-    request = HttpRequest("GET", f"http://up/{text}", [(text, text)], text.encode())
-    response = HttpResponse(200, [("X-Name", text)], text.encode(), reason=text)
+    one_line = re.sub(r"[\0\r\n]|[^\0-\xff]", "", text)  # what a header can hold of it
+    request = HttpRequest("GET", f"http://up/{text}", [(one_line, one_line)], text.encode())
+    response = HttpResponse(200, [("X-Name", one_line)], text.encode(), reason=one_line)
     statement = SqlStatement(text, [text], system=text)
     rows = SqlResult(columns=[[text]], rows=[[text], [{text: [text]}]], rowcount=2)
     command = RedisCommand([text])

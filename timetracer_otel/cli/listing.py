@@ -16,13 +16,13 @@ import click
 @click.option("--errors", is_flag=True, help="Only those with an error.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), help="Only the newest that many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
-def command(path: str | None, text: str | None, errors: bool, limit: int | None, as_json: bool) -> None:
+def command(path: str | None, text: str | None, errors: bool, limit: int | None, as_json: bool) -> int:
     """List what was recorded, newest first.
 
     PATH is a folder of cassettes, or one; the store of the settings by default. Files that cannot be read
-    are named on stderr, the others are listed.
+    are named on stderr, the others are listed. Exit status 2 when none of them can be read.
     """
-    from timetracer_otel.cli.group import fail
+    from timetracer_otel.cli.group import FAILED, fail
     from timetracer_otel.cli.output import Output
     from timetracer_otel.cli.places import matching, stores
     from timetracer_otel.cli.progress import tracked
@@ -55,10 +55,11 @@ def command(path: str | None, text: str | None, errors: bool, limit: int | None,
             right=summary.RIGHT,
             flexible="request",
         )
-    else:
+    elif not damaged:
         click.echo(f"no cassettes in {texts.printable(str(store.path))}", err=True)
     for reason in damaged:
         fail(str(reason))
+    return FAILED if damaged and len(damaged) == len(files) else 0
 
 
 def _relative(path: Path) -> Path:

@@ -47,7 +47,7 @@ def find(name: str, store: FolderStore) -> tuple[Path, Cassette]:
         CassetteError: there is none, there are several, or it cannot be read.
     """
     path = Path(name)
-    if path.exists() or not _is_id(name):
+    if not _is_id(name) or path.exists():
         return path, Cassette.load(path)
     wanted = name.lower()
     # a file written by us has the trace id in its name: most searches load one file

@@ -112,8 +112,11 @@ def _serve(service: tuple[str, ...], paths: tuple[str, ...], environ: dict[str, 
 
     settings = settings_from(environ)
     (store,) = stores(paths, environ, to_replay=True)
-    if next(store.paths(), None) is None:
+    first = next(store.paths(), None)
+    if first is None:
         raise CassetteNotFound(f"{store.path}: there are no cassettes in it; record some first")
+    if first == store.path:
+        store.load(first)  # said here, before a server starts that would end at once and be started again
     environ["TIMETRACER_CASSETTE"] = str(store.path)
     if not settings.export_replay:
         environ["OTEL_TRACES_EXPORTER"] = "none"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from timetracer_otel.errors import CassetteFormatError, CassetteLimitError, CodecError
+from timetracer_otel.formats.limits import Limits
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
@@ -42,6 +43,18 @@ def check_id(text: str, digits: int, field: str, *, optional: bool = False) -> s
     if len(lower) != digits or not is_hex(lower):
         raise CassetteFormatError(f"{field} {text[:40]!r} is not {digits} hex digits")
     return lower
+
+
+def check_groups(count: int, limits: Limits) -> None:
+    """Refuse more resources or scopes than spans are read: most of them would be empty.
+
+    Raises:
+        CassetteLimitError: there are more.
+    """
+    if count > limits.max_spans + 1:
+        raise CassetteLimitError(
+            f"{count} resources or scopes; for {limits.max_spans} spans that is too many"
+        )
 
 
 def too_deep() -> CassetteLimitError:

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from timetracer_otel.errors import CassetteFormatError, CassetteLimitError
 from timetracer_otel.formats.checks import (
     UINT64_MAX,
+    check_groups,
     check_id,
     is_hex,
     too_deep,
@@ -158,6 +159,8 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> list[Span]:
     wires = [span for res in document.resource_spans for scope in res.scope_spans for span in scope.spans]
     if len(wires) > limits.max_spans:
         raise CassetteLimitError(f"{len(wires)} spans; at most {limits.max_spans} are read")
+    check_groups(len(document.resource_spans), limits)
+    check_groups(sum(len(resource.scope_spans) for resource in document.resource_spans), limits)
     _check_ids(wires)
     spans: list[Span] = []
     for wire_resource in document.resource_spans:

@@ -17,13 +17,14 @@ class Limits(msgspec.Struct, frozen=True):
     Attributes:
         max_bytes: size after decompression, in bytes.
         max_spans: spans; one request that makes more is not one that anybody replays.
-        max_objects: JSON objects; each costs far more memory than the two bytes it may take.
+        max_objects: JSON objects or protobuf messages; each costs far more memory than the two bytes
+            it may take.
         max_depth: nesting of one attribute value.
     """
 
     max_bytes: int = 256 * 1024 * 1024
     max_spans: int = 100_000
-    max_objects: int = 10_000_000
+    max_objects: int = 5_000_000
     max_depth: int = MAX_DEPTH
 
 

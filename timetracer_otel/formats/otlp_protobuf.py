@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from timetracer_otel.errors import CassetteFormatError, CassetteLimitError
-from timetracer_otel.formats.checks import INT64_MAX, INT64_MIN, not_carried, too_deep
+from timetracer_otel.formats import protobuf_count
+from timetracer_otel.formats.checks import INT64_MAX, INT64_MIN, check_groups, not_carried, too_deep
 from timetracer_otel.formats.grouping import group
 from timetracer_otel.formats.limits import DEFAULT, MAX_DEPTH, Limits
 from timetracer_otel.span import (
@@ -46,11 +47,14 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> list[Span]:
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+    protobuf_count.check(data, limits)
     document = TracesData()
     try:
         document.ParseFromString(data)
     except DecodeError as error:
         raise CassetteFormatError(f"not an OTLP protobuf document: {error}") from error
+    check_groups(len(document.resource_spans), limits)  # before any of them is looked at
+    check_groups(sum(len(resource.scope_spans) for resource in document.resource_spans), limits)
     count = sum(len(scope.spans) for resource in document.resource_spans for scope in resource.scope_spans)
     if count > limits.max_spans:
         raise CassetteLimitError(f"{count} spans; at most {limits.max_spans} are read")

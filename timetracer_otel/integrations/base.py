@@ -20,11 +20,13 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import msgspec
 
 from timetracer_otel import ports
-from timetracer_otel.errors import ReplayError
+from timetracer_otel.errors import ReplayError, TimetracerError
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.messages import Answer, Failure, Request
 
 T = TypeVar("T")
+A = TypeVar("A", Answer, Failure)
+R = TypeVar("R")
 Flow: TypeAlias = Generator[Callable[[], Any], Any, T]
 """Yields zero-argument callables; gets back what they returned (awaited where awaitable) or has
 their exception thrown in; returns the call's result."""
@@ -113,6 +115,10 @@ class Integration(Wrappable):
         """
         return exceptions.rebuild(failure, self.exception_classes())
 
+    def own_error(self, call: Invocation) -> BaseException | None:
+        """What the app's own code raised while its request was read: a replay raises that, too."""
+        return None
+
     def observe(self, result: Any, call: Invocation, exchange: ports.Exchange) -> Any:
         """Report a live result and return what the app gets: the result itself, by default.
 
@@ -153,12 +159,15 @@ class Integration(Wrappable):
             return (yield call.proceed)
         exchange = port.begin(self, request, span)  # type: ignore[arg-type]  # a Request by now
         recorded = exchange.recorded
+        if isinstance(recorded, Failure) and recorded.type_name in exceptions.CANCELLED:
+            yield exceptions.wait_for_cancellation
+        own = None if recorded is None else self.own_error(call)
+        if own is not None:
+            raise own
         if isinstance(recorded, Failure):
-            if recorded.type_name in exceptions.CANCELLED:
-                yield exceptions.wait_for_cancellation
-            raise self.rebuild_failure(recorded, call)
+            raise self._given_back(self.rebuild_failure, recorded, call)
         if recorded is not None:
-            return self.rebuild(recorded, call)
+            return self._given_back(self.rebuild, recorded, call)
         try:
             with exchange:
                 result = yield call.proceed
@@ -166,6 +175,20 @@ class Integration(Wrappable):
             self._report_failure(error, call, exchange)
             raise
         return self.observe(result, call, exchange)
+
+    def _given_back(self, rebuild: Callable[[A, Invocation], R], recorded: A, call: Invocation) -> R:
+        """What the library would have given; a recording that no library could have made is a
+        ``ReplayError``, not an odd failure within the app.
+        """
+        try:
+            return rebuild(recorded, call)
+        except TimetracerError:
+            raise
+        except Exception as error:
+            raise ReplayError(
+                f"{self.name}: the recorded answer cannot be given back"
+                f" ({type(error).__name__}: {error}); is the cassette damaged?"
+            ) from error
 
     def _report_failure(self, error: BaseException, call: Invocation, exchange: ports.Exchange) -> None:
         try:

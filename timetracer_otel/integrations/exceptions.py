@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -86,10 +87,11 @@ def rebuild(failure: Failure, classes: Mapping[str, type[BaseException]]) -> Bas
         )
     error = _make(kind, failure.args)
     for name, value in failure.fields.items():
-        try:
+        if name.startswith("__"):
+            continue  # Python's own; nothing that was recorded
+        # a property may refuse in any way; fields of a C class are set by the integration in its own way
+        with contextlib.suppress(Exception):
             setattr(error, name, value)
-        except (AttributeError, TypeError):
-            continue  # a read-only field of a C class; the integration sets it in its own way
     _chain(error, failure, classes)
     return error
 
@@ -100,9 +102,15 @@ def _make(kind: type[BaseException], args: list[Any]) -> BaseException:
             return kind(
                 *args
             )  # C fields (UnicodeDecodeError.object, OSError.errno) are set by the constructor
-        except TypeError:
+        except (TypeError, ValueError):
             pass  # args were replaced after it was made
-    error = kind.__new__(kind, *args)
+    try:
+        error = kind.__new__(kind, *args)
+    except Exception as refused:
+        raise ReplayError(
+            f"the recorded exception {type_name(kind)} cannot be made of its arguments"
+            f" ({refused}); record again"
+        ) from refused
     error.args = tuple(args)
     return error
 

@@ -99,8 +99,6 @@ class HttpxIntegration(Integration):
     def rebuild(self, answer: Answer, call: Invocation) -> Any:
         """An ``httpx.Response`` that is read as the recorded one was."""
         sending = cast("_Call", call)
-        if sending.body.error is not None:
-            raise sending.body.error
         response = cast("HttpResponse", answer)
         failure = None if response.failure is None else self.rebuild_failure(response.failure, call)
         recorded = RecordedBody(response, sending.message.title(), failure, paced=sending.port.pace)
@@ -114,6 +112,10 @@ class HttpxIntegration(Integration):
             },
         )
 
+    def own_error(self, call: Invocation) -> BaseException | None:
+        """What the app's request body raised when it was read."""
+        return cast("_Call", call).body.error
+
     def exception_classes(self) -> Mapping[str, type[BaseException]]:
         """What httpx raises, and what is below it."""
         below = [sys.modules[name] for name in ("httpcore", "anyio", "h11") if name in sys.modules]
@@ -124,10 +126,7 @@ class HttpxIntegration(Integration):
         return _describe(error)
 
     def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
-        """The exception as the transport raised it; the app's own body's error if there was one."""
-        sending = cast("_Call", call)
-        if sending.body.error is not None:
-            return sending.body.error
+        """The exception as the transport raised it."""
         if failure.type_name in exceptions.CANCELLED:
             return _Cancelled()
         error = super().rebuild_failure(failure, call)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 import msgspec
 
 from timetracer_otel import attributes as names
 from timetracer_otel import values
+from timetracer_otel.errors import CodecError
 from timetracer_otel.span import Attributes
 
 Canonical: TypeAlias = "dict[str, Any]"
@@ -100,14 +101,25 @@ class Failure(msgspec.Struct):
 
     @classmethod
     def from_plain(cls, data: dict[str, Any]) -> Self:
-        """The reverse of :meth:`plain`."""
+        """The reverse of :meth:`plain`.
+
+        Raises:
+            CodecError: it is not what :meth:`plain` makes.
+        """
+        if not isinstance(data, dict):
+            raise CodecError(f"the recorded exception is a {type(data).__name__}, not a dict")
+        name, args, fields = data.get("type"), data.get("args", []), data.get("fields", {})
+        if not isinstance(name, str):
+            raise CodecError("the recorded exception names no class")
+        if not isinstance(args, list) or not isinstance(fields, dict) or not _all_text(fields):
+            raise CodecError(f"the arguments or fields of the recorded {name[:100]} are malformed")
         cause, context = data.get("cause"), data.get("context")
         return cls(
-            type_name=str(data.get("type", "")),
-            args=list(data.get("args", [])),
-            fields=dict(data.get("fields", {})),
-            cause=cls.from_plain(cause) if isinstance(cause, dict) else None,
-            context=cls.from_plain(context) if isinstance(context, dict) else None,
+            type_name=name,
+            args=list(args),
+            fields=dict(fields),
+            cause=None if cause is None else cls.from_plain(cause),
+            context=None if context is None else cls.from_plain(context),
             suppress_context=bool(data.get("suppress_context", False)),
         )
 
@@ -122,5 +134,8 @@ class Failure(msgspec.Struct):
         Raises:
             CodecError: the attribute is missing or malformed.
         """
-        data = values.loads(str(attributes[names.EXCEPTION]))
-        return cls.from_plain(data if isinstance(data, dict) else {})
+        return cls.from_plain(values.loads(str(attributes[names.EXCEPTION])))
+
+
+def _all_text(keys: Iterable[Any]) -> bool:
+    return all(isinstance(key, str) for key in keys)

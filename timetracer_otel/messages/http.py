@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Hashable
 from typing import Any, ClassVar, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import msgspec
 
 from timetracer_otel import attributes as names
 from timetracer_otel import values
+from timetracer_otel.errors import CodecError
 from timetracer_otel.messages.base import Canonical, Failure
 from timetracer_otel.span import Attributes, AttributeValue
 
@@ -46,6 +47,7 @@ UNMATCHED_HEADERS = frozenset(
 """Headers that say nothing of what is asked: the transport's own and those of trace propagation."""
 
 _FAILURE = "timetracer.http.response.failure"
+_NOT_IN_HEADERS = re.compile(r"[\0\r\n]|[^\0-\xff]")
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.I)
 
 
@@ -91,7 +93,7 @@ class HttpRequest(msgspec.Struct):
 
     def canonical(self) -> Canonical:
         """Method, URL by its parts, headers that matter, and the body by its content type."""
-        parts = urlsplit(self.url)
+        parts = split_url(self.url)
         headers: dict[str, list[str]] = {}
         for name, value in self.headers:
             lower = name.lower()
@@ -138,7 +140,7 @@ class HttpRequest(msgspec.Struct):
         return {
             names.HTTP_REQUEST_METHOD: self.method,
             names.URL_FULL: self.url,
-            "server.address": urlsplit(self.url).hostname or "",
+            "server.address": split_url(self.url).hostname or "",
         }
 
 
@@ -187,12 +189,12 @@ class HttpResponse(msgspec.Struct):
         version = attributes.get(names.HTTP_RESPONSE_VERSION)
         failure = attributes.get(_FAILURE)
         return cls(
-            status=status if isinstance(status, int) else 0,
+            status=_status(status),
             headers=_read_headers(attributes, names.HTTP_RESPONSE_HEADER, names.HTTP_RESPONSE_HEADER_NAMES),
             body=_body_bytes(attributes.get(names.HTTP_RESPONSE_BODY)),
             chunks=_chunks(attributes.get(names.HTTP_RESPONSE_CHUNKS)),
-            reason=reason if isinstance(reason, str) else None,
-            http_version=version if isinstance(version, str) else None,
+            reason=_sendable(reason, "reason phrase") if isinstance(reason, str) else None,
+            http_version=_sendable(version, "HTTP version") if isinstance(version, str) else None,
             complete=attributes.get(names.HTTP_RESPONSE_INCOMPLETE) is not True,
             failure=Failure.from_plain(values.loads(failure)) if isinstance(failure, str) else None,
         )
@@ -211,6 +213,16 @@ class HttpResponse(msgspec.Struct):
             pieces.append(body[start : start + size])
             start += size
         return pieces
+
+
+def split_url(url: str) -> SplitResult:
+    """The parts of a URL; all of it is the path where it has none: a client may send any ``Host``."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.hostname, parts.port  # read when they are asked for, which may raise too
+    except ValueError:
+        return SplitResult("", "", url, "", "")
+    return parts
 
 
 def body_content(body: bytes | None, content_type: str) -> Any:
@@ -252,6 +264,21 @@ def _body_bytes(value: AttributeValue) -> bytes | None:
     return value if isinstance(value, bytes) else None
 
 
+def _status(value: AttributeValue) -> int:
+    if type(value) is not int or not 100 <= value <= 999:
+        raise CodecError(f"the recorded HTTP status {str(value)[:40]!r} is no number from 100 to 999")
+    return value
+
+
+def _sendable(text: str, what: str) -> str:
+    """Text of a header line, where it is one line: another could end the head of a response that an app
+    passes on.
+    """
+    if _NOT_IN_HEADERS.search(text):
+        raise CodecError(f"the recorded {what} {text[:60]!r} cannot be sent: HTTP allows no such character")
+    return text
+
+
 def _chunks(value: AttributeValue) -> list[list[int]] | None:
     if not isinstance(value, list):
         return None
@@ -282,14 +309,16 @@ def _read_headers(attributes: Attributes, prefix: str, names_key: str) -> list[t
     grouped: dict[str, list[str]] = {}
     for key, value in attributes.items():
         if key.startswith(prefix):
-            group = value if isinstance(value, list) else [value]
-            grouped[key[len(prefix) :]] = [str(item) for item in group]
+            given = value if isinstance(value, list) else [value]
+            name = _sendable(key[len(prefix) :], "header name")
+            grouped[name] = [_sendable(str(item), f"value of header {name}") for item in given]
     order = attributes.get(names_key)
     if not isinstance(order, list):
         return [(name, value) for name, group in grouped.items() for value in group]
+    left = {name: iter(group) for name, group in grouped.items()}
     headers: list[tuple[str, str]] = []
-    for name in order:
-        group = grouped.get(str(name).lower(), [])  # type: ignore[assignment]  # a list of str, not of AttributeValue
-        if group:
-            headers.append((str(name), group.pop(0)))  # type: ignore[arg-type]  # as above
+    for name in map(str, order):
+        text = next(left.get(name.lower(), iter(())), None)
+        if text is not None:
+            headers.append((_sendable(name, "header name"), text))
     return headers

@@ -9,6 +9,7 @@ import msgspec
 
 from timetracer_otel import attributes as names
 from timetracer_otel import values
+from timetracer_otel.errors import CodecError
 from timetracer_otel.messages.base import Canonical
 from timetracer_otel.span import Attributes
 
@@ -78,6 +79,10 @@ class RedisCommand(msgspec.Struct):
         """The command that those attributes carry."""
         command = values.loads(str(attributes[names.REDIS_COMMAND]))
         pipeline = attributes.get("timetracer.redis.pipeline")
+        if pipeline is not None and not (
+            isinstance(command, list) and all(isinstance(one, list) for one in command)
+        ):
+            raise CodecError(f"{names.REDIS_COMMAND} is no list of commands")
         return cls(
             arguments=command if isinstance(command, list) else [command],
             pipeline=pipeline is not None,
@@ -136,11 +141,11 @@ class RedisReply(msgspec.Struct):
     @classmethod
     def from_attributes(cls, attributes: Attributes) -> Self:
         """The reply that those attributes carry."""
-        extra = attributes.get("timetracer.redis.extra")
-        return cls(
-            value=values.loads(str(attributes[names.REDIS_REPLY])),
-            extra=values.loads(extra) if isinstance(extra, str) else {},
-        )
+        text = attributes.get("timetracer.redis.extra")
+        extra = values.loads(text) if isinstance(text, str) else {}
+        if not isinstance(extra, dict):
+            raise CodecError(f"timetracer.redis.extra is a {type(extra).__name__}, not a dict")
+        return cls(value=values.loads(str(attributes[names.REDIS_REPLY])), extra=extra)
 
 
 def _words(command: list[Any]) -> list[str | bytes]:

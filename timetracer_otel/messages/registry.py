@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from timetracer_otel import attributes as names
+from timetracer_otel.errors import CodecError
 from timetracer_otel.messages.base import Answer, Failure, Request
 from timetracer_otel.messages.http import HttpRequest, HttpResponse
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
 from timetracer_otel.messages.sql import SqlResult, SqlStatement
 from timetracer_otel.span import Attributes
+
+M = TypeVar("M")
 
 REQUESTS: dict[str, type[Request]] = {"http": HttpRequest, "db": SqlStatement, "redis": RedisCommand}
 ANSWERS: dict[str, type[Answer]] = {"http": HttpResponse, "db": SqlResult, "redis": RedisReply}
@@ -23,9 +29,10 @@ def read_request(family: str, attributes: Attributes) -> Request | None:
 
     Raises:
         CodecError: a payload attribute is malformed.
+        KeyError: one that a request of that family always has is missing.
     """
     kind = REQUESTS.get(family)
-    return None if kind is None else kind.from_attributes(attributes)
+    return None if kind is None else _read(kind.from_attributes, attributes, f"request of family {family!r}")
 
 
 def read_answer(family: str, attributes: Attributes) -> Answer | Failure | None:
@@ -35,8 +42,20 @@ def read_answer(family: str, attributes: Attributes) -> Answer | Failure | None:
         CodecError: a payload attribute is malformed.
     """
     if names.EXCEPTION in attributes:
-        return Failure.from_attributes(attributes)
+        return _read(Failure.from_attributes, attributes, "exception")
     kind = ANSWERS.get(family)
     if kind is None or _ANSWER_MARK[family] not in attributes:
         return None
-    return kind.from_attributes(attributes)
+    return _read(kind.from_attributes, attributes, f"answer of family {family!r}")
+
+
+def _read(read: Callable[[Attributes], M], attributes: Attributes, what: str) -> M:
+    """Whatever a file says, a message or an error that is ours."""
+    try:
+        return read(attributes)
+    except (CodecError, KeyError):
+        raise
+    except Exception as error:
+        raise CodecError(
+            f"the recorded {what} is malformed: {type(error).__name__}: {error}"[:300]
+        ) from error

@@ -11,6 +11,7 @@ import msgspec
 
 from timetracer_otel import attributes as names
 from timetracer_otel import values
+from timetracer_otel.errors import CodecError
 from timetracer_otel.messages.base import Canonical
 from timetracer_otel.span import Attributes
 
@@ -20,13 +21,15 @@ _READS |= {"start", "savepoint", "release", "rollback", "abort"}
 _CONTROL = re.compile(
     r"(begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b", re.I
 )
+# what is not closed goes on to the end: looking for its end again from every place after it takes for ever
 _TOKEN = re.compile(
     r"""
-      (?P<literal> [eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | `[^`]*`
-                 | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$).*?(?P=dollar) | --[^\n]*(?:\n|$) )
-    | (?P<space> (?: \s | /\*\s*(?:[\w.%-]+='(?:[^'\\]|\\.)*'\s*,?\s*)+\*/ )+ )  # also sqlcommenter's
-    | (?P<comment> /\*.*?\*/ )
-    | (?P<pyformat> %\((?P<key>[^)]+)\)[sbt] )
+      (?P<literal> [eE]'(?:[^'\\]|\\.|'')*(?:'|\Z) | '(?:[^']|'')*(?:'|\Z) | "(?:[^"]|"")*(?:"|\Z)
+                 | `[^`]*(?:`|\Z) | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$).*?(?:(?P=dollar)|\Z)
+                 | --[^\n]*(?:\n|$) )
+    | (?P<space> (?: \s | /\*\s*(?:[\w.%-]+='(?:[^'\\]|\\.)*'\s*(?:,\s*)?)+\*/ )+ )  # also sqlcommenter's
+    | (?P<comment> /\*.*?(?:\*/|\Z) )
+    | (?P<pyformat> %\((?P<key>[^)]{1,200})\)[sbt] )
     | (?P<named> (?<![:\w]) :(?P<name>[A-Za-z_]\w*) )
     """,
     re.X | re.S,
@@ -212,14 +215,32 @@ class SqlResult(msgspec.Struct):
             return values.loads(text) if isinstance(text, str) else None
 
         rowcount = attributes.get(names.DB_ROWCOUNT, -1)
+        columns, rows, extra = load(names.DB_COLUMNS), load(names.DB_ROWS), load(EXTRA)
+        _check_shape(columns, [] if rows is None else rows)
+        if extra is not None and not isinstance(extra, dict):
+            raise CodecError(f"{EXTRA} is a {type(extra).__name__}, not a dict")
         return cls(
-            columns=load(names.DB_COLUMNS),
-            rows=load(names.DB_ROWS) or [],
+            columns=columns,
+            rows=rows or [],
             rowcount=rowcount if isinstance(rowcount, int) else -1,
             lastrowid=load(names.DB_LASTROWID),
             complete=attributes.get(INCOMPLETE) is not True,
-            extra=load(EXTRA) or {},
+            extra=extra or {},
         )
+
+
+def _check_shape(columns: Any, rows: Any) -> None:
+    """Refuse columns and rows that no cursor has."""
+    if columns is not None and not (
+        isinstance(columns, list) and all(isinstance(one, list | tuple) and one for one in columns)
+    ):
+        raise CodecError(f"{names.DB_COLUMNS} is no list of columns")
+    if not isinstance(rows, list) or not all(isinstance(row, list | tuple) for row in rows):
+        raise CodecError(f"{names.DB_ROWS} is no list of rows")
+    width = len(columns or ())
+    for number, row in enumerate(rows):
+        if len(row) != width:
+            raise CodecError(f"row {number} of {names.DB_ROWS} has {len(row)} values for {width} columns")
 
 
 @functools.lru_cache(maxsize=1024)

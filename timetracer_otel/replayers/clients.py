@@ -10,12 +10,13 @@ import sys
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from timetracer_otel.errors import ApplicationError
 from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.messages.http import split_url
 from timetracer_otel.replayers.session import Session
 
 STARTUP_SECONDS = 60.0
@@ -210,7 +211,7 @@ class _Closable:
 
 def asgi_scope(request: HttpRequest, state: dict[str, Any]) -> dict[str, Any]:
     """The ``http`` scope of a recorded request (ASGI HTTP specification 2.3)."""
-    parts = urlsplit(request.url)
+    parts = split_url(request.url)
     host, port = parts.hostname or "localhost", parts.port or (443 if parts.scheme == "https" else 80)
     return {
         "type": "http",
@@ -235,7 +236,7 @@ def asgi_scope(request: HttpRequest, state: dict[str, Any]) -> dict[str, Any]:
 
 def wsgi_environ(request: HttpRequest) -> dict[str, Any]:
     """The environment of a recorded request (PEP 3333)."""
-    parts = urlsplit(request.url)
+    parts = split_url(request.url)
     body = request.body or b""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,

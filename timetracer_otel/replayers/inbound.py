@@ -6,12 +6,13 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
 
 from timetracer_otel import ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
+from timetracer_otel.errors import CodecError
 from timetracer_otel.messages import Canonical, HttpRequest, HttpResponse
+from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.matching import RecordedCalls, differences
 from timetracer_otel.replayers.session import Session
@@ -149,14 +150,19 @@ class ReplayedEntry:
         self._session: Session | None = None
 
     def start(self, body: bytes | None) -> HttpResponse | None:
-        """Find the request's cassette; a 501 that explains itself when there is none."""
+        """Find the request's cassette; a 501 that explains itself when none can be replayed."""
         self._head.body = body
         cassette = self._library.find(self._head)
         if cassette is None:
             text = f"timetracer-otel: {self._library.explain(self._head)}\n"
             logger.warning("%s", text.rstrip())
             return HttpResponse(501, [("content-type", "text/plain; charset=utf-8")], text.encode())
-        self._session = self._library.session(cassette)
+        try:
+            self._session = self._library.session(cassette)
+        except CodecError as error:
+            text = f"timetracer-otel: the cassette of {cassette.title} cannot be replayed: {error}\n"
+            logger.warning("%s", text.rstrip())
+            return HttpResponse(501, [("content-type", "text/plain; charset=utf-8")], text.encode())
         return None
 
     @contextlib.contextmanager
@@ -199,7 +205,7 @@ class ReplayedEntry:
 
 def without_host(canonical: Canonical) -> Canonical:
     """The canonical request without scheme and host: the service runs elsewhere in replay."""
-    return {**canonical, "url": urlsplit(canonical["url"]).path}
+    return {**canonical, "url": split_url(canonical["url"]).path}
 
 
 def _body_and_query(canonical: Canonical) -> Canonical:
@@ -215,4 +221,4 @@ def _target(request: HttpRequest) -> tuple[str, str]:
 
 
 def _path(request: HttpRequest) -> str:
-    return urlsplit(request.url).path or "/"
+    return split_url(request.url).path or "/"

@@ -9,23 +9,33 @@ from opentelemetry import trace as otel_trace
 from timetracer_otel import integrations, ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
-from timetracer_otel.errors import CassetteNotFound
+from timetracer_otel.errors import CassetteFormatError, CassetteNotFound, CodecError
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.inbound import CassetteLibrary, ReplayEntries
 from timetracer_otel.store import open_store
 
 
-def load_all(spec: str | Path) -> list[Cassette]:
-    """Every cassette of a file or folder.
+def load_all(*specs: str | Path) -> list[tuple[Path, Cassette]]:
+    """Every cassette of files and folders, and where it is.
 
     Raises:
-        CassetteError: there is none, or one cannot be read.
+        CassetteError: there is none, or one cannot be read or holds a request that cannot be sent.
     """
-    store = open_store(spec)
-    cassettes = [store.load(path) for path in store.paths()]
-    if not cassettes:
-        raise CassetteNotFound(f"{spec}: there are no cassettes in it; record some first")
-    return cassettes
+    loaded: list[tuple[Path, Cassette]] = []
+    for spec in specs:
+        store = open_store(spec)
+        for path in store.paths():
+            cassette = store.load(path)
+            try:
+                _ = cassette.inbound_request
+            except CodecError as error:
+                raise CassetteFormatError(f"{path}: {error}") from error
+            loaded.append((path, cassette))
+    if not loaded:
+        raise CassetteNotFound(
+            f"{', '.join(map(str, specs))}: there are no cassettes in it; record some first"
+        )
+    return loaded
 
 
 def start_replaying(settings: Settings, provider: otel_trace.TracerProvider) -> CassetteLibrary:
@@ -36,7 +46,8 @@ def start_replaying(settings: Settings, provider: otel_trace.TracerProvider) -> 
     """
     from opentelemetry.sdk.trace import TracerProvider
 
-    library = CassetteLibrary(load_all(settings.cassette or settings.dir), settings)
+    loaded = load_all(settings.cassette or settings.dir)
+    library = CassetteLibrary([cassette for _, cassette in loaded], settings)
     if isinstance(provider, TracerProvider):
         if not settings.export_replay:
             from timetracer_otel.sampling import record_only

@@ -19,15 +19,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from timetracer_otel import integrations, ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
-from timetracer_otel.errors import ApplicationError, CassetteNotFound
+from timetracer_otel.errors import ApplicationError, CassetteNotFound, CodecError
 from timetracer_otel.messages import HttpRequest
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.clients import AsgiClient, WsgiClient
 from timetracer_otel.replayers.inbound import CassetteLibrary
+from timetracer_otel.replayers.process import load_all
 from timetracer_otel.replayers.verdict import Verdict, judge
 from timetracer_otel.sampling import RecordOnly
-from timetracer_otel.store import open_store
 
 
 def replay_in_process(
@@ -53,7 +53,7 @@ def replay_in_process(
         CassetteError: there are no cassettes, or one cannot be read.
         ApplicationError: the app cannot be imported or started.
     """
-    loaded = _load(paths)
+    loaded = load_all(*paths)
     chosen = [
         (path, cassette)
         for path, cassette in loaded
@@ -126,16 +126,6 @@ def make_client(app: Any) -> AsgiClient | WsgiClient:
     return WsgiClient(app)
 
 
-def _load(paths: Sequence[Path]) -> list[tuple[Path, Cassette]]:
-    loaded: list[tuple[Path, Cassette]] = []
-    for spec in paths:
-        store = open_store(spec)
-        loaded.extend((path, store.load(path)) for path in store.paths())
-    if not loaded:
-        raise CassetteNotFound(f"{', '.join(map(str, paths))}: there are no cassettes; record some first")
-    return loaded
-
-
 def _replay_one(
     client: AsgiClient | WsgiClient,
     library: CassetteLibrary,
@@ -146,7 +136,13 @@ def _replay_one(
 ) -> Verdict:
     recorded = cassette.inbound_request
     assert recorded is not None
-    session = library.session(cassette)
+    try:
+        session = library.session(cassette)
+        cassette.read_messages()
+    except CodecError as error:
+        return Verdict(
+            title=cassette.title, path=path, outcome="error", differences=[f"it cannot be replayed: {error}"]
+        )
     request = with_headers(recorded, headers)
     began = time.perf_counter()
     response = client.send(request, session)

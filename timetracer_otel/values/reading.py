@@ -13,6 +13,7 @@ from timetracer_otel.errors import CodecError
 from timetracer_otel.values.registry import MAX_DEPTH, MAX_INT_BITS, MAX_REPR, Unsupported, by_tag
 
 _NESTED: Final = frozenset({dict, list})
+_MANY: Final = 1000
 _HEX: Final = re.compile(r"-?0x[0-9a-f]+")
 _NOT_FINITE: Final = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
@@ -72,12 +73,16 @@ def _tagged(value: dict[str, Any], depth: int) -> Any:
         container = _CONTAINERS.get(tag)
         if container is not None:
             _check_items(payload, depth)
-            if _NESTED.isdisjoint(map(type, payload)):
-                return container(payload)
-            return container([_value(item, below) for item in payload])
+            if not _NESTED.isdisjoint(map(type, payload)):
+                payload = [_value(item, below) for item in payload]
+            if container is not tuple:
+                _check_hashes(payload)
+            return container(payload)
         if tag == "$dict":
             _check_pairs(payload, depth)
-            return {_value(key, below): _value(item, below) for key, item in payload}
+            pairs = [(_value(key, below), _value(item, below)) for key, item in payload]
+            _check_hashes([key for key, _ in pairs])
+            return dict(pairs)
         scalar = _SCALARS.get(tag)
         if scalar is not None:
             return scalar(payload)
@@ -106,6 +111,12 @@ def _check_pairs(payload: Any, depth: int) -> None:
     _check_items(payload, depth)
     if any(type(pair) is not list for pair in payload):
         raise TypeError("not a list of pairs")
+
+
+def _check_hashes(keys: list[Any]) -> None:
+    """Refuse keys chosen to have one hash: putting n of them into a set takes n times n steps."""
+    if len(keys) > _MANY and len(set(map(hash, keys))) < len(keys) // 10:  # those written are all different
+        raise ValueError("most of its items have the same hash")
 
 
 def _unsupported(value: dict[str, Any]) -> Unsupported:

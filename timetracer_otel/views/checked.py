@@ -34,10 +34,8 @@ class Checked(msgspec.Struct, frozen=True):
         """Read a file, every message in it too."""
         try:
             cassette = Cassette.load(path)
-            _ = cassette.inbound_request, cassette.inbound_response
+            cassette.read_messages()
             calls = cassette.calls()
-            for call in calls:
-                _ = call.request, call.answer
         except (CassetteError, CodecError) as error:
             return cls(path, str(error).removeprefix(f"{path}: "))
         return cls(path, "", len(calls), tuple(cassette.gaps), cassette.why_not)

@@ -40,6 +40,7 @@ def test_a_statement_survives(
 def test_a_result_survives(
     columns: Any, rows: Any, count: int, rowid: Any, complete: bool, extra: dict[str, Any]
 ) -> None:
+    rows = [(row * len(columns) + [None] * len(columns))[: len(columns)] for row in rows]
     result = SqlResult(columns, rows, count, rowid, complete, extra)
     assert SqlResult.from_attributes(result.attributes()) == result
 
