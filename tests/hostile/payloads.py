@@ -1,4 +1,4 @@
-"""Cassettes that are whole, and whose messages nobody could have sent: one table for every command and replay.
+"""Cassettes that are whole, and whose messages nobody could have sent: one table for all commands.
 
 Each is made from one real exchange by putting something else into one of its attributes.
 """

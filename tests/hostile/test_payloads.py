@@ -1,4 +1,4 @@
-"""A cassette that is whole and whose messages are not: looked at with the reason, never replayed by halves."""
+"""A cassette that is whole and whose messages are not: shown with the reason, never replayed by halves."""
 
 from __future__ import annotations
 
