@@ -1,6 +1,7 @@
 """Spans as plain data: what OTLP says of one, without the OpenTelemetry SDK.
 
-Field names and meanings are those of ``opentelemetry/proto/trace/v1/trace.proto`` (OTLP 1.x).
+Field names and meanings are those of ``opentelemetry/proto/trace/v1/trace.proto`` (OTLP 1.x). Spans hold
+plain data, so no cycles, and the garbage collector need not track them (``gc=False``).
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Status(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     """Something that happened at one moment of a span. Time in nanoseconds since the epoch."""
 
     name: str
@@ -53,7 +54,7 @@ class Event(msgspec.Struct):
     dropped_attributes_count: int = 0
 
 
-class Link(msgspec.Struct):
+class Link(msgspec.Struct, gc=False):
     """A pointer to a span of this or another trace. Ids are lower-case hex."""
 
     trace_id: str
@@ -80,7 +81,7 @@ class Resource(msgspec.Struct):
     schema_url: str = ""
 
 
-class Span(msgspec.Struct):
+class Span(msgspec.Struct, gc=False):
     """One span. Ids are lower-case hex (32 and 16 digits), times nanoseconds since the epoch.
 
     ``parent_span_id`` is empty for a root; ``end_time_unix_nano`` is 0 for a span that never ended.

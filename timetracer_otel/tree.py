@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Final
 
 from timetracer_otel import attributes as names
@@ -80,8 +81,8 @@ class SpanTree:
         return tuple(reversed(path))
 
 
-def _order(span: Span) -> tuple[int, str]:
-    return span.start_time_unix_nano, span.span_id
+_order: Final[Callable[[Span], tuple[int, str]]] = attrgetter("start_time_unix_nano", "span_id")
+"""By start; of those that began at the same time, by id."""
 
 
 def _find(by_id: dict[str, Span], entry_id: str) -> Span:
@@ -109,12 +110,13 @@ def _choose_entry(by_id: dict[str, Span]) -> Span:
 def _check_depth(by_id: dict[str, Span]) -> None:
     """Refuse circles, and trees so deep that walking up from every span would take for ever."""
     depths: dict[str, int] = {}
-    deepest = 0
-    for span_id, span in by_id.items():
+    # only spans with others below them can be in a circle, and few have any
+    above_others = {span.parent_span_id for span in by_id.values()} & by_id.keys()
+    for span_id in above_others:
         if span_id in depths:
             continue
         climbed = [span_id]
-        above = span.parent_span_id
+        above = by_id[span_id].parent_span_id
         while above not in depths and above in by_id:
             climbed.append(above)
             if len(climbed) > len(by_id):
@@ -124,8 +126,8 @@ def _check_depth(by_id: dict[str, Span]) -> None:
         for climbed_id in reversed(climbed):
             depth += 1
             depths[climbed_id] = depth
-        deepest = max(deepest, depth)
-    if deepest > _MAX_DEPTH:
+    # below the deepest of them there is one more
+    if max(depths.values(), default=0) >= _MAX_DEPTH:
         raise CassetteLimitError(f"spans nested more than {_MAX_DEPTH} deep")
     if sum(depths.values()) > _MAX_DEPTHS:
         raise CassetteLimitError(f"{len(by_id)} spans, nested {deepest} deep: more than anybody would replay")

@@ -10,19 +10,13 @@ from timetracer_otel.formats.limits import Limits
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
 UINT64_MAX: Final = 2**64 - 1
+_HEX: Final = b"0123456789abcdef"
 
 
 def is_hex(text: str) -> bool:
     """Whether text is lower-case hex digits only, an even number of them or none."""
-    if not text:
-        return True
-    if not (text.isascii() and text.isalnum()) or text != text.lower():
-        return False
-    try:
-        bytes.fromhex(text)  # the fastest test there is; the two above exclude the spaces it allows
-    except ValueError:
-        return False
-    return True
+    # deleting all digits leaves nothing: the fastest test there is
+    return text.isascii() and not len(text) % 2 and not text.encode("ascii").translate(None, _HEX)
 
 
 def check_id(text: str, digits: int, field: str, *, optional: bool = False) -> str:
