@@ -24,6 +24,7 @@ from pathlib import Path
 from benchmarks.figures import Figure, difference, line, ratio
 from benchmarks.load import Upstream, requests_per_second
 from benchmarks.services import VARIANTS, Services
+from benchmarks.sizes import on_disk
 from timetracer_otel.formats import decode
 from timetracer_otel.span import SpanKind
 
@@ -118,13 +119,14 @@ async def run(
             "ours": sum(1 for _ in (folder / "ours").rglob("GET__*.json")),
             "timetracer": sum(1 for _ in (folder / "timetracer").rglob("*.json")),
         }
+        written = list(on_disk(folder / "ours")) if "ours" in services.by_name else []
     shown = [text for route, measured in results.items() for text in table(route, measured)]
     shown += ["", "kept, of the requests answered"]
     for name, service in services.by_name.items():
         if name in kept:
             budget = "budget 1.000" if name == "ours" else ""
             shown.append(line(name, Figure([kept[name] / service.asked]), budget, spec=".3f"))
-    return shown
+    return shown + written
 
 
 def table(route: str, measured: Mapping[str, Measured]) -> list[str]:

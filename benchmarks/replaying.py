@@ -30,7 +30,7 @@ TOOLS = ("ours", "transport", "timetracer", "vcrpy")
 """``transport`` is no tool: what no tool can be faster than, see :func:`benchmarks.replayed.transport`."""
 _OURS = {"ours", "transport"}
 _ROOT = str(Path(__file__).resolve().parents[1])
-_FEW = 100
+FEW = 100
 """Calls that are measured at a time at least."""
 
 
@@ -96,7 +96,7 @@ def report(tools: Sequence[str] = TOOLS, sizes: Sequence[int] = SIZES, rounds: i
             for asynchronous in (False, True):
                 for calls in sizes:
                     for equal in (False, True) if calls > 1 else (False,):
-                        task = Task(calls, equal, asynchronous, times=max(1, _FEW // calls))
+                        task = Task(calls, equal, asynchronous, times=max(1, FEW // calls))
                         lines += _compare(task, running, rounds)
         finally:
             for tool in running.values():

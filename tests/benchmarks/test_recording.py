@@ -15,10 +15,10 @@ def names(lines: Sequence[str]) -> list[str]:
 
 def test_the_variants_are_asked_in_turn_and_compared() -> None:
     variants = ("bare", "stock", "ours")
-    lines = recording.report(variants, ("report",), rounds=1, seconds=0.02)
+    lines = recording.report(variants, ("order",), rounds=1, seconds=0.02)
 
     assert names(lines) == [
-        "recording GET /report/50",
+        "recording GET /order/2",
         "requests a second",
         *variants,
         "ours / stock, requests a second",
@@ -28,5 +28,12 @@ def test_the_variants_are_asked_in_turn_and_compared() -> None:
         "kept, of the requests answered",
         "stock",
         "ours",
+        "bytes of a cassette",
+        *(
+            f"GET /order/{{number}}, {encoding}, {compression}"
+            for encoding in ("json", "protobuf")
+            for compression in ("none", "gzip", "zstd")
+        ),
     ]
-    assert lines[-1].split() == ["ours", "1.000", "budget", "1.000"]
+    kept = next(line for line in lines if "budget 1.000" in line)
+    assert kept.split() == ["ours", "1.000", "budget", "1.000"]
