@@ -126,8 +126,12 @@ def _check_depth(by_id: dict[str, Span]) -> None:
         for climbed_id in reversed(climbed):
             depth += 1
             depths[climbed_id] = depth
-    # below the deepest of them there is one more
-    if max(depths.values(), default=0) >= _MAX_DEPTH:
+    deepest = max(depths.values(), default=0) + 1  # below the deepest of them there is another
+    if deepest > _MAX_DEPTH:
         raise CassetteLimitError(f"spans nested more than {_MAX_DEPTH} deep")
-    if sum(depths.values()) > _MAX_DEPTHS:
-        raise CassetteLimitError(f"{len(by_id)} spans, nested {deepest} deep: more than anybody would replay")
+    if deepest * len(by_id) > _MAX_DEPTHS:
+        total = sum(depths.get(span.parent_span_id, 0) + 1 for span in by_id.values())
+        if total > _MAX_DEPTHS:
+            raise CassetteLimitError(
+                f"{len(by_id)} spans, nested {deepest} deep: more than anybody would replay"
+            )
