@@ -373,12 +373,16 @@ UNRECORDED = _Unrecorded()
 def span_name(request: Request) -> str:
     """A name of low cardinality, as semantic conventions ask: the method, or the operation."""
     standard = request.span_attributes()
-    for key in ("http.request.method", "db.operation.name"):
+    for key in ("http.request.method", "db.operation.name", "code.function.name"):
         if isinstance(name := standard.get(key), str) and name:
             return name
     text = standard.get("db.query.text")
     words = text.split(None, 1) if isinstance(text, str) else []
     return words[0].upper() if words else request.family
+
+
+_VALUES = ("value", "parameters", "arguments", "keywords")
+"""Fields in which messages keep what is large."""
 
 
 def size_of(message: Request | Answer | Failure) -> int:
@@ -388,7 +392,7 @@ def size_of(message: Request | Answer | Failure) -> int:
     rows = getattr(message, "rows", None)
     if isinstance(rows, list):
         return 256 + sum(_rough(row) for row in rows)
-    return 256 + _rough(getattr(message, "value", None) or getattr(message, "parameters", None))
+    return 256 + sum(_rough(getattr(message, field, None)) for field in _VALUES)
 
 
 def _rough(value: Any, depth: int = 3) -> int:

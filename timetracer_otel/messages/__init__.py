@@ -1,6 +1,7 @@
 """What is exchanged with a dependency, whichever library does the talking."""
 
 from timetracer_otel.messages.base import Answer, Canonical, Failure, Request
+from timetracer_otel.messages.function import FunctionCall, FunctionResult
 from timetracer_otel.messages.http import HttpRequest, HttpResponse
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
 from timetracer_otel.messages.registry import read_answer, read_request
@@ -10,6 +11,8 @@ __all__ = [
     "Answer",
     "Canonical",
     "Failure",
+    "FunctionCall",
+    "FunctionResult",
     "HttpRequest",
     "HttpResponse",
     "RedisCommand",

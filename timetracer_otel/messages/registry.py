@@ -8,6 +8,7 @@ from typing import TypeVar
 from timetracer_otel import attributes as names
 from timetracer_otel.errors import CodecError
 from timetracer_otel.messages.base import Answer, Failure, Request
+from timetracer_otel.messages.function import FunctionCall, FunctionResult
 from timetracer_otel.messages.http import HttpRequest, HttpResponse
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
 from timetracer_otel.messages.sql import SqlResult, SqlStatement
@@ -15,12 +16,23 @@ from timetracer_otel.span import Attributes
 
 M = TypeVar("M")
 
-REQUESTS: dict[str, type[Request]] = {"http": HttpRequest, "db": SqlStatement, "redis": RedisCommand}
-ANSWERS: dict[str, type[Answer]] = {"http": HttpResponse, "db": SqlResult, "redis": RedisReply}
+REQUESTS: dict[str, type[Request]] = {
+    "http": HttpRequest,
+    "db": SqlStatement,
+    "redis": RedisCommand,
+    "function": FunctionCall,
+}
+ANSWERS: dict[str, type[Answer]] = {
+    "http": HttpResponse,
+    "db": SqlResult,
+    "redis": RedisReply,
+    "function": FunctionResult,
+}
 _ANSWER_MARK = {
     "http": names.HTTP_RESPONSE_STATUS_CODE,
     "db": names.DB_ROWCOUNT,
     "redis": names.REDIS_REPLY,
+    "function": names.FUNCTION_RESULT,
 }
 
 

@@ -3,7 +3,8 @@
 Masked are, in HTTP messages, credentials, cookies and API keys among the headers, passwords and
 secret parameters in URLs, and secret keys in JSON, forms and multipart bodies; in SQL the values of
 parameters and columns with secret names; in Redis passwords, secret hash fields and secret keys of JSON
-documents. Names are compared word by word, see :mod:`timetracer_otel.redaction.names`.
+documents; in functions secret keywords and fields. Names are compared word by word, see
+:mod:`timetracer_otel.redaction.names`.
 
 Exceptions are left as they are: their text is what explains a failure.
 """
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from timetracer_otel import attributes as attribute_names
 from timetracer_otel.messages import (
+    FunctionCall,
+    FunctionResult,
     HttpRequest,
     HttpResponse,
     RedisCommand,
@@ -95,6 +98,10 @@ class Redactor:
         elif isinstance(message, RedisReply):
             command = answers if isinstance(answers, RedisCommand) else None
             clean = self._data.reply(message, masked, command)
+        elif isinstance(message, FunctionCall):
+            clean = self._data.function_call(message, masked)
+        elif isinstance(message, FunctionResult):
+            clean = self._data.function_result(message, masked)
         result: M = clean
         return result
 

@@ -1,4 +1,4 @@
-"""Secrets in what databases and Redis are asked and answer."""
+"""Secrets in what databases, Redis and functions are asked and answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from typing import Any, Final
 
 import msgspec
 
-from timetracer_otel.messages import RedisCommand, RedisReply, SqlResult, SqlStatement
+from timetracer_otel.messages import (
+    FunctionCall,
+    FunctionResult,
+    RedisCommand,
+    RedisReply,
+    SqlResult,
+    SqlStatement,
+)
 from timetracer_otel.redaction.bodies import json_edits, looks_like_json
 from timetracer_otel.redaction.mask import MASK, apply, note
 from timetracer_otel.redaction.names import SensitiveNames
@@ -19,7 +26,7 @@ _MAX_DEPTH: Final = 32
 
 
 class DataRules:
-    """Masks what is secret in SQL and Redis messages.
+    """Masks what is secret in messages that are made of values: SQL, Redis, functions.
 
     Args:
         names: which names of columns, parameters and fields are secret.
@@ -163,28 +170,41 @@ class DataRules:
             result[key] = clean
         return result if changed else value
 
-    def _tree(self, value: Any, masked: list[str], depth: int = 0) -> Any:
+    def function_call(self, message: FunctionCall, masked: list[str]) -> FunctionCall:
+        """The call without secret keywords and fields; the same object when it has none."""
+        arguments = self._tree(message.arguments, masked, what="argument")
+        keywords = self._tree(message.keywords, masked, what="argument")
+        if arguments is message.arguments and keywords is message.keywords:
+            return message
+        return msgspec.structs.replace(message, arguments=arguments, keywords=keywords)
+
+    def function_result(self, message: FunctionResult, masked: list[str]) -> FunctionResult:
+        """The result without secret fields; the same object when it has none."""
+        clean = self._tree(message.value, masked, what="result")
+        return message if clean is message.value else FunctionResult(clean)
+
+    def _tree(self, value: Any, masked: list[str], depth: int = 0, what: str = "Redis") -> Any:
         """Replies and arguments: dicts of fields, and JSON documents in strings, at any depth."""
         if isinstance(value, str):
-            clean = self._json(value.encode("utf-8", "surrogatepass"), masked)
+            clean = self._json(value.encode("utf-8", "surrogatepass"), masked, what)
             return value if clean is None else clean.decode("utf-8", "surrogatepass")
         if isinstance(value, bytes):
-            clean = self._json(value, masked)
+            clean = self._json(value, masked, what)
             return value if clean is None else clean
         if depth > _MAX_DEPTH:
             return value
         if isinstance(value, dict):
-            fields = self._mapping(value, "Redis field", masked)
-            below = {key: self._tree(item, masked, depth + 1) for key, item in fields.items()}
+            fields = self._mapping(value, f"{what} field", masked)
+            below = {key: self._tree(item, masked, depth + 1, what) for key, item in fields.items()}
             return below if any(below[key] is not item for key, item in fields.items()) else fields
         if isinstance(value, list | tuple):
-            return _rebuilt(value, lambda _, item: self._tree(item, masked, depth + 1))
+            return _rebuilt(value, lambda _, item: self._tree(item, masked, depth + 1, what))
         return value
 
-    def _json(self, text: bytes, masked: list[str]) -> bytes | None:
+    def _json(self, text: bytes, masked: list[str], what: str) -> bytes | None:
         edits = json_edits(text, self._names) if looks_like_json(text) else []
         for edit in edits:
-            note(f"Redis value {edit.name}", masked)
+            note(f"{what} value {edit.name}", masked)
         return apply(text, edits) if edits else None
 
     def _value(self, value: Any, place: str, masked: list[str]) -> Any:

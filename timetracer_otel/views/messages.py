@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from timetracer_otel.messages import (
     Failure,
+    FunctionCall,
+    FunctionResult,
     HttpRequest,
     HttpResponse,
     RedisCommand,
@@ -100,6 +102,20 @@ def _(message: RedisReply, *, full: bool) -> Iterator[Line]:
         yield line(_CAME, text.clip(said, None if full else SHORT))
     if message.extra and full:
         yield line(_CAME, text.value(message.extra))
+
+
+@message_lines.register
+def _(message: FunctionCall, *, full: bool) -> Iterator[Line]:
+    if full:
+        for value in message.arguments:
+            yield line(_ASKED, text.value(value))
+        for name, value in message.keywords.items():
+            yield line(_ASKED, text.printable(f"{name}="), text.value(value))
+
+
+@message_lines.register
+def _(message: FunctionResult, *, full: bool) -> Iterator[Line]:
+    yield line(_CAME, text.clip(text.value(message.value), None if full else SHORT))
 
 
 @message_lines.register
