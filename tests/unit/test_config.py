@@ -14,6 +14,7 @@ import pytest
 from timetracer_otel import config
 from timetracer_otel.config import VARIABLES, Arguments, Settings, load
 from timetracer_otel.errors import ConfigurationError
+from timetracer_otel.settings_table import PLUGINS
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +135,7 @@ class TestEnvironment:
     def test_an_unknown_integration_is_named_with_the_nearest(self) -> None:
         message = re.escape(
             "TIMETRACER_MOCK_PLUGINS names 'htpx', which is no integration or family; did you mean httpx?;"
-            " known are db, http, httpx, redis, sqlalchemy"
+            f" known are {', '.join(sorted(PLUGINS))}"
         )
         with pytest.raises(ConfigurationError, match=message):
             load({"TIMETRACER_MOCK_PLUGINS": "redis,htpx"})
