@@ -16,6 +16,7 @@ from timetracer_otel import config, integrations, ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import CassetteError, MissError
+from timetracer_otel.exporters import ending
 from timetracer_otel.exporters.processor import tap
 from timetracer_otel.exporters.recorder import Recorder, store_for
 from timetracer_otel.nondeterminism import ValueRecorder, drawing_from
@@ -33,11 +34,13 @@ def install() -> None:
     libraries are imported. Calling it again does nothing.
     """
     integrations.install()
+    ending.install()
 
 
 def uninstall() -> None:
     """Undo :func:`install`."""
     integrations.uninstall()
+    ending.uninstall()
 
 
 class record:  # noqa: N801  # used like a function: ``with record(...)``

@@ -73,6 +73,8 @@ class RecordedEntry:
         recording.entry_payload = self._payload
         recording.values = self._values
         self._lane.recording = recording
+        if not self.excluded:
+            self.recorder.serving.add(self)
         return True
 
     def activate(self) -> contextlib.AbstractContextManager[None]:
@@ -137,9 +139,27 @@ class RecordedEntry:
         """Note what the app raised."""
         self._payload.failure = error
 
+    def sent(self) -> bool:
+        """The app gave its whole response away, as far as can be told before it returns."""
+        response = self._payload.response
+        if self._ended or response is None:
+            return self._ended
+        length = response.header("content-length")
+        bodiless = self._payload.request.method == "HEAD" or response.status in (204, 304)
+        return bodiless or (length is not None and length.isdecimal() and self._response.size >= int(length))
+
+    def cut_off(self) -> None:
+        """The process ends before the app returned: write what there is."""
+        recording = self._recording
+        if recording is not None:
+            self._finish_payload()
+            recording.gap("cut off", "the process ended after the response was sent", recording.entry_id)
+            self.recorder.writer.wait(recording)
+
     def close(self) -> None:
         """Put the copies together and let the trace complete."""
         own, recording = self._own, self._recording
+        self.recorder.serving.discard(self)
         self._finish_payload()
         if own is not None:
             if self._payload.response is not None:

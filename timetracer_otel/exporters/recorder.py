@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from timetracer_otel import __version__, ports
 from timetracer_otel.config import Settings
+from timetracer_otel.exporters import ending
 from timetracer_otel.exporters.assembler import Assembler
 from timetracer_otel.exporters.build import CassetteBuilder, call_attributes
 from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup, path_excluded
@@ -65,6 +67,9 @@ class Recorder:
         """Taps the provider, where that could not be done yet; called until it returns true."""
         self.writer: Writer[TraceRecording] = Writer(self._write, settings.grace_seconds)
         self.assembler = Assembler(self._deliver, self.writer.wait, self._new_root, self._give_up)
+        self.serving: set[RecordedEntry] = set()
+        """Inbound requests that the app has not returned from."""
+        ending.follow(self)
 
     # spans, from the span processor
 
@@ -248,13 +253,29 @@ class Recorder:
     def close(self, timeout: float = 10.0) -> bool:
         """Stop recording, and write what is finished."""
         self.active = False
+        ending.release(self)
         return self.flush(timeout)
+
+    def wait_for_sent(self, timeout: float) -> None:
+        """The process ends: wait for requests whose response is sent whole, whose caller takes them for
+        finished. After that time they are taken as they are.
+        """
+        deadline = time.monotonic() + timeout
+        for entry in list(self.serving):
+            # the request that ends the process is not going to return
+            while entry.sent() and entry in self.serving and entry is not ports.current_entry():
+                if time.monotonic() >= deadline:
+                    break
+                time.sleep(0.002)
+            if entry in self.serving and entry.sent():
+                entry.cut_off()
 
     def after_fork(self) -> None:
         """In a forked child: what was under way is the parent's."""
         self._pending = 0
         self._pending_lock = threading.RLock()
         self.assembler.clear()
+        self.serving.clear()
 
 
 def store_for(settings: Settings, dir: str | os.PathLike[str] | None = None) -> FolderStore:  # noqa: A002  # the name of the setting

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, Generic, TypeVar
-
-import wrapt
 
 from timetracer_otel import ports
 
 T = TypeVar("T")
-END_SECONDS = 10.0
-"""How long the end of a process waits for what is not yet written."""
 MAX_QUEUED = 10_000
 """Recordings that may wait to be written; more are dropped and counted."""
 
@@ -164,18 +158,5 @@ def _reset_in_child() -> None:
         writer.reset()
 
 
-def _flush_at_end() -> None:
-    for writer in list(_writers):
-        writer.flush(END_SECONDS)
-
-
-def _follow_multiprocessing(util: ModuleType) -> None:
-    """A child that multiprocessing forked ends without ``atexit``, yet calls finalizers of its own."""
-    # last of all: the app's own finalizers may still make spans
-    util.register_after_fork(_writers, lambda _: util.Finalize(None, _flush_at_end, exitpriority=-1_000))
-
-
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_in_child)
-atexit.register(_flush_at_end)
-wrapt.register_post_import_hook(_follow_multiprocessing, "multiprocessing.util")

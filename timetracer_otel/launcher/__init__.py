@@ -46,6 +46,15 @@ class LauncherExporter(SpanExporter):
 def before_instrumentors() -> None:
     """Entry point ``opentelemetry_pre_instrument``: record or replay, as the environment says."""
     start()
+    _watch_sigterm()
+
+
+def _watch_sigterm() -> None:
+    """Only here: a process that is started by us has nobody else yet who could want the signal."""
+    if _started and wanted_mode() == "record":
+        from timetracer_otel.exporters.ending import watch_sigterm
+
+        watch_sigterm()
 
 
 def after_instrumentors() -> None:
