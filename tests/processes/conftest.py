@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,9 +18,26 @@ QUIET_UVICORN = (*UVICORN, "--lifespan", "off")
 """Nothing but requests is recorded: no start-up."""
 GUNICORN = ("gunicorn", "tests.processes.wsgi:app", "--bind", "127.0.0.1:0", "--no-control-socket")
 GUNICORN_ASGI = ("gunicorn", "tests.processes.asgi:app", "--bind", "127.0.0.1:0", "--no-control-socket")
+HYPERCORN = ("hypercorn", "tests.processes.asgi:app", "--bind", "127.0.0.1:0")
+GRANIAN = ("granian", "tests.processes.asgi:app", "--interface", "asgi", "--host", "127.0.0.1")
+"""Without a port: it does not tell which it was given."""
 FLASK = ("flask", "--app", "tests.processes.wsgi:app", "run", "--port", "0")
 
 Start = Callable[..., Service]
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _ready(command: tuple[str, ...]) -> str:
+    """What each worker prints that listens only then, where that is after the port is named."""
+    if command[0] == "granian":
+        return "Started worker-"
+    return "Application startup complete" if command[0] == "uvicorn" and "--workers" in command else ""
 
 
 @pytest.fixture
@@ -34,12 +52,16 @@ def start(tmp_path: Path, store: FolderStore) -> Iterator[Start]:
 
     def started(command: tuple[str, ...], launcher: tuple[str, ...] = RECORDING) -> Service:
         environment = {"TIMETRACER_DIR": str(store.path)}
+        if command[0] == "granian":
+            command = (*command, "--port", str(free_port()))
         server = Server(command, launcher, environment, tmp_path / f"server{len(servers)}")
         servers.append(server)
-        if command[0] == "uvicorn" and "--workers" in command:
+        if ready := _ready(command):
             # it names its port before any worker listens there
-            ready = "Application startup complete"
-            server.wait_for_log(ready, server.wait_for_log(ready).index(ready) + 1)
+            workers = int(command[command.index("--workers") + 1]) if "--workers" in command else 1
+            end = 0
+            for _ in range(workers):
+                end += server.wait_for_log(ready, end).index(ready) + 1
             with httpx.Client(transport=httpx.HTTPTransport(retries=4)) as client:
                 client.get(f"http://127.0.0.1:{server.port}/health")
         return Service(server)

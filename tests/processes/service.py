@@ -60,11 +60,11 @@ class Service:
         """A client that keeps its connection."""
         return httpx.Client(base_url=f"http://127.0.0.1:{self.server.port}", timeout=60, verify=_NO_TLS)
 
-    def ask(self, client: httpx.Client) -> Answer:
+    def ask(self, client: httpx.Client, what: str = "/orders") -> Answer:
         """One request unlike any before."""
         with self._lock:
             self._asked += 1
-            path = f"/orders/{self._asked}"
+            path = f"{what}/{self._asked}"
         response = client.get(path)
         answer = Answer(
             (path, response.status_code, response.content),

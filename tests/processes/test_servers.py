@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.fidelity.wire import Request, send
-from tests.processes.conftest import FLASK, GUNICORN, GUNICORN_ASGI, QUIET_UVICORN, UVICORN, Start
+from tests.processes.conftest import (
+    FLASK,
+    GRANIAN,
+    GUNICORN,
+    GUNICORN_ASGI,
+    HYPERCORN,
+    QUIET_UVICORN,
+    UVICORN,
+    Start,
+)
 from tests.processes.service import recorded
+from timetracer_otel.messages import HttpRequest
 from timetracer_otel.store import FolderStore
 
 TWO = ("--workers", "2")
@@ -23,6 +32,10 @@ TWO = ("--workers", "2")
         pytest.param(UVICORN, signal.SIGINT, id="uvicorn-SIGINT"),
         pytest.param(QUIET_UVICORN, signal.SIGTERM, id="uvicorn-lifespan-off"),
         pytest.param(GUNICORN, signal.SIGINT, id="gunicorn-SIGINT"),
+        pytest.param(HYPERCORN, signal.SIGTERM, id="hypercorn-SIGTERM"),
+        pytest.param(HYPERCORN, signal.SIGINT, id="hypercorn-SIGINT", marks=pytest.mark.slow),
+        pytest.param(GRANIAN, signal.SIGTERM, id="granian-SIGTERM"),
+        pytest.param(GRANIAN, signal.SIGINT, id="granian-SIGINT", marks=pytest.mark.slow),
     ],
 )
 def test_a_server_stopped_right_after_its_last_answer(
@@ -44,6 +57,8 @@ def test_a_server_stopped_right_after_its_last_answer(
             (*GUNICORN_ASGI, *TWO, "--worker-class", "uvicorn.workers.UvicornWorker"), id="gunicorn-uvicorn"
         ),
         pytest.param((*GUNICORN, *TWO, "--preload"), id="gunicorn-preload"),
+        pytest.param((*HYPERCORN, *TWO), id="hypercorn", marks=pytest.mark.slow),
+        pytest.param((*GRANIAN, *TWO), id="granian"),
     ],
 )
 def test_two_workers_stopped_right_after_their_last_answer(
@@ -62,15 +77,32 @@ def test_workers_that_are_replaced_after_some_requests(start: Start, store: Fold
     assert recorded(store) == service.said
 
 
-def test_flasks_own_threaded_server_stopped_right_after_it_closed_its_last_connection(
+@pytest.mark.parametrize(
+    ("how", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, -signal.SIGTERM)], ids=["SIGINT", "SIGTERM"]
+)
+def test_flasks_own_threaded_server_stopped_right_after_its_last_answers(
+    start: Start, store: FolderStore, how: signal.Signals, code: int
+) -> None:
+    service = start(FLASK)
+    with ThreadPoolExecutor(4) as clients:
+        list(clients.map(service.ask_many, [7] * 4))
+    assert service.server.stop(how) == code
+    assert recorded(store) == service.said
+
+
+def test_a_server_that_leaves_by_os_exit_right_after_its_last_answer(
     start: Start, store: FolderStore
 ) -> None:
-    server = start(FLASK).server
-    requests = [Request("GET", f"/orders/{number}") for number in range(25)]
-    with ThreadPoolExecutor(4) as clients:
-        answers = list(clients.map(partial(send, server.port), requests))
-    server.stop(signal.SIGINT)
-    assert recorded(store) == sorted(
-        (request.target, answer.status, answer.body)
-        for request, answer in zip(requests, answers, strict=True)
-    )
+    service = start(QUIET_UVICORN)
+    service.ask_many(25)
+    with service.client() as client:
+        last = service.ask(client, "/leave")
+    assert service.server.stop() == 7
+    assert recorded(store) == service.said
+    # the app never returned from that one
+    gaps = {
+        urlsplit(cassette.inbound_request.url).path: [gap.kind for gap in cassette.gaps]
+        for _, cassette in store.iter()
+        if cassette.gaps and isinstance(cassette.inbound_request, HttpRequest)
+    }
+    assert gaps == {last.said[0]: ["cut off", "span never ended"]}
