@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import redis
 from opentelemetry import trace
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.api.conftest import Recorder
@@ -193,3 +194,90 @@ def test_a_store_that_cannot_be_written_costs_one_warning_and_is_counted(
     assert recorder.processor.recorder is not None
     writer = recorder.processor.recorder.writer
     assert (writer.written, writer.failed, writer.dropped) == (0, 3, 0)
+
+
+def waiting_bytes(recorder: Recorder) -> int:
+    """What the traces not yet written hold by the recorder's own count."""
+    assert recorder.processor.recorder is not None
+    return recorder.processor.recorder._pending
+
+
+def test_an_answer_after_the_grace_period_is_not_counted_for_ever(
+    recording: Recording, upstream: Upstream
+) -> None:
+    recorder = recording(grace_seconds=0)
+    with recorder.tracer.start_as_current_span("job"):
+        thread = threading.Thread(target=lambda: httpx.get(f"{upstream.url}/gate/late"))
+        thread.start()
+        while not upstream.arrived["GET"]:
+            thread.join(0.01)
+    assert kinds(recorder.cassette()) == ["no answer"]
+    for _ in range(3):
+        upstream.gate("late")
+    thread.join()
+    recorder.provider.force_flush()
+    assert waiting_bytes(recorder) == 0
+
+
+def test_a_stream_over_its_limit_takes_no_room_from_other_traces(recording: Recording) -> None:
+    recorder = recording(max_body_kb=1, max_pending_mb=1)
+    go = asyncio.Event()
+    passed = asyncio.Event()
+
+    async def endpoint(request: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(2):
+                yield b"x" * 1000
+            passed.set()
+            await go.wait()
+
+        return StreamingResponse(pieces())
+
+    async def send() -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app_of(endpoint))) as client:
+            asking = asyncio.create_task(client.get("http://shop/"))
+            await passed.wait()
+            held = waiting_bytes(recorder)
+            go.set()
+            assert len((await asking).content) == 2000
+        return held
+
+    assert asyncio.run(send()) == 0
+    assert [gap.detail for gap in recorder.cassette().gaps] == ["response body, 2000 bytes"]
+
+
+def test_a_body_in_small_pieces_counts_what_is_kept_of_each_piece(recording: Recording) -> None:
+    recorder = recording(max_body_kb=1)
+
+    async def endpoint(request: Request) -> Response:
+        received = [piece async for piece in request.stream()]
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(int(request.query_params["pieces"])):
+                yield b"x"
+
+        return StreamingResponse(pieces(), headers={"received": str(len(received))})
+
+    async def send() -> list[str]:
+        async def letters() -> AsyncIterator[bytes]:
+            for _ in range(1000):
+                yield b"y"
+
+        transport = httpx.ASGITransport(app_of(endpoint))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            answers = [await client.post(f"/?pieces={pieces}", content=letters()) for pieces in (16, 17)]
+        return [answer.text for answer in answers]
+
+    assert asyncio.run(send()) == ["x" * 16, "x" * 17]
+    seen = []
+    for cassette in recorder.cassettes():
+        request, response = cassette.inbound_request, cassette.inbound_response
+        assert request is not None
+        assert isinstance(response, HttpResponse)
+        seen.append((request.body, response.body, [gap.detail for gap in cassette.gaps]))
+    # 16 pieces count 16 + 15 * 64 bytes; how a request's body was cut is not kept
+    assert seen == [(b"y" * 1000, b"x" * 16, []), (b"y" * 1000, None, ["response body, 17 bytes"])]
+
+
+def app_of(endpoint: Callable[[Request], Any]) -> Starlette:
+    return Starlette(routes=[Route("/", endpoint, methods=["GET", "POST"])])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 
+from timetracer_otel.exporters import trace as trace_module
 from timetracer_otel.exporters.assembler import Assembler
 from timetracer_otel.exporters.trace import TraceRecording
 
@@ -85,3 +87,41 @@ def test_messages_of_the_asgi_protocol_are_known_and_not_kept() -> None:
     for span in (below, message, entry):
         span.end()
     assert tap.delivered == ["GET /"]
+
+
+def test_spans_over_the_limit_of_a_trace_are_forgotten_when_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace_module, "MAX_SPANS", 3)
+    tap = Tap()
+    make = tracer(tap)
+    entry = make.start_span("entry")
+    above = trace.set_span_in_context(entry)
+    for _ in range(2):
+        make.start_span("kept", above).end()
+    over = make.start_span("over", above)
+    below = make.start_span("below", trace.set_span_in_context(over))
+    context = entry.get_span_context()
+    recording = tap.assembler.find(context.trace_id, context.span_id)
+    assert recording is not None
+    assert [tap.knows(span) for span in (over, below)] == [True, True]
+    for _ in range(100):
+        make.start_span("over", above).end()
+    below.end()
+    over.end()
+    assert [tap.knows(span) for span in (over, below)] == [False, False]
+    assert (len(recording.span_ids), recording.dropped_spans) == (3, 102)
+    entry.end()
+    assert tap.delivered == ["entry"]
+
+
+def test_messages_of_the_asgi_protocol_are_forgotten_when_they_end() -> None:
+    tap = Tap()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(tap)
+    asgi = provider.get_tracer("opentelemetry.instrumentation.asgi")
+    entry = asgi.start_span("GET /")
+    for _ in range(100):
+        asgi.start_span("GET / http send", trace.set_span_in_context(entry)).end()
+    context = entry.get_span_context()
+    recording = tap.assembler.find(context.trace_id, context.span_id)
+    assert recording is not None
+    assert recording.span_ids == {context.span_id}

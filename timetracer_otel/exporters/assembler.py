@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from timetracer_otel.exporters.trace import Remembered, State, TraceRecording
+from timetracer_otel.exporters.trace import DONE, Remembered, State, TraceRecording
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
@@ -20,7 +20,6 @@ LATE_SECONDS = 60.0
 _ASGI_SCOPES = frozenset(f"opentelemetry.instrumentation.{name}" for name in ("asgi", "fastapi", "starlette"))
 MAX_REMEMBERED = 2_048
 """Written traces that are remembered for late spans."""
-_DONE = (State.DROPPED, State.REMEMBERED)
 MAX_OPEN = 10_000
 """Traces under way at once; of more, the oldest are given up: spans that nobody ends must not pile up."""
 
@@ -113,7 +112,8 @@ class Assembler:
             return
         recording = self._index.get((context.trace_id, context.span_id))
         if isinstance(recording, TraceRecording):
-            recording.span_ended(context.span_id, span)
+            if not recording.span_ended(context.span_id, span):
+                self._index.pop((context.trace_id, context.span_id), None)
             self.settle(recording)
 
     def find(self, trace_id: int, span_id: int) -> TraceRecording | None:
@@ -124,7 +124,7 @@ class Assembler:
     def settle(self, recording: TraceRecording) -> None:
         """Deliver the recording if it is complete; have it waited for if it is over."""
         with recording.lock:
-            if recording.state in _DONE or not recording.over():
+            if recording.state in DONE or not recording.over():
                 return
             if recording.over_at is None:
                 recording.over_at = time.monotonic()

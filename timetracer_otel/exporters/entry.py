@@ -20,7 +20,7 @@ from timetracer_otel import attributes as names
 from timetracer_otel import ports
 from timetracer_otel.exporters.live_spans import OpenSpan
 from timetracer_otel.exporters.trace import EntryPayload, TraceRecording
-from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.messages import PIECE_BYTES, HttpRequest, HttpResponse
 from timetracer_otel.nondeterminism import ValueRecorder, drawing_from
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class RecordedEntry:
         self._span: Span | None = None
         self._own: otel_trace.Span | None = None
         self._began = time.monotonic_ns()
-        self._request = BodyCopy(recorder.body_limit)
-        self._response = BodyCopy(recorder.body_limit)
+        self._request = BodyCopy(recorder.body_limit, pieces=False)
+        self._response = BodyCopy(recorder.body_limit, pieces=True)
         self._ended = False
         self._request_ended = not _announces_body(head)
         self._live: OpenSpan | None = None
@@ -199,9 +199,16 @@ class RecordedEntry:
     def _copy(self, copy: BodyCopy, chunk: bytes, at: int = 0) -> None:
         if self.excluded:
             return
-        kept = copy.add(chunk, at)
-        if kept and self._recording is not None and not self.recorder.reserve(self._recording, kept):
+        counted = copy.kept
+        copy.add(chunk, at)
+        recording = self._recording
+        if recording is None:
+            return
+        if copy.cut:
+            self.recorder.give_back(recording, counted)
+        elif copy.kept > counted and not self.recorder.reserve(recording, copy.kept - counted):
             copy.drop()
+            self.recorder.give_back(recording, counted)
 
 
 class _Activation:
@@ -278,32 +285,47 @@ class RecordedStartup:
 
 
 class BodyCopy:
-    """A copy of a body up to a limit of bytes; over it nothing is kept but the size."""
+    """A copy of a body up to a limit of bytes; over it nothing is kept but the size.
 
-    def __init__(self, limit: int) -> None:
+    Args:
+        limit: bytes kept.
+        pieces: size and time of each piece matter.
+    """
+
+    def __init__(self, limit: int, *, pieces: bool) -> None:
         self._limit = limit
-        self._parts: list[bytes] = []
+        self._pieces = pieces
+        self._parts: list[bytes | bytearray] = []
         self.size = 0
+        self.kept = 0
+        """Bytes that the copy counts for."""
         self.cut = False
         self.chunks: list[list[int]] = []
 
-    def add(self, chunk: bytes, at: int) -> int:
-        """Keep a piece; returns how many bytes of it were kept."""
+    def add(self, chunk: bytes, at: int) -> None:
+        """Keep a piece."""
         if not chunk:
-            return 0
+            return
         self.size += len(chunk)
         if self.cut:
-            return 0
-        if self.size > self._limit:
+            return
+        kept = self.kept + len(chunk) + (PIECE_BYTES if self._pieces and self._parts else 0)
+        if kept > self._limit:
             self.drop()
-            return 0
-        self._parts.append(bytes(chunk))
-        self.chunks.append([len(chunk), at])
-        return len(chunk)
+            return
+        self.kept = kept
+        if self._pieces:
+            self._parts.append(bytes(chunk))
+            self.chunks.append([len(chunk), at])
+        elif self._parts:
+            self._parts[0] += chunk
+        else:
+            self._parts.append(bytearray(chunk))
 
     def drop(self) -> None:
         """Keep nothing from here on: a limit was reached."""
         self.cut = True
+        self.kept = 0
         self._parts.clear()
         self.chunks.clear()
 

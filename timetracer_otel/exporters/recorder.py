@@ -21,9 +21,10 @@ from timetracer_otel.exporters.assembler import Assembler
 from timetracer_otel.exporters.build import CassetteBuilder, call_attributes
 from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup, path_excluded
 from timetracer_otel.exporters.live_spans import OpenSpan
+from timetracer_otel.exporters.sizes import size_of
 from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
 from timetracer_otel.exporters.writer import Writer
-from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
+from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
 from timetracer_otel.store import FolderStore
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ class Recorder:
     def reserve(self, recording: TraceRecording, size: int) -> bool:
         """Count payload bytes; false when a limit is reached and they must not be kept."""
         with self._pending_lock:
-            if recording.state is State.DROPPED or self._pending + size > self._pending_limit:
+            if self._pending + size > self._pending_limit:
                 return False
             self._pending += size
         if recording.reserve(size, self._trace_limit):
@@ -213,6 +214,11 @@ class Recorder:
         with self._pending_lock:
             self._pending -= size
         return False
+
+    def give_back(self, recording: TraceRecording, size: int) -> None:
+        """Payload bytes that were counted are not kept after all."""
+        with self._pending_lock:
+            self._pending -= recording.give_back(size)
 
     # writing
 
@@ -225,10 +231,12 @@ class Recorder:
         self._drop(recording)
 
     def _drop(self, recording: TraceRecording) -> None:
-        batch = recording.take()
+        with recording.lock:
+            batch = recording.take()
+            recording.state = State.DROPPED
+        self.writer.forget(recording)
         with self._pending_lock:
             self._pending -= batch.bytes
-        recording.state = State.DROPPED
         self.assembler.forget(recording, written=False)
 
     def _write(self, recording: TraceRecording) -> None:
@@ -400,27 +408,3 @@ def span_name(request: Request) -> str:
     text = standard.get("db.query.text")
     words = text.split(None, 1) if isinstance(text, str) else []
     return words[0].upper() if words else request.family
-
-
-_VALUES = ("value", "parameters", "arguments", "keywords")
-"""Fields in which messages keep what is large."""
-
-
-def size_of(message: Request | Answer | Failure) -> int:
-    """About how many bytes a message holds."""
-    if isinstance(message, HttpRequest | HttpResponse):
-        return 256 + len(message.body or b"")
-    rows = getattr(message, "rows", None)
-    if isinstance(rows, list):
-        return 256 + sum(_rough(row) for row in rows)
-    return 256 + sum(_rough(getattr(message, field, None)) for field in _VALUES)
-
-
-def _rough(value: Any, depth: int = 3) -> int:
-    if isinstance(value, str | bytes):
-        return len(value) + 16
-    if depth and isinstance(value, dict):
-        return 16 + sum(_rough(item, depth - 1) + len(str(key)) for key, item in value.items())
-    if depth and isinstance(value, list | tuple):
-        return 16 + sum(_rough(item, depth - 1) for item in value)
-    return 16

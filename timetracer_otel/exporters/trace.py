@@ -71,6 +71,10 @@ class State(enum.Enum):
     REMEMBERED = "remembered"
 
 
+DONE = frozenset({State.DROPPED, State.REMEMBERED})
+"""States in which a recording takes nothing more."""
+
+
 Remembered: TypeAlias = "tuple[int, int, tuple[int, ...], str | None, int, int, float]"
 """What late spans need of a written trace: trace id, entry id, span ids, path (``None``: not kept), numbers
 of calls and lanes so far, when it was over. A plain tuple of plain values costs the garbage collector
@@ -84,6 +88,7 @@ class TraceRecording:
     Attributes:
         open: live spans that have not ended, by span id.
         ended: spans that have.
+        unkept: live spans that are not kept: known, so that what is below them finds its trace.
         entry_open: the inbound request is still being served (its span may have ended).
         holds: reasons to wait beside open spans: calls whose answer is not read to its end.
         bytes: payload bytes kept so far.
@@ -92,7 +97,7 @@ class TraceRecording:
     __slots__ = (
         "bytes", "calls", "dropped_spans", "ended", "entry_id", "entry_open", "entry_payload",
         "excluded", "gaps", "holds", "lanes", "lock", "open", "over_at", "path", "payloads",
-        "span_ids", "state", "trace_id", "values",
+        "span_ids", "state", "trace_id", "unkept", "values",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, entry_id: int) -> None:
@@ -102,6 +107,7 @@ class TraceRecording:
         self.open: dict[int, Span] = {}
         self.ended: list[ReadableSpan] = []
         self.span_ids: set[int] = set()
+        self.unkept: set[int] = set()
         self.payloads: dict[int, CallPayload] = {}
         self.entry_payload: EntryPayload | None = None
         self.gaps: list[Gap] = []
@@ -148,18 +154,24 @@ class TraceRecording:
                 return False
             self.span_ids.add(span_id)
             if span is None:
-                return True
-            if len(self.span_ids) > MAX_SPANS:
+                self.unkept.add(span_id)
+            elif len(self.span_ids) > MAX_SPANS:
+                self.unkept.add(span_id)
                 self.dropped_spans += 1
             else:
                 self.open[span_id] = span
             return True
 
-    def span_ended(self, span_id: int, span: ReadableSpan) -> None:
-        """A span of this trace ended."""
+    def span_ended(self, span_id: int, span: ReadableSpan) -> bool:
+        """A span of this trace ended; false when it is not kept and need not be known any more."""
         with self.lock:
+            if span_id in self.unkept:  # a trace may have any number of them
+                self.unkept.discard(span_id)
+                self.span_ids.discard(span_id)
+                return False
             if self.open.pop(span_id, None) is not None:
                 self.ended.append(span)
+            return True
 
     def hold(self) -> None:
         """Wait for one thing more before the trace is complete."""
@@ -203,12 +215,19 @@ class TraceRecording:
             return batch
 
     def reserve(self, size: int, limit: int) -> bool:
-        """Count payload bytes; false when they would exceed the trace's limit."""
+        """Count payload bytes; false when they would exceed the trace's limit, or nobody will take them."""
         with self.lock:
-            if self.bytes + size > limit:
+            if self.state in DONE or self.bytes + size > limit:
                 return False
             self.bytes += size
             return True
+
+    def give_back(self, size: int) -> int:
+        """Bytes counted before are not kept after all; how many of them were not yet taken."""
+        with self.lock:
+            given = min(size, self.bytes)
+            self.bytes -= given
+            return given
 
     def next_index(self) -> int:
         """The number of the next call, in the order calls begin."""

@@ -73,6 +73,11 @@ class Writer(Generic[T]):
             ports.report("writing cassettes", "the disk is too slow; cassettes are dropped")
         return not full
 
+    def forget(self, item: T) -> None:
+        """Do not write an item given to :meth:`wait`."""
+        with self._condition:
+            self._waiting.pop(id(item), None)
+
     def wait(self, item: T) -> None:
         """Write the item when the grace period is over, unless it is submitted before."""
         with self._condition:

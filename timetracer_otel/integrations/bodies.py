@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
-from timetracer_otel.messages import Failure, HttpRequest, HttpResponse
+from timetracer_otel.messages import PIECE_BYTES, Failure, HttpRequest, HttpResponse
 
 
 class Watcher(Protocol):
@@ -44,7 +44,7 @@ class Copy:
 
     Args:
         limit: bytes kept; a body that is longer is dropped whole.
-        start: ``time.monotonic_ns()`` at which the request began; 0 when times do not matter.
+        start: ``time.monotonic_ns()`` at which the request began; 0 when pieces and times do not matter.
     """
 
     __slots__ = ("_limit", "_pieces", "_size", "_start", "_times", "lost", "over")
@@ -52,7 +52,7 @@ class Copy:
     def __init__(self, limit: int, start: int = 0) -> None:
         self._limit = limit
         self._start = start
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes | bytearray] = []
         self._times: list[int] = []
         self._size = 0
         self.over = False
@@ -68,14 +68,19 @@ class Copy:
             self.lost = True
             return
         kept = bytes(piece)
-        self._size += len(kept)
+        self._size += len(kept) + (PIECE_BYTES if self._pieces and self._start else 0)
         if self._size > self._limit:
             self.over = True
             self._pieces.clear()
             self._times.clear()
             return
-        self._pieces.append(kept)
-        self._times.append(time.monotonic_ns() - self._start)
+        if self._start:
+            self._pieces.append(kept)
+            self._times.append(time.monotonic_ns() - self._start)
+        elif self._pieces:
+            self._pieces[0] += kept
+        else:
+            self._pieces.append(bytearray(kept))
 
     def content(self) -> bytes | None:
         """What was kept; ``None`` when it is not the whole that passed."""

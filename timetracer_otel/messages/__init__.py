@@ -2,12 +2,13 @@
 
 from timetracer_otel.messages.base import Answer, Canonical, Failure, Request
 from timetracer_otel.messages.function import FunctionCall, FunctionResult
-from timetracer_otel.messages.http import HttpRequest, HttpResponse
+from timetracer_otel.messages.http import PIECE_BYTES, HttpRequest, HttpResponse
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
 from timetracer_otel.messages.registry import read_answer, read_request
 from timetracer_otel.messages.sql import SqlResult, SqlStatement
 
 __all__ = [
+    "PIECE_BYTES",
     "Answer",
     "Canonical",
     "Failure",

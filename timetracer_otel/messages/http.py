@@ -46,6 +46,11 @@ UNMATCHED_HEADERS = frozenset(
 )
 """Headers that say nothing of what is asked: the transport's own and those of trace propagation."""
 
+PIECE_BYTES = 64
+"""What each further piece of a streamed body counts for beyond its own bytes, towards every limit: its
+size and time are kept as well, so a megabyte that came byte by byte would hold a hundred.
+"""
+
 _FAILURE = "timetracer.http.response.failure"
 _NOT_IN_HEADERS = re.compile(r"[\0\r\n]|[^\0-\xff]")
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.I)
