@@ -6,6 +6,7 @@ Nothing is imported before an order says so.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import importlib
 import io
@@ -192,6 +193,30 @@ class SqlAlchemyOverPsycopg(Dependency):
     call_async = SqlAlchemy.call_async
 
 
+class Sqlite3(Dependency):
+    """A driver used directly, a connection for each call; it has nothing asynchronous of its own."""
+
+    module = integration = "sqlite3"
+    scope = "opentelemetry.instrumentation.sqlite3"
+    instrumentor = "opentelemetry.instrumentation.sqlite3:SQLite3Instrumentor"
+
+    def client(self) -> Any:
+        return self.load()
+
+    def call(self, client: Any, way: str) -> Any:
+        with contextlib.closing(client.connect(":memory:")) as connection:
+            cursor = connection.cursor()
+            cursor.execute("SELECT ? AS way, 1.5", (way,))
+            return cursor.description, cursor.fetchall()
+
+    def fail(self, client: Any) -> Any:
+        with contextlib.closing(client.connect(":memory:")) as connection:
+            return connection.cursor().execute("SELECT * FROM missing")
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        return self.call(client, way)
+
+
 class Framework(Subject):
     """A web framework: each request is an entry, in-process as a server makes it."""
 
@@ -344,6 +369,7 @@ SUBJECTS: dict[str, type[Subject]] = {
     "sqlalchemy": SqlAlchemy,
     "sqlalchemy over sqlite3": SqlAlchemyOverSqlite3,
     "sqlalchemy over psycopg": SqlAlchemyOverPsycopg,
+    "sqlite3": Sqlite3,
     "fastapi": FastApi,
     "starlette": Starlette,
     "flask": Flask,

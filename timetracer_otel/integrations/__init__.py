@@ -24,6 +24,8 @@ _OURS = (
     "flask:FlaskIntegration",
     "httpx:HttpxIntegration",
     "sqlalchemy:SqlAlchemyIntegration",
+    "sqlite3:Sqlite3Integration",
+    "aiosqlite:AiosqliteIntegration",
     "redis:RedisIntegration",
 )
 

@@ -135,6 +135,21 @@ def uninstall() -> None:
             wrapping.take_out(*_wrapped.pop())
 
 
+def carry(function: Function) -> Function:
+    """A function that runs with what this context hands on, in a thread that serves many requests.
+
+    Unlike work that an app submits, it may be part of a call that is already seen.
+    """
+    if ports.is_inside():
+        return functools.partial(_inside, function)
+    return functools.partial(Carried(_new_lane()), function) if _belongs() else function
+
+
+def _inside(function: Function, *args: Any, **kwargs: Any) -> Any:
+    with ports.inside():
+        return function(*args, **kwargs)
+
+
 def installed() -> bool:
     """True between :func:`install` and :func:`uninstall`."""
     return _wanted

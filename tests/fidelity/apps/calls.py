@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.fidelity.apps import (
+    aiosqlite_cases,
     httpx_async_cases,
     httpx_cases,
     httpx_edge_cases,
@@ -13,6 +14,7 @@ from tests.fidelity.apps import (
     sql_async_cases,
     sql_cases,
     sql_edge_cases,
+    sqlite3_cases,
     unrepeatable_cases,
 )
 from tests.fidelity.apps.case import Case
@@ -24,6 +26,8 @@ MODULES = (
     sql_cases,
     sql_edge_cases,
     sql_async_cases,
+    sqlite3_cases,
+    aiosqlite_cases,
     redis_cases,
     redis_async_cases,
     unrepeatable_cases,

@@ -350,11 +350,11 @@ def test_an_engine_with_a_creator(db: Database) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        "recording.plain_row",
-        "recording._columns",
-        "checkout.SqlStatement",
-        "checkout.driver_of",
-        "integration.plain",
+        "dbapi.pending.plain_row",
+        "dbapi.pending.columns_of",
+        "sqlalchemy.checkout.SqlStatement",
+        "sqlalchemy.checkout.driver_of",
+        "sqlalchemy.integration.plain",
     ],
 )
 def test_a_failure_of_ours_is_not_the_apps(
@@ -363,7 +363,7 @@ def test_a_failure_of_ours_is_not_the_apps(
     def fail(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(f"timetracer_otel.integrations.sqlalchemy.{broken}", fail)
+    monkeypatch.setattr(f"timetracer_otel.integrations.{broken}", fail)
     db.fresh()
     with using(RecordingPort()):
         assert db.run(db.engine(), add) == 4

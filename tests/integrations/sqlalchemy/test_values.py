@@ -34,7 +34,7 @@ from sqlalchemy.types import BigInteger, Boolean, String
 
 from tests.integrations.sqlalchemy.databases import Database
 from timetracer_otel.errors import ReplayError
-from timetracer_otel.integrations.sqlalchemy.values import plain, restore
+from timetracer_otel.integrations.dbapi.values import plain, restore
 from timetracer_otel.messages.sql import DriverValue
 
 COMMON: list[tuple[Any, Any]] = [

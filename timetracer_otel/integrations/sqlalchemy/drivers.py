@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from timetracer_otel.integrations.sqlalchemy.values import record
+from timetracer_otel.integrations.dbapi.values import record
 
 SYSTEMS = {"postgresql": "postgresql", "sqlite": "sqlite", "mysql": "mysql", "mariadb": "mariadb"}
 SYSTEMS |= {"mssql": "microsoft.sql_server", "oracle": "oracle.db", "cockroachdb": "cockroachdb"}

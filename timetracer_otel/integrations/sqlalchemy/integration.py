@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
@@ -11,13 +12,14 @@ from typing import Any, ClassVar, cast
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError
 from timetracer_otel.integrations.base import Integration, Invocation, Point
-from timetracer_otel.integrations.sqlalchemy import facts, failures, pools
+from timetracer_otel.integrations.dbapi import failures
+from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.sqlalchemy import facts, pools
 from timetracer_otel.integrations.sqlalchemy.checkout import NAMESPACE, Checkout, checkout_of
 from timetracer_otel.integrations.sqlalchemy.drivers import SYSTEMS
 from timetracer_otel.integrations.sqlalchemy.driving import drive
 from timetracer_otel.integrations.sqlalchemy.recording import RecordingCursor
 from timetracer_otel.integrations.sqlalchemy.replaying import ReplayConnection, ReplayCursor
-from timetracer_otel.integrations.sqlalchemy.values import plain
 from timetracer_otel.messages import Answer, Failure, Request, SqlResult, SqlStatement
 from timetracer_otel.ports import Port
 
@@ -135,7 +137,7 @@ class SqlAlchemyIntegration(Integration):
     def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
         """The driver's own exception."""
         checkout: Checkout = call.instance.timetracer_checkout
-        error = failures.rebuild(failure, failures.classes_of(checkout.dialect))
+        error = failures.rebuild(failure, classes_of(checkout.dialect))
         connection = getattr(call.instance, "connection", None)
         if failure.fields.get(failures.DISCONNECTED) is True and isinstance_of_replay(connection):
             cast("Any", connection).closed = True
@@ -200,7 +202,7 @@ class SqlAlchemyIntegration(Integration):
         except MissError:
             return  # recorded of an engine of another kind
         if isinstance(answer, Failure):
-            raise failures.rebuild(answer, failures.classes_of(pool._dialect))
+            raise failures.rebuild(answer, classes_of(pool._dialect))
 
     def _report_connect(self, port: Port, pool: Any, error: Exception) -> None:
         """A connection that could not be had is a call that failed."""
@@ -304,6 +306,20 @@ def connect_request(pool: Any, error: Exception | None = None) -> SqlStatement:
         system=SYSTEMS.get(dialect.name, dialect.name),
         namespace=vars(pool).get(NAMESPACE, ""),
     )
+
+
+def classes_of(dialect: Any) -> dict[str, type[BaseException]]:
+    """Every exception that the dialect's driver can raise, by name."""
+    dbapi = dialect.dbapi
+    roots = [getattr(dbapi, "Error", None), getattr(dbapi, "Warning", None)]
+    for module in ("asyncpg.exceptions", "asyncpg.exceptions._base"):
+        loaded = sys.modules.get(module)
+        roots += [
+            getattr(loaded, name, None) for name in ("PostgresMessage", "InterfaceMessage", "InterfaceError")
+        ]
+    library = sys.modules.get("sqlalchemy.exc")
+    roots += [getattr(library, name, None) for name in ("TimeoutError", "MissingGreenlet")]
+    return failures.classes_below(*roots)
 
 
 def _nothing() -> None:

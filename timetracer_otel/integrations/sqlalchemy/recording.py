@@ -4,70 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any
 
-import msgspec
 import wrapt
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Invocation, run
-from timetracer_otel.integrations.sqlalchemy import failures
+from timetracer_otel.integrations.dbapi import failures
+from timetracer_otel.integrations.dbapi.pending import Pending, columns_of, number, quiet
 from timetracer_otel.integrations.sqlalchemy.checkout import Checkout, once
-from timetracer_otel.integrations.sqlalchemy.values import plain, plain_row, weight
-from timetracer_otel.messages import SqlResult
-
-
-class Pending(msgspec.Struct):
-    """A statement whose rows are being fetched."""
-
-    exchange: Any
-    columns: list[Any] | None
-    rowcount: int
-    lastrowid: Any
-    limit: int
-    extra: dict[str, Any] = msgspec.field(default_factory=dict)
-    rows: list[Any] = msgspec.field(default_factory=list)
-    bytes: int = 0
-    cut: bool = False
-
-    @classmethod
-    def of(cls, cursor: Any, exchange: Any, limit: int) -> Self:
-        """What a driver's cursor knows right after its statement."""
-        message = _quiet(cursor, "statusmessage")
-        return cls(
-            exchange=exchange,
-            columns=_columns(cursor.description),
-            rowcount=_number(getattr(cursor, "rowcount", -1)),
-            lastrowid=plain(_quiet(cursor, "lastrowid")),
-            limit=limit,
-            extra={"statusmessage": message} if isinstance(message, str) else {},
-        )
-
-    def keep(self, rows: list[Any]) -> None:
-        """Copy rows that the app just fetched, as far as there is room."""
-        if self.cut:
-            return
-        for row in rows:
-            copy = plain_row(row)
-            self.bytes += weight(copy)
-            if self.bytes > self.limit:
-                self.cut = True
-                self.exchange.gap("rows over the limit", f"{len(self.rows)} rows of a result are kept")
-                return
-            self.rows.append(copy)
-
-    def result(self, rowcount: int, *, complete: bool) -> SqlResult:
-        """The answer, as far as it was fetched."""
-        if rowcount != self.rowcount:
-            self.extra["rowcount_after"] = rowcount
-        return SqlResult(
-            columns=self.columns,
-            rows=self.rows,
-            rowcount=self.rowcount,
-            lastrowid=self.lastrowid,
-            complete=complete and not self.cut,
-            extra=self.extra,
-        )
 
 
 class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type checkers only
@@ -126,7 +71,7 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         cursor = self.__wrapped__
         pending = Pending.of(cursor, exchange, limit)
         # psycopg2 knows a server-side cursor's columns once the first rows were fetched
-        if pending.columns is None and not isinstance(_quiet(cursor, "name"), str):
+        if pending.columns is None and not isinstance(quiet(cursor, "name"), str):
             exchange.finish(pending.result(pending.rowcount, complete=True))
         else:
             self._self_pending = pending
@@ -137,7 +82,7 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         if pending is None:
             return
         try:
-            rowcount = _number(_quiet(self.__wrapped__, "rowcount", pending.rowcount))
+            rowcount = number(quiet(self.__wrapped__, "rowcount", pending.rowcount))
             pending.exchange.finish(pending.result(rowcount, complete=complete))
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: reading rows", error)
@@ -209,7 +154,7 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
             return
         try:
             if pending.columns is None:
-                pending.columns = _columns(_quiet(self.__wrapped__, "description"))
+                pending.columns = columns_of(quiet(self.__wrapped__, "description"))
             pending.keep(rows)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: reading rows", error)
@@ -244,18 +189,3 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
     def __del__(self) -> None:
         with contextlib.suppress(Exception):
             self.timetracer_finish(complete=False)
-
-
-def _columns(description: Any) -> list[Any] | None:
-    return None if description is None else [plain(list(column)) for column in description]
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) else -1
-
-
-def _quiet(cursor: Any, name: str, default: Any = None) -> Any:
-    try:
-        return getattr(cursor, name, default)
-    except Exception:  # noqa: BLE001  # a property of the driver that needs an open cursor
-        return default

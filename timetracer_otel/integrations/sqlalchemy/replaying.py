@@ -12,11 +12,11 @@ from typing import Any
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 from timetracer_otel.integrations.base import Invocation
+from timetracer_otel.integrations.dbapi.pending import Pending
+from timetracer_otel.integrations.dbapi.values import restore
 from timetracer_otel.integrations.sqlalchemy.checkout import Checkout, once
 from timetracer_otel.integrations.sqlalchemy.drivers import Driver
 from timetracer_otel.integrations.sqlalchemy.driving import breathe, drive
-from timetracer_otel.integrations.sqlalchemy.recording import Pending
-from timetracer_otel.integrations.sqlalchemy.values import restore
 from timetracer_otel.messages import Failure, SqlResult
 
 _NUMBERS = {"READ UNCOMMITTED": 1}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from timetracer_otel.integrations import exceptions
-from timetracer_otel.integrations.sqlalchemy.values import plain, restore
+from timetracer_otel.integrations.dbapi.values import plain, restore
 from timetracer_otel.messages import Failure
 
 _DIAGNOSTICS = (
@@ -41,17 +40,8 @@ def rebuild(failure: Failure, classes: Mapping[str, type[BaseException]]) -> Bas
     return error
 
 
-def classes_of(dialect: Any) -> dict[str, type[BaseException]]:
-    """Every exception that the dialect's driver can raise, by name."""
-    dbapi = dialect.dbapi
-    roots = [getattr(dbapi, "Error", None), getattr(dbapi, "Warning", None)]
-    for module in ("asyncpg.exceptions", "asyncpg.exceptions._base"):
-        loaded = sys.modules.get(module)
-        roots += [
-            getattr(loaded, name, None) for name in ("PostgresMessage", "InterfaceMessage", "InterfaceError")
-        ]
-    library = sys.modules.get("sqlalchemy.exc")
-    roots += [getattr(library, name, None) for name in ("TimeoutError", "MissingGreenlet")]
+def classes_below(*roots: Any) -> dict[str, type[BaseException]]:
+    """Those classes and all that derive from them, by name; what is no class is left out."""
     found: set[type] = set()
     pending = [root for root in roots if isinstance(root, type)]
     while pending:

@@ -1,0 +1,1 @@
+"""What the drivers of databases, and SQLAlchemy above them, have in common (PEP 249)."""

@@ -1,0 +1,198 @@
+"""One core for the integrations of drivers: how a statement is asked, answered and watched.
+
+A driver's connections and cursors are objects of its own classes, or of classes derived from them here, so
+that whatever an app does with them works: row factories, pools, C code that looks at types. They say of each
+call what it asks (:attr:`Statement.message`), what a live result looks like (:attr:`Statement.watch`) and how
+the cursor holds a recorded one (:attr:`Statement.load`); the rest is the same for all drivers.
+
+What a connection asks to set itself up is nobody's call and is not recorded; a connection that could not be
+had is one. A commit is a call where something may have been written before it, because it can fail.
+"""
+
+from __future__ import annotations
+
+import weakref
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, cast
+
+from timetracer_otel import ports
+from timetracer_otel.errors import MissError, NoSessionError, ReplayError
+from timetracer_otel.integrations import exceptions
+from timetracer_otel.integrations.base import Flow, Integration, Invocation
+from timetracer_otel.integrations.dbapi import failures
+from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.messages import Answer, Failure, Request, SqlResult, SqlStatement
+from timetracer_otel.ports import Exchange, Port
+
+STATE = "$state"
+"""What a failure left behind: the state of the connection, for :attr:`Statement.failed`."""
+
+
+class Statement(Invocation, frozen=True):
+    """One statement, or another call of a driver.
+
+    Attributes:
+        message: what it asks.
+        load: hold a recorded result; returns what the app gets.
+        watch: report a live result, now or when its rows were fetched; ``None``: see ``answer``.
+        state: what is known of the connection after the call, plain data.
+        failed: hold the state that a recorded failure left behind.
+    """
+
+    message: SqlStatement
+    load: Callable[[SqlResult], Any]
+    watch: Callable[[Exchange, int], None] | None = None
+    state: Callable[[], Any] | None = None
+    failed: Callable[[Any], None] | None = None
+
+
+class DriverIntegration(Integration):
+    """Base class of the integrations of database drivers."""
+
+    family: ClassVar[str] = "db"
+    system: ClassVar[str]
+    """Semconv's ``db.system.name``."""
+
+    def __init__(self) -> None:
+        self._asked_to_connect: weakref.WeakKeyDictionary[Port, dict[str, int]] = weakref.WeakKeyDictionary()
+
+    @abstractmethod
+    def error_roots(self) -> tuple[type[BaseException], ...]:
+        """The classes above everything the driver raises."""
+
+    # -- the three things an integration says
+
+    def request(self, call: Invocation) -> Request:
+        """The statement and its parameters."""
+        return cast("Statement", call).message
+
+    def answer(self, result: Any, call: Invocation) -> SqlResult:
+        """A call without a result of its own: a commit."""
+        state = cast("Statement", call).state
+        return SqlResult(extra={} if state is None else {"state": state()})
+
+    def rebuild(self, answer: Answer, call: Invocation) -> Any:
+        """Let the cursor hold the recorded result."""
+        return cast("Statement", call).load(cast("SqlResult", answer))
+
+    def observe(self, result: Any, call: Invocation, exchange: Exchange) -> Any:
+        """Watch the cursor from now on."""
+        watch = cast("Statement", call).watch
+        if watch is None:
+            return super().observe(result, call, exchange)
+        try:
+            port = ports.current()
+            watch(exchange, 0 if port is None else port.body_limit)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{self.name}: reading a result", error)
+            exchange.finish(None)
+        return result
+
+    def exception_classes(self) -> Mapping[str, type[BaseException]]:
+        """Everything the driver raises."""
+        return failures.classes_below(*self.error_roots())
+
+    def failure(self, error: BaseException, call: Invocation) -> Failure:
+        """What the driver raised, and how it left the connection."""
+        failure = failures.describe(error)
+        state = cast("Statement", call).state
+        if state is not None:
+            failure.fields[STATE] = state()
+        return failure
+
+    def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
+        """The driver's own exception."""
+        failed = cast("Statement", call).failed
+        if failed is not None and STATE in failure.fields:
+            failed(failure.fields[STATE])
+        return failures.rebuild(failure, self.exception_classes())
+
+    # -- calls
+
+    def mocks(self) -> bool:
+        """True where calls are answered from a recording."""
+        port = ports.current()
+        return port is not None and port.replaying and not port.live(self)
+
+    def ask(self, call: Statement) -> Flow[Any]:
+        """The flow of one statement; one about transactions alone cannot miss in a replay."""
+        try:
+            return (yield from self.exchange(call))
+        except MissError:
+            if not call.message.controls_transaction:
+                raise
+            return call.load(SqlResult())
+
+    def commit(self, call: Statement) -> Flow[Any]:
+        """The flow of a commit: as :meth:`ask`, ``call.proceed`` not being part of a replay."""
+        return (yield from self.ask(call))
+
+    # -- connecting
+
+    def connect_request(self, namespace: str) -> SqlStatement:
+        """An attempt to connect, as a message."""
+        return SqlStatement(text="CONNECT", parameters=[namespace], system=self.system, namespace=namespace)
+
+    def fail_to_connect(self, namespace: str) -> None:
+        """Fail as often as it was recorded. Which attempts failed is not known: the first ones do.
+
+        Attempts for that database count; all of them, where the recording does not know that name.
+        """
+        port = ports.current()
+        assert port is not None
+        known = [one for one in port.recorded_requests(self) if isinstance(one, SqlStatement)]
+        ours = [one for one in known if one.namespace == namespace] or known
+        failed = [one for one in ours if one.text == "CONNECT"]
+        counts = self._asked_to_connect.setdefault(port, {})
+        asked = counts.get(namespace, 0)
+        if asked >= len(failed):
+            return
+        counts[namespace] = asked + 1
+        answer = port.begin(self, failed[asked]).recorded
+        if isinstance(answer, Failure):
+            raise failures.rebuild(answer, {**self.exception_classes(), **_OF_SOCKETS})
+
+    def report_connect(self, namespace: str, error: BaseException) -> None:
+        """A connection that could not be had is a call that failed."""
+        port = ports.current()
+        if port is None:
+            return
+        try:
+            port.begin(self, self.connect_request(namespace)).finish(failures.describe(error))
+        except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{self.name}: reading a failure to connect", problem)
+
+
+def _socket_errors() -> dict[str, type[BaseException]]:
+    import socket
+
+    return exceptions.by_name(socket.gaierror, socket.herror)
+
+
+_OF_SOCKETS = _socket_errors()
+
+
+def read_parameters(parameters: Any) -> Any:
+    """Parameters as plain data."""
+    return plain(parameters)
+
+
+def once(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of ``executemany``, an iterator among them read into a list, which can be read twice."""
+    return tuple(list(item) if isinstance(item, Iterator) else item for item in args)
+
+
+def refused(what: str, library: str) -> ReplayError:
+    """The error for a call that cannot be answered from a recording."""
+    return ReplayError(
+        f"{library}: {what} is not recorded and cannot be replayed;"
+        f" let {library} go live with TIMETRACER_LIVE_PLUGINS={library}"
+    )
+
+
+def no_session() -> NoSessionError:
+    """The error for a replayed connection that is used where nothing replays."""
+    return NoSessionError(
+        "a database connection of a replay was used outside of it; open a connection of its own there"
+    )

@@ -1,0 +1,72 @@
+"""Where sqlite3 is wrapped: at ``connect``, which makes connections of classes that see what passes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from timetracer_otel import ports
+from timetracer_otel.integrations.base import Point
+from timetracer_otel.integrations.dbapi.core import DriverIntegration
+
+_FACTORY = 5
+"""The place of ``factory`` among the positional arguments of ``connect``."""
+
+
+class Sqlite3Integration(DriverIntegration):
+    """Records and answers statements of connections made by ``sqlite3.connect``."""
+
+    name: ClassVar[str] = "sqlite3"
+    system: ClassVar[str] = "sqlite"
+    scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.sqlite3",)
+
+    def points(self) -> Sequence[Point]:
+        """``connect``, under both its names."""
+        return (
+            Point("sqlite3", "connect", wrapper=self._connect),
+            Point("sqlite3.dbapi2", "connect", wrapper=self._connect),
+        )
+
+    def error_roots(self) -> tuple[type[BaseException], ...]:
+        """``sqlite3.Error`` and ``sqlite3.Warning``."""
+        sqlite3 = sys.modules["sqlite3"]
+        return sqlite3.Error, sqlite3.Warning
+
+    def _connect(self, wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if ports.is_inside():
+            return wrapped(*args, **kwargs)
+        from timetracer_otel.integrations.sqlite3 import connection
+
+        try:
+            namespace = _namespace(args, kwargs)
+            kind = connection.class_for(args[_FACTORY] if len(args) > _FACTORY else kwargs.get("factory"))
+        except Exception as error:  # a factory that is no class: the app's to use, unseen
+            if self.mocks():
+                raise
+            ports.report("sqlite3: a factory of connections", error)
+            return wrapped(*args, **kwargs)
+        if len(args) > _FACTORY:
+            given, named = (*args[:_FACTORY], kind, *args[_FACTORY + 1 :]), kwargs
+        else:
+            given, named = args, {**kwargs, "factory": kind}
+        if self.mocks():
+            self.fail_to_connect(namespace)
+            given, named = (
+                ((":memory:", *given[1:]), named) if given else ((), {**named, "database": ":memory:"})
+            )
+            with connection.making(self, namespace, lambda: wrapped(*args, **kwargs), replayed=True):
+                return wrapped(*given, **named)
+        try:
+            with connection.making(self, namespace):
+                return wrapped(*given, **named)
+        except self.error_roots() as error:
+            self.report_connect(namespace, error)
+            raise
+
+
+def _namespace(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """The database's file."""
+    database = args[0] if args else kwargs.get("database", "")
+    return os.fsdecode(database) if isinstance(database, str | bytes | os.PathLike) else ""
