@@ -175,7 +175,7 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> list[Span]:
                 _read_attributes(wire_scope.scope.attributes, limits.max_depth),
                 wire_scope.schema_url,
             )
-            spans += [_read_span(wire, scope, resource, limits.max_depth) for wire in wire_scope.spans]
+            spans += _read_spans(wire_scope.spans, scope, resource, limits.max_depth)
     return spans
 
 
@@ -191,30 +191,36 @@ def _check_ids(wires: list[_Span]) -> None:
         wire.parent_span_id = check_id(wire.parent_span_id, 16, "parentSpanId", optional=True)
 
 
-def _read_span(wire: _Span, scope: Scope, resource: Resource, depth: int) -> Span:
-    status = wire.status
-    if wire.start_time_unix_nano > UINT64_MAX or wire.end_time_unix_nano > UINT64_MAX:
-        raise CassetteFormatError(f"span {wire.span_id} begins or ends after the year 2554")
-    return Span(
-        wire.trace_id,
-        wire.span_id,
-        wire.name,
-        wire.parent_span_id,
-        wire.kind,
-        wire.start_time_unix_nano,
-        wire.end_time_unix_nano,
-        _read_attributes(wire.attributes, depth),
-        [_read_event(event, depth) for event in wire.events] if wire.events else [],
-        [_read_link(link, depth) for link in wire.links] if wire.links else [],
-        _NO_STATUS if status is UNSET else Status(status.code, status.message),
-        wire.trace_state,
-        wire.flags,
-        wire.dropped_attributes_count,
-        wire.dropped_events_count,
-        wire.dropped_links_count,
-        scope,
-        resource,
-    )
+def _read_spans(wires: list[_Span], scope: Scope, resource: Resource, depth: int) -> list[Span]:
+    last, unset, no_status, read_attributes = UINT64_MAX, UNSET, _NO_STATUS, _read_attributes
+    spans: list[Span] = []
+    for wire in wires:
+        start, end, status = wire.start_time_unix_nano, wire.end_time_unix_nano, wire.status
+        if start > last or end > last:
+            raise CassetteFormatError(f"span {wire.span_id} begins or ends after the year 2554")
+        spans.append(
+            Span(
+                wire.trace_id,
+                wire.span_id,
+                wire.name,
+                wire.parent_span_id,
+                wire.kind,
+                start,
+                end,
+                read_attributes(wire.attributes, depth),
+                [_read_event(event, depth) for event in wire.events] if wire.events else [],
+                [_read_link(link, depth) for link in wire.links] if wire.links else [],
+                no_status if status is unset else Status(status.code, status.message),
+                wire.trace_state,
+                wire.flags,
+                wire.dropped_attributes_count,
+                wire.dropped_events_count,
+                wire.dropped_links_count,
+                scope,
+                resource,
+            )
+        )
+    return spans
 
 
 def _read_event(wire: _Event, depth: int) -> Event:
