@@ -41,6 +41,11 @@ DB_SERVER: Final = "timetracer.db.server"
 REDIS_COMMAND: Final = "timetracer.redis.command"
 REDIS_REPLY: Final = "timetracer.redis.reply"
 
+# MongoDB
+MONGODB_COMMAND: Final = "timetracer.mongodb.command"
+MONGODB_REPLY: Final = "timetracer.mongodb.reply"
+MONGODB_SERVER: Final = "timetracer.mongodb.server"
+
 # functions
 FUNCTION_NAME: Final = "timetracer.function.name"
 FUNCTION_ARGUMENTS: Final = "timetracer.function.arguments"

@@ -90,6 +90,12 @@ class Port(Protocol):
         """
         ...
 
+    def pending_requests(self, caller: Caller) -> Iterable[Request]:
+        """In replay, what that integration asked here (in this task or thread) when it was recorded
+        and was not asked again yet, in order. Nothing when recording.
+        """
+        ...
+
     def new_lane(self) -> Any:
         """A token for work about to start in another thread (see :mod:`timetracer_otel.lanes`)."""
         ...

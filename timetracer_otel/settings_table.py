@@ -13,7 +13,9 @@ from timetracer_otel.errors import ConfigurationError
 
 PREFIX: Final = "TIMETRACER_"
 
-PLUGINS: Final = frozenset({"http", "db", "redis", "function", "httpx", "sqlalchemy", "sqlite3", "aiosqlite"})
+PLUGINS: Final = frozenset(
+    {"http", "db", "redis", "mongodb", "function"} | {"httpx", "sqlalchemy", "sqlite3", "aiosqlite", "pymongo"}
+)
 """Families and integrations that may be named for a hybrid replay; those installed beside us join in."""
 
 _TRUE: Final = dict.fromkeys(("true", "1", "yes", "on"), True)

@@ -126,6 +126,26 @@ class Redis(Dependency):
             return await client[1].echo(way)
 
 
+class PyMongo(Dependency):
+    module = integration = "pymongo"
+    scope = "opentelemetry.instrumentation.pymongo"
+    instrumentor = "opentelemetry.instrumentation.pymongo:PymongoInstrumentor"
+
+    def client(self) -> Any:
+        pymongo, url = self.load(), os.environ["MONGODB_URL"]
+        return pymongo.MongoClient(url), pymongo.AsyncMongoClient(url)
+
+    def call(self, client: Any, way: str) -> Any:
+        return client[0].shop.things.find_one({"way": way})
+
+    def fail(self, client: Any) -> Any:
+        return client[0].shop.command("noSuchCommand")
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        async with client[1]:
+            return await client[1].shop.things.find_one({"way": way})
+
+
 class SqlAlchemy(Dependency):
     module = integration = "sqlalchemy"
     scope = "opentelemetry.instrumentation.sqlalchemy"
@@ -366,6 +386,7 @@ def fail() -> None:
 SUBJECTS: dict[str, type[Subject]] = {
     "httpx": Httpx,
     "redis": Redis,
+    "pymongo": PyMongo,
     "sqlalchemy": SqlAlchemy,
     "sqlalchemy over sqlite3": SqlAlchemyOverSqlite3,
     "sqlalchemy over psycopg": SqlAlchemyOverPsycopg,

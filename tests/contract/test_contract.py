@@ -123,8 +123,10 @@ def test_the_standard_instrumentation_goes_on_without_us(facts: Facts, library: 
     steps, subject = ORDERS[order], SUBJECTS[library]
     made = facts.scopes.get(subject.scope, 0)
     if in_force(steps, "theirs"):
-        # of an application that was there before, contrib knows nothing; of an engine, only connections
-        assert (made > 0) is not (issubclass(subject, Framework) and is_late(steps))
+        # of an application or a MongoDB client that was there before, contrib knows nothing; of an engine,
+        # only connections
+        unseen = issubclass(subject, Framework) or library == "pymongo"
+        assert (made > 0) is not (unseen and is_late(steps))
     else:
         # see expected_calls
         assert made == (library == "sqlalchemy" and "theirs undone" in steps)
@@ -144,8 +146,10 @@ def scope_of(library: str, order: str) -> str:
     """Whose spans carry the payloads."""
     steps = ORDERS[order]
     subject = SUBJECTS[library]
-    # applications and engines are instrumented when they are made; httpx and redis clients by their class
-    blind = is_late(steps) and (library.startswith("sqlalchemy") or issubclass(subject, Framework))
+    # applications, engines and MongoDB clients are instrumented when they are made; httpx and redis
+    # clients by their class
+    made = library.startswith(("sqlalchemy", "pymongo")) or issubclass(subject, Framework)
+    blind = is_late(steps) and made
     if in_force(steps, "theirs") and not blind:
         return subject.scope
     # FastAPI has telemetry of its own
@@ -162,11 +166,18 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
         asked, answer = ["/json?way=sync", "/closed", "/json?way=thread", "/json?way=async"], "HttpResponse"
     elif name == "redis":
         asked, answer = ["ECHO sync", "NO SUCH command", "ECHO thread", "ECHO async"], "RedisReply"
+    elif name == "pymongo":
+        find, answer = (
+            'find shop.things {{"filter": {{"way": "{}"}}, "limit": 1, "singleBatch": true}}',
+            "MongoReply",
+        )
+        asked = [find.format("sync"), "noSuchCommand shop", find.format("thread"), find.format("async")]
     else:
         place = "%(way)s" if "psycopg" in library else "?"
         select = f"SELECT {place} AS way, 1.5"
         asked, answer = [select, "SELECT * FROM missing", select, select], "SqlResult"
-    answers = [answer, "Failure", answer, answer]
+    # an error of MongoDB's is a document like any other
+    answers = [answer, answer if name == "pymongo" else "Failure", answer, answer]
     calls = [Seen(name, request, scope, answer) for request, answer in zip(asked, answers, strict=True)]
     if name == "sqlalchemy" and undone:
         calls[-1] = msgspec.structs.replace(calls[-1], scope=SUBJECTS[library].scope)

@@ -71,6 +71,8 @@ class RecordingPort:
     def recorded_requests(self, caller: Caller) -> list[Request]:
         return []
 
+    pending_requests = recorded_requests
+
     def new_lane(self) -> None:
         return None
 
@@ -131,6 +133,9 @@ class ReplayPort:
 
     def recorded_requests(self, caller: Caller) -> list[Request]:
         return self._recorded
+
+    def pending_requests(self, caller: Caller) -> list[Request]:
+        return [call.asked for call in self.unused]
 
     def new_lane(self) -> None:
         return None

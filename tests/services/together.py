@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.services.full_house import FullHouse
+from tests.services.mongodb import MongoDb
 from tests.services.postgres import Postgres
 from tests.services.upstream import Upstream
 from tests.services.valkey import Valkey
@@ -19,7 +20,7 @@ _SQLITE_DRIVERS = {"sqlite": "pysqlite", "aiosqlite": "aiosqlite"}
 
 
 class Services:
-    """PostgreSQL, Valkey, an HTTP upstream, and a folder for SQLite files.
+    """PostgreSQL, Valkey, MongoDB, an HTTP upstream, and a folder for SQLite files.
 
     Args:
         directory: An empty folder for their data.
@@ -29,6 +30,7 @@ class Services:
         self._sqlite = directory / "sqlite"
         self.postgres = Postgres(directory / "postgres")
         self.valkey = Valkey()
+        self.mongodb = MongoDb()
         self.upstream = Upstream()
         self._full = FullHouse()
 
@@ -38,6 +40,7 @@ class Services:
         variables = {
             "UPSTREAM_URL": self.upstream.url,
             "REDIS_URL": self.valkey.url,
+            "MONGODB_URL": self.mongodb.url,
             "FULL_URL": self._full.url,
             "CLOSED_URL": "http://127.0.0.1:1",
         }
@@ -56,6 +59,7 @@ class Services:
         """Empty everything, so that the same requests get the same answers."""
         self.postgres.fresh(_database(name) for name in _POSTGRES_DRIVERS)
         self.valkey.fresh()
+        self.mongodb.fresh()
         self.upstream.fresh()
         self._sqlite.mkdir(exist_ok=True)
         self._remove_sqlite()
@@ -64,6 +68,7 @@ class Services:
         """Stop everything; nothing listens, no file is left."""
         self.postgres.stop()
         self.valkey.stop()
+        self.mongodb.stop()
         self.upstream.stop()
         self._remove_sqlite()
 
@@ -71,12 +76,14 @@ class Services:
         """Start everything again at the same addresses."""
         self.postgres.start()
         self.valkey.start()
+        self.mongodb.start()
         self.upstream.start()
 
     def remove(self) -> None:
         """Stop everything for good."""
         self.postgres.remove()
         self.valkey.remove()
+        self.mongodb.remove()
         self.upstream.remove()
         self._full.remove()
 

@@ -164,6 +164,8 @@ class Recorder:
         """Nothing: this is no replay."""
         return ()
 
+    pending_requests = recorded_requests
+
     def new_lane(self) -> Any:
         """A lane for work about to start in another thread."""
         context = otel_trace.get_current_span().get_span_context()

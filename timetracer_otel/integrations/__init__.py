@@ -27,6 +27,7 @@ _OURS = (
     "sqlite3:Sqlite3Integration",
     "aiosqlite:AiosqliteIntegration",
     "redis:RedisIntegration",
+    "pymongo:PyMongoIntegration",
 )
 
 _lock = threading.Lock()

@@ -55,6 +55,8 @@ class Point(msgspec.Struct, frozen=True):
         asynchronous: the function returns an awaitable.
         optional: not every supported version of the library has it.
         wrapper: a wrapt wrapper to use as it is, instead of a flow (frameworks).
+        replacement: makes of the function the one to put in its place, where even the cost of a wrapper
+            would be felt.
     """
 
     module: str
@@ -63,6 +65,7 @@ class Point(msgspec.Struct, frozen=True):
     asynchronous: bool = False
     optional: bool = False
     wrapper: Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any] | None = None
+    replacement: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
 
 
 class Wrappable(ABC):

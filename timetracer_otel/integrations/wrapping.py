@@ -83,6 +83,11 @@ def _apply(integration: Wrappable, point: Point) -> None:
         if not point.optional:
             ports.report(f"{integration.name}: {_key(point)} is not in this version of the library", error)
         return
+    if point.replacement is not None:
+        ours = point.replacement(present)
+        setattr(owner, attribute, ours)
+        _installed[key] = (owner, attribute, ours, present)
+        return
     _installed[key] = (
         owner,
         attribute,

@@ -3,6 +3,7 @@
 from timetracer_otel.messages.base import Answer, Canonical, Failure, Request
 from timetracer_otel.messages.function import FunctionCall, FunctionResult
 from timetracer_otel.messages.http import PIECE_BYTES, HttpRequest, HttpResponse
+from timetracer_otel.messages.mongodb import MongoCommand, MongoReply
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
 from timetracer_otel.messages.registry import read_answer, read_request
 from timetracer_otel.messages.sql import SqlResult, SqlStatement
@@ -16,6 +17,8 @@ __all__ = [
     "FunctionResult",
     "HttpRequest",
     "HttpResponse",
+    "MongoCommand",
+    "MongoReply",
     "RedisCommand",
     "RedisReply",
     "Request",

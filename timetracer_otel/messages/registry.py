@@ -10,6 +10,7 @@ from timetracer_otel.errors import CodecError
 from timetracer_otel.messages.base import Answer, Failure, Request
 from timetracer_otel.messages.function import FunctionCall, FunctionResult
 from timetracer_otel.messages.http import HttpRequest, HttpResponse
+from timetracer_otel.messages.mongodb import MongoCommand, MongoReply
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
 from timetracer_otel.messages.sql import SqlResult, SqlStatement
 from timetracer_otel.span import Attributes
@@ -21,18 +22,21 @@ REQUESTS: dict[str, type[Request]] = {
     "db": SqlStatement,
     "redis": RedisCommand,
     "function": FunctionCall,
+    "mongodb": MongoCommand,
 }
 ANSWERS: dict[str, type[Answer]] = {
     "http": HttpResponse,
     "db": SqlResult,
     "redis": RedisReply,
     "function": FunctionResult,
+    "mongodb": MongoReply,
 }
 _ANSWER_MARK = {
     "http": names.HTTP_RESPONSE_STATUS_CODE,
     "db": names.DB_ROWCOUNT,
     "redis": names.REDIS_REPLY,
     "function": names.FUNCTION_RESULT,
+    "mongodb": names.MONGODB_REPLY,
 }
 
 

@@ -22,6 +22,8 @@ _MACHINERY: Final = frozenset(
         # servers, loops and logs; werkzeug itself signs and dates for the app, its server does not
         "anyio", "gunicorn", "granian", "h11", "hypercorn", "loguru", "structlog", "uvicorn", "uvloop",
         "waitress", "watchfiles", "werkzeug._internal", "werkzeug._reloader", "werkzeug.serving",
+        # makes ObjectIds, which are recorded as such; sessions and requests have random ids of their own
+        "bson", "pymongo",
         # pools outlive the request that grew them
         "asyncpg.pool", "psycopg_pool", "sqlalchemy.pool",
         # test tools

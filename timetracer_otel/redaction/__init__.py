@@ -3,8 +3,8 @@
 Masked are, in HTTP messages, credentials, cookies and API keys among the headers, passwords and
 secret parameters in URLs, and secret keys in JSON, forms and multipart bodies; in SQL the values of
 parameters and columns with secret names; in Redis passwords, secret hash fields and secret keys of JSON
-documents; in functions secret keywords and fields. Names are compared word by word, see
-:mod:`timetracer_otel.redaction.names`.
+documents; in MongoDB what is in fields with secret names; in functions secret keywords and fields. Names
+are compared word by word, see :mod:`timetracer_otel.redaction.names`.
 
 Exceptions are left as they are: their text is what explains a failure.
 """
@@ -21,6 +21,8 @@ from timetracer_otel.messages import (
     FunctionResult,
     HttpRequest,
     HttpResponse,
+    MongoCommand,
+    MongoReply,
     RedisCommand,
     RedisReply,
     Request,
@@ -28,6 +30,7 @@ from timetracer_otel.messages import (
     SqlStatement,
 )
 from timetracer_otel.redaction.data import DataRules
+from timetracer_otel.redaction.documents import DocumentRules
 from timetracer_otel.redaction.http import HttpRules
 from timetracer_otel.redaction.mask import MASK, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames
@@ -59,6 +62,7 @@ class Redactor:
         self._http = HttpRules(self._names, headers)
         self._data = DataRules(self._names)
         self._rules: dict[str, Callable[[str], str] | None] = {}
+        self._documents = DocumentRules(self._names)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -102,6 +106,11 @@ class Redactor:
             clean = self._data.function_call(message, masked)
         elif isinstance(message, FunctionResult):
             clean = self._data.function_result(message, masked)
+        elif isinstance(message, MongoCommand):
+            clean = self._documents.command(message, masked)
+        elif isinstance(message, MongoReply):
+            asked = answers if isinstance(answers, MongoCommand) else None
+            clean = self._documents.reply(message, masked, asked)
         result: M = clean
         return result
 

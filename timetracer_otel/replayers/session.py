@@ -131,6 +131,13 @@ class Session:
         if self._fallback is not None:
             yield from self._fallback.recorded_requests(caller)
 
+    def pending_requests(self, caller: ports.Caller) -> Iterator[Request]:
+        """What that integration asked in this lane and was not asked again yet, in order."""
+        lane = self._lanes.current()
+        for call in self.matcher.unused():
+            if call.integration == caller.name and call.lane == lane and call.request is not None:
+                yield call.request
+
     def new_lane(self) -> Any:
         """A lane for work about to start in another thread."""
         return self._lanes.new()

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from timetracer_otel.values import copying, reading, standard, writing
+from timetracer_otel.values import bson, copying, reading, standard, writing
 from timetracer_otel.values.registry import MAX_DEPTH, MAX_REPR, Unsupported, register
 
 __all__ = [
@@ -91,5 +91,5 @@ def canonical(value: Any) -> bytes:
     return writing.encode(value, ordered=True)[0]
 
 
-for _kind in standard.KINDS:
+for _kind in [*standard.KINDS, *bson.KINDS]:
     register(_kind.tag, _kind.type, _kind.encode, _kind.decode, copy=_kind.copy)

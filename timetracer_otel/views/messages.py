@@ -12,6 +12,8 @@ from timetracer_otel.messages import (
     FunctionResult,
     HttpRequest,
     HttpResponse,
+    MongoCommand,
+    MongoReply,
     RedisCommand,
     RedisReply,
     SqlResult,
@@ -119,6 +121,27 @@ def _(message: FunctionResult, *, full: bool) -> Iterator[Line]:
 
 
 @message_lines.register
+def _(message: MongoCommand, *, full: bool) -> Iterator[Line]:
+    if full:  # else the title says it all
+        yield line(_ASKED, text.value(message.document))
+
+
+@message_lines.register
+def _(message: MongoReply, *, full: bool) -> Iterator[Line]:
+    reply = message.document
+    if reply is None:
+        yield line(_CAME, piece("(no answer was asked for)", "dim"))
+        return
+    batch = _batch(reply)
+    if batch is None or full:
+        yield line(_CAME, _value(reply, full=full))
+    else:
+        yield line(_CAME, text.count(len(batch), "document"))
+        for row in _rows(batch, "document", full=full):
+            yield row.below("  ", "  ")
+
+
+@message_lines.register
 def _(message: Failure, *, full: bool) -> Iterator[Line]:
     said = ", ".join(text.value(argument) for argument in message.args)
     yield line(_RAISED, piece(text.clip(f"{message.type_name}({said})", None if full else SHORT), "red"))
@@ -127,6 +150,15 @@ def _(message: Failure, *, full: bool) -> Iterator[Line]:
     behind = message.cause or (None if message.suppress_context else message.context)
     if behind is not None:
         yield from (below.below("  ", "  ") for below in message_lines(behind, full=full))
+
+
+def _batch(reply: dict[str, Any]) -> list[Any] | None:
+    """The documents that a cursor brought."""
+    cursor = reply.get("cursor")
+    if not isinstance(cursor, dict):
+        return None
+    found = cursor.get("firstBatch", cursor.get("nextBatch"))
+    return found if isinstance(found, list) else None
 
 
 def _http(

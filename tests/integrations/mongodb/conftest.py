@@ -1,0 +1,42 @@
+"""The integration in place, and the ways to use PyMongo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integrations.mongodb.scenarios import Client
+from tests.services.mongodb import MongoDb
+from timetracer_otel.integrations import wrapping
+from timetracer_otel.integrations.pymongo import PyMongoIntegration
+
+
+@pytest.fixture(autouse=True)
+def integration() -> Iterator[PyMongoIntegration]:
+    integration = PyMongoIntegration()
+    wrapping.install(integration)
+    yield integration
+    wrapping.uninstall(integration)
+
+
+@pytest.fixture(scope="session")
+def mongodb_server() -> Iterator[MongoDb]:
+    server = MongoDb()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def mongodb(mongodb_server: MongoDb) -> Iterator[MongoDb]:
+    """An empty server."""
+    mongodb_server.fresh()
+    yield mongodb_server
+    mongodb_server.door.shut()
+    mongodb_server.door.open()
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def client(request: pytest.FixtureRequest) -> Client:
+    """Either colour."""
+    return Client(request.param)

@@ -1,0 +1,30 @@
+"""The server process of :mod:`tests.services.mongodb`: ``python -m tests.services.mongodb_process DOOR``.
+
+Prints the port it listens on. It tells its clients that it is at the door's port, as a server behind
+a proxy is configured to.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from secantus import SecantusDBServer
+
+
+class Server(SecantusDBServer):  # type: ignore[misc]  # ships no types
+    """Gives the door as its own address."""
+
+    door = 0
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = super().address
+        return host, self.door or port
+
+
+server = Server(storage_path=":memory:", cache_size="64M", enable_test_commands=True)
+server.start()
+print(server.address[1], flush=True)
+server.door = int(sys.argv[1])
+sys.stdin.read()  # until whoever started this ends, or closes it
+server.stop()
