@@ -14,7 +14,8 @@ from timetracer_otel.errors import ConfigurationError
 PREFIX: Final = "TIMETRACER_"
 
 PLUGINS: Final = frozenset(
-    {"http", "db", "redis", "mongodb", "function"} | {"httpx", "sqlalchemy", "sqlite3", "aiosqlite", "pymongo"}
+    {"http", "db", "redis", "mongodb", "function"}
+    | {"httpx", "sqlalchemy", "sqlite3", "aiosqlite", "pymongo"}
 )
 """Families and integrations that may be named for a hybrid replay; those installed beside us join in."""
 

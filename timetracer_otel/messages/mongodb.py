@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from datetime import datetime
 from typing import Any, ClassVar, Final, Self
 
@@ -107,6 +107,10 @@ class MongoCommand(msgspec.Struct):
         """The command without what the driver adds to it: session, transaction number, times."""
         document = {key: value for key, value in self.document.items() if key not in _VOLATILE}
         return {"command": _comparable(document)}
+
+    def key(self) -> Hashable:
+        """:meth:`canonical` as bytes."""
+        return values.canonical(self.canonical())
 
     def title(self) -> str:
         """``find shop.orders {"filter": {...}}`` on one line."""
