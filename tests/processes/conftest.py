@@ -21,6 +21,7 @@ GUNICORN_ASGI = ("gunicorn", "tests.processes.asgi:app", "--bind", "127.0.0.1:0"
 HYPERCORN = ("hypercorn", "tests.processes.asgi:app", "--bind", "127.0.0.1:0")
 GRANIAN = ("granian", "tests.processes.asgi:app", "--interface", "asgi", "--host", "127.0.0.1")
 """Without a port: it does not tell which it was given."""
+GUNICORN_GREEN = ("gunicorn", "tests.processes.green:app", "--bind", "127.0.0.1:0", "--no-control-socket")
 FLASK = ("flask", "--app", "tests.processes.wsgi:app", "run", "--port", "0")
 
 Start = Callable[..., Service]
@@ -50,8 +51,10 @@ def start(tmp_path: Path, store: FolderStore) -> Iterator[Start]:
     """Starts a server; it is stopped at the end if the test did not."""
     servers: list[Server] = []
 
-    def started(command: tuple[str, ...], launcher: tuple[str, ...] = RECORDING) -> Service:
-        environment = {"TIMETRACER_DIR": str(store.path)}
+    def started(
+        command: tuple[str, ...], launcher: tuple[str, ...] = RECORDING, **environment: str
+    ) -> Service:
+        environment = {"TIMETRACER_DIR": str(store.path), **environment}
         if command[0] == "granian":
             command = (*command, "--port", str(free_port()))
         server = Server(command, launcher, environment, tmp_path / f"server{len(servers)}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from timetracer_otel.exporters import native
 from timetracer_otel.exporters.trace import DONE, Remembered, State, TraceRecording
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Assembler:
         self._open: dict[int, TraceRecording] = {}
         self._index: dict[tuple[int, int], TraceRecording | Remembered] = {}
         self._written: deque[Remembered] = deque()
-        self._lock = threading.RLock()
+        self._lock = native.RLock()
 
     def started(self, span: Span) -> None:
         """A span started."""
@@ -164,7 +164,7 @@ class Assembler:
 
     def clear(self) -> None:
         """Forget everything: in a forked child all of it is the parent's."""
-        self._lock = threading.RLock()
+        self._lock = native.RLock()
         self._index = {}
         self._open = {}
         self._written = deque()

@@ -253,4 +253,6 @@ def git_revision() -> str | None:
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
+    except TypeError:  # gevent's subprocess, which only its own thread may use: see the launcher
+        return None
     return done.stdout.strip() or None if done.returncode == 0 else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from timetracer_otel import __version__, ports
 from timetracer_otel.config import Settings
-from timetracer_otel.exporters import ending
+from timetracer_otel.exporters import ending, native
 from timetracer_otel.exporters.assembler import Assembler
 from timetracer_otel.exporters.build import CassetteBuilder, call_attributes
 from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup, path_excluded
@@ -59,7 +58,7 @@ class Recorder:
         self._trace_limit = settings.max_trace_kb * 1024
         self._pending_limit = settings.max_pending_mb * 1024 * 1024
         self._pending = 0
-        self._pending_lock = threading.RLock()
+        self._pending_lock = native.RLock()
         self._provider = provider
         self._tracer: otel_trace.Tracer | None = None
         self._builder = CassetteBuilder(settings)
@@ -283,7 +282,7 @@ class Recorder:
     def after_fork(self) -> None:
         """In a forked child: what was under way is the parent's."""
         self._pending = 0
-        self._pending_lock = threading.RLock()
+        self._pending_lock = native.RLock()
         self.assembler.clear()
         self.serving.clear()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import msgspec
 
+from timetracer_otel.exporters import native
 from timetracer_otel.lanes import LaneTable
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
 
@@ -103,7 +103,7 @@ class TraceRecording:
     def __init__(self, trace_id: int, entry_id: int) -> None:
         self.trace_id = trace_id
         self.entry_id = entry_id
-        self.lock = threading.RLock()  # a collected stream may report while this thread holds it
+        self.lock = native.RLock()  # a collected stream may report while this thread holds it
         self.open: dict[int, Span] = {}
         self.ended: list[ReadableSpan] = []
         self.span_ids: set[int] = set()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from timetracer_otel import ports
+from timetracer_otel.exporters import native
 
 T = TypeVar("T")
 MAX_QUEUED = 10_000
@@ -23,6 +24,27 @@ GATHER_SECONDS = 0.002
 
 class WriterThread(threading.Thread):
     """Started by whichever request comes first, yet part of none: nothing of its context is passed on."""
+
+
+class _NativeThread:
+    """The same where :mod:`threading` makes greenlets."""
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self._run = run
+        self._alive = False
+
+    def start(self) -> None:
+        self._alive = True
+        native.start_new_thread(self._live, ())
+
+    def is_alive(self) -> bool:
+        return self._alive
+
+    def _live(self) -> None:
+        try:
+            self._run()
+        finally:
+            self._alive = False
 
 
 class Writer(Generic[T]):
@@ -48,13 +70,13 @@ class Writer(Generic[T]):
 
     def reset(self) -> None:
         """In a forked child: begin with nothing, what waited is the parent's."""
-        self._condition = threading.Condition()
+        self._condition = native.Condition()
         self._queue: deque[T] = deque()
         self._waiting: dict[int, tuple[float, T]] = {}
         self._busy = False
         self._idle = False
         self._flushing = 0
-        self._thread: threading.Thread | None = None
+        self._thread: threading.Thread | _NativeThread | None = None
 
     def submit(self, item: T) -> bool:
         """Queue an item; false when the queue is full and the item is dropped."""
@@ -114,7 +136,10 @@ class Writer(Generic[T]):
 
     def _ensure_thread(self) -> None:
         if self._thread is None or not self._thread.is_alive():
-            self._thread = WriterThread(target=self._run, name="timetracer-otel-writer", daemon=True)
+            if native.is_replaced():
+                self._thread = _NativeThread(self._run)
+            else:
+                self._thread = WriterThread(target=self._run, name="timetracer-otel-writer", daemon=True)
             self._thread.start()
 
     def _run(self) -> None:
@@ -133,7 +158,7 @@ class Writer(Generic[T]):
                 ports.report("writing a cassette", error)
             del item
 
-    def _await_items(self, condition: threading.Condition) -> None:
+    def _await_items(self, condition: native.Condition) -> None:
         self._busy = False
         if self._flushing:
             condition.notify_all()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -120,6 +121,7 @@ def _cassettes_wanted() -> bool:
 
 def _record(settings: config.Settings) -> None:
     from timetracer_otel import integrations
+    from timetracer_otel.exporters.build import git_revision
     from timetracer_otel.exporters.processor import make_current, tap
     from timetracer_otel.exporters.recorder import Recorder, store_for
     from timetracer_otel.launcher.spared import spare_message_spans
@@ -134,6 +136,9 @@ def _record(settings: config.Settings) -> None:
     make_current(recorder)
     spare_message_spans()
     integrations.install()
+    if find_spec("gevent") is not None:
+        # once it has put its own in the place of subprocess, the writer's thread cannot ask git
+        git_revision()
 
 
 def _replay(settings: config.Settings) -> None:
