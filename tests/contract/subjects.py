@@ -11,72 +11,13 @@ import functools
 import importlib
 import io
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, ClassVar
 
 from opentelemetry import trace
 
-Results = dict[str, str]
-
-
-class Subject(ABC):
-    """A library, as an app and its instrumentor see it."""
-
-    module: ClassVar[str]
-    integration: ClassVar[str]
-    scope: ClassVar[str]
-    instrumentor: ClassVar[str]
-    """Module and class of OpenTelemetry's."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def load(self) -> Any:
-        """What ``import`` does in an app."""
-        return importlib.import_module(self.module)
-
-    def instrumentors(self) -> list[Any]:
-        """OpenTelemetry's, one object each whenever asked."""
-        module, _, name = self.instrumentor.partition(":")
-        return [getattr(importlib.import_module(module), name)()]
-
-    @abstractmethod
-    def client(self) -> Any:
-        """What an app makes once and uses for every call."""
-
-    @abstractmethod
-    def use(self, client: Any) -> Results:
-        """What the app gets, in every way of calling."""
-
-
-class Dependency(Subject):
-    """A client library: used in a job, which is the entry span of all calls."""
-
-    def use(self, client: Any) -> Results:
-        with trace.get_tracer("app").start_as_current_span("job"):
-            results = {
-                "sync": attempt(lambda: self.call(client, "sync")),
-                "error": attempt(lambda: self.fail(client)),
-            }
-            with ThreadPoolExecutor(1) as executor:
-                results["thread"] = executor.submit(attempt, lambda: self.call(client, "thread")).result()
-            results["async"] = asyncio.run(self._asynchronously(client))
-        return results
-
-    async def _asynchronously(self, client: Any) -> str:
-        return describe(await self.call_async(client, "async"))
-
-    @abstractmethod
-    def call(self, client: Any, way: str) -> Any: ...
-
-    @abstractmethod
-    def fail(self, client: Any) -> Any: ...
-
-    @abstractmethod
-    async def call_async(self, client: Any, way: str) -> Any: ...
+from timetracer_otel.testing.subjects import Dependency, Results, Subject, attempt, describe_error
 
 
 class Httpx(Dependency):
@@ -395,24 +336,3 @@ SUBJECTS: dict[str, type[Subject]] = {
     "starlette": Starlette,
     "flask": Flask,
 }
-
-
-def attempt(call: Callable[[], Any]) -> str:
-    """What a call returns or raises, in words: type and value."""
-    try:
-        return describe(call())
-    except Exception as error:
-        return describe_error(error)
-
-
-def describe(value: Any) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}: {value!r}"
-
-
-def describe_error(error: BaseException) -> str:
-    links = []
-    link: BaseException | None = error
-    while link is not None:
-        links.append(f"raised {type(link).__module__}.{type(link).__qualname__}{link.args!r}")
-        link = link.__cause__
-    return " from ".join(links)

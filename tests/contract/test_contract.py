@@ -1,6 +1,6 @@
 """What every integration keeps to, in whatever order things are imported, instrumented and undone.
 
-Each library runs in a process that forks one process an order (:mod:`tests.contract.run_orders`).
+Each library runs in a process that forks one process an order (:mod:`timetracer_otel.testing.cases`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.contract.orders import ORDERS, OURS, Facts, Seen, in_force
 from tests.contract.subjects import SUBJECTS, Framework
 from tests.fidelity.sqlalchemy_versions import python_path
 from tests.services.together import Services
+from timetracer_otel.testing.orders import ORDERS, OURS, Facts, Seen, in_force
 
 ROOT = Path(__file__).parents[2]
 FEW_ORDERS = ("nothing", "import, ours, theirs", "import, theirs, ours", "ours alone")
@@ -57,7 +57,7 @@ def run(library: str, services: Services, folder: Path) -> bytes:
     # the standard instrumentation takes SQLAlchemy 2.0, not the newer one
     path = os.pathsep.join([python_path("2.0"), str(ROOT)])
     done = subprocess.run(
-        [sys.executable, "-m", "tests.contract.run_orders", library, *orders_of(library)],
+        [sys.executable, "-m", "timetracer_otel.testing", subject_of(library), *orders_of(library)],
         # compiled once for all processes, not beside the sources
         env={
             **own,
@@ -76,6 +76,11 @@ def run(library: str, services: Services, folder: Path) -> bytes:
 @pytest.fixture
 def facts(all_facts: AllFacts, library: str, order: str) -> Facts:
     return all_facts(library)[order]
+
+
+def subject_of(library: str) -> str:
+    """Where the subject is, as the process is told."""
+    return f"{SUBJECTS[library].__module__}:{SUBJECTS[library].__qualname__}"
 
 
 def orders_of(library: str) -> tuple[str, ...]:

@@ -30,6 +30,10 @@ ORDERS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Steps by the name of the order; after the last one the library is used."""
 
+REPLAY: Final = "replayed"
+STEPS: Final = {**ORDERS, REPLAY: ("import", "ours", "theirs", "client", "replay")}
+"""The orders, and one more in which the library is used again, answered from what was recorded."""
+
 
 def in_force(steps: tuple[str, ...], who: str) -> bool:
     """True when that one's last word was not to undo."""
@@ -64,6 +68,7 @@ class Facts(msgspec.Struct):
         ours: points that still have a wrapper of ours.
         changed: points beneath whose wrappers there is no longer the library's very own function.
         problems: what was logged.
+        replayed: as ``results``, answered from the recording (:data:`REPLAY` only).
     """
 
     results: dict[str, str]
@@ -73,3 +78,4 @@ class Facts(msgspec.Struct):
     ours: list[str]
     changed: list[str]
     problems: list[str]
+    replayed: dict[str, str] = {}

@@ -1,11 +1,13 @@
-"""One library in every order, each in a process of its own: ``python -m tests.contract.run_orders httpx``.
+"""One library in every order, each in a process of its own.
 
-The processes are forked from one that has loaded OpenTelemetry and us, and none of the libraries.
+``python -m timetracer_otel.testing module:Subject`` prints what was seen. The processes
+are forked from one that has loaded OpenTelemetry and us, and none of the libraries.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import importlib
 import logging
 import os
@@ -23,15 +25,16 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import timetracer_otel
-from tests.contract.orders import ORDERS, OURS, Facts, Seen
-from tests.contract.subjects import SUBJECTS, Subject
 from timetracer_otel import attributes as names
 from timetracer_otel import config
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.integrations import all_integrations
 from timetracer_otel.messages import Request
 from timetracer_otel.store import FolderStore
+from timetracer_otel.testing.orders import OURS, STEPS, Facts, Seen
+from timetracer_otel.testing.subjects import Results, Subject
 
+_BENEATH = ("anyio", "asyncio", "httpcore", "pydantic", "jinja2", "werkzeug", "greenlet", "sqlite3")
 Original = dict[tuple[str, str], Any]
 
 
@@ -41,6 +44,7 @@ class Case:
     def __init__(self, subject: Subject, folder: Path) -> None:
         self._subject = subject
         self._client: Any = None
+        self._replays = False
         self._store = FolderStore(folder / "cassettes")
         self._owners: Original = {}
         self._originals: Original = {}
@@ -69,6 +73,8 @@ class Case:
             case "theirs undone":
                 for instrumentor in self._subject.instrumentors():
                     instrumentor.uninstrument()
+            case "replay":
+                self._replays = True
             case _:
                 raise ValueError(name)
 
@@ -76,6 +82,10 @@ class Case:
         """Use the library, then look at everything."""
         results = self._subject.use(self._client)
         self._provider.force_flush()
+        replayed: Results = {}
+        if self._replays:
+            with timetracer_otel.replay(self._store.path):
+                replayed = self._subject.use(self._subject.client())
         cassettes = [cassette for _, cassette in self._store.iter()] if self._store.path.exists() else []
         cassettes.sort(key=lambda cassette: cassette.started)
         scopes = collections.Counter(
@@ -96,6 +106,7 @@ class Case:
                 if bottom(now[point]) is not original
             ),
             problems,
+            replayed,
         )
 
     def _loaded(self) -> Original:
@@ -120,6 +131,7 @@ class Case:
 
 
 def has_ours(present: Any) -> bool:
+    """True when a wrapper of ours is in the chain."""
     while isinstance(present, wrapt.FunctionWrapper | wrapt.BoundFunctionWrapper):
         wrapper = present._self_wrapper
         if str(getattr(wrapper, "__module__", "")).startswith(OURS):
@@ -129,6 +141,7 @@ def has_ours(present: Any) -> bool:
 
 
 def bottom(present: Any) -> Any:
+    """What is beneath all wrappers."""
     while isinstance(present, wrapt.FunctionWrapper | wrapt.BoundFunctionWrapper):
         present = present.__wrapped__
     return present
@@ -154,6 +167,7 @@ def seen(cassette: Cassette) -> list[Seen]:
 
 
 def short(request: Request | None) -> str:
+    """The title, without scheme and host."""
     assert request is not None
     url = getattr(request, "url", None)
     if url is None:
@@ -170,6 +184,7 @@ class Problems(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Keep one."""
         self.lines.append(f"{record.name}: {record.getMessage()}")
 
 
@@ -191,7 +206,7 @@ def forked(subject: type[Subject], steps: tuple[str, ...], folder: Path) -> Fact
     if pid == 0:
         try:
             result.write_bytes(msgspec.json.encode(run(subject, steps, folder)))
-        except BaseException:
+        except BaseException:  # noqa: BLE001  # said by the child, and by its exit status
             sys.excepthook(*sys.exc_info())
             os._exit(1)
         os._exit(0)
@@ -202,19 +217,18 @@ def forked(subject: type[Subject], steps: tuple[str, ...], folder: Path) -> Fact
 
 
 def main() -> None:
-    """Run every order, or those named, and print the facts by order."""
+    """Run every order, or those named, and print the facts by order as JSON."""
     subject, *orders = sys.argv[1:]
+    module, _, name = subject.partition(":")
     config.load()
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http,database"
     facts = {}
-    # what the libraries stand on: loaded once, it makes no difference to the order of things
-    for name in ("anyio", "asyncio", "httpcore", "pydantic", "jinja2", "werkzeug", "greenlet", "sqlite3"):
-        importlib.import_module(name)
-    for name in orders or ORDERS:
+    # what libraries stand on: loaded once, it makes no difference to the order of things
+    for beneath in _BENEATH:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(beneath)
+    for order in orders or STEPS:
         with tempfile.TemporaryDirectory() as folder:
-            facts[name] = forked(SUBJECTS[subject], ORDERS[name], Path(folder))
-    print(msgspec.json.encode(facts).decode())
-
-
-if __name__ == "__main__":
-    main()
+            kind = getattr(importlib.import_module(module), name)
+            facts[order] = forked(kind, STEPS[order], Path(folder))
+    print(msgspec.json.encode(facts).decode())  # noqa: T201  # the result of the process
