@@ -68,7 +68,7 @@ class Dependency(Subject):
                 "error": attempt(lambda: self.fail(client)),
             }
             with ThreadPoolExecutor(1) as executor:
-                results["thread"] = executor.submit(attempt, lambda: self.call(client, "thread")).result()
+                results["thread"] = attempt(executor.submit(self.call, client, "thread").result)
             if type(self).call_async is not Dependency.call_async:
                 results["async"] = asyncio.run(self._asynchronously(client))
         return results
