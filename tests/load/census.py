@@ -96,6 +96,8 @@ def _module_tables() -> Iterator[tuple[str, int]]:
             if attribute.startswith("__"):
                 continue
             if isinstance(value, _Cached):
+                if value.cache_info().maxsize is not None:
+                    continue  # bounded by itself
                 yield f"{name}.{attribute}", value.cache_info().currsize
             elif _is_table(value):
                 yield f"{name}.{attribute}", len(value)
