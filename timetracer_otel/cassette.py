@@ -27,6 +27,7 @@ from timetracer_otel.messages import (
     HttpRequest,
     HttpResponse,
     Request,
+    graphql,
     read_answer,
     read_request,
 )
@@ -321,8 +322,12 @@ class Cassette:
 
     @property
     def has_error(self) -> bool:
-        """True when any span failed, or the answer was a server error."""
-        return (self.status or 0) >= 500 or any(span.status.code is StatusCode.ERROR for span in self.spans)
+        """True when any span failed, or the answer was a server error or held errors of GraphQL."""
+        return (
+            (self.status or 0) >= 500
+            or any(span.status.code is StatusCode.ERROR for span in self.spans)
+            or answers_with_errors(self.entry)
+        )
 
     @property
     def replayable(self) -> bool:
@@ -341,6 +346,14 @@ class Cassette:
 
     def __repr__(self) -> str:
         return f"<Cassette {self.title!r} {self.entry.trace_id[:16]} {len(self.spans)} spans>"
+
+
+def answers_with_errors(span: Span) -> bool:
+    """True when the response that the span carries is one of GraphQL with errors in it."""
+    body = span.attributes.get(names.HTTP_RESPONSE_BODY)
+    if not isinstance(body, str) or '"errors"' not in body:
+        return False
+    return bool(graphql.errors(body.encode("utf-8", "replace")))
 
 
 def _check_version(version: AttributeValue) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from timetracer_otel import __version__, ports, values
 from timetracer_otel import attributes as names
-from timetracer_otel.cassette import VERSION, Cassette, Gap
+from timetracer_otel.cassette import VERSION, Cassette, Gap, answers_with_errors
 from timetracer_otel.config import Settings
 from timetracer_otel.exporters.convert import convert, convert_resource
 from timetracer_otel.exporters.masking import Masking
@@ -57,7 +57,7 @@ class CassetteBuilder:
             return False
         if not batch.payloads and (_is_startup(entry, batch) or _is_lone_call(entry, spans)):
             return False  # a start-up that said nothing to anybody, a driver's span of its own
-        if self._settings.errors_only and not _has_error(spans):
+        if self._settings.errors_only and not _has_error(entry, spans):
             return False
         cassette = Cassette.from_spans(spans, entry_id=entry_id)
         cassette.add_gaps(self._gaps(recording, batch))
@@ -235,8 +235,8 @@ def batch_has_error(batch: Batch) -> bool:
     return any(span.status.status_code.value == 2 for span in batch.ended)
 
 
-def _has_error(spans: list[Span]) -> bool:
-    return any(
+def _has_error(entry: Span, spans: list[Span]) -> bool:
+    return answers_with_errors(entry) or any(
         span.status.code is StatusCode.ERROR
         or (isinstance(status := span.attributes.get(names.HTTP_RESPONSE_STATUS_CODE), int) and status >= 500)
         for span in spans

@@ -13,6 +13,7 @@ import msgspec
 from timetracer_otel import attributes as names
 from timetracer_otel import values
 from timetracer_otel.errors import CodecError
+from timetracer_otel.messages import graphql
 from timetracer_otel.messages.base import Canonical, Failure
 from timetracer_otel.span import Attributes, AttributeValue
 
@@ -97,8 +98,11 @@ class HttpRequest(msgspec.Struct):
         return _header(self.headers, name)
 
     def canonical(self) -> Canonical:
-        """Method, URL by its parts, headers that matter, and the body by its content type."""
+        """Method, URL by its parts, headers that matter, and the body by its content type; GraphQL by
+        its operations and variables.
+        """
         parts = split_url(self.url)
+        operations = self._operations()
         headers: dict[str, list[str]] = {}
         for name, value in self.headers:
             lower = name.lower()
@@ -114,10 +118,24 @@ class HttpRequest(msgspec.Struct):
         return {
             "method": self.method,
             "url": f"{parts.scheme}://{parts.netloc}{parts.path}",
-            "query": [list(pair) for pair in parse_qsl(parts.query, keep_blank_values=True)],
+            "query": (
+                []
+                if operations and self.method == "GET"
+                else [list(pair) for pair in parse_qsl(parts.query, keep_blank_values=True)]
+            ),
             "headers": headers,
-            "body": body_content(body, content_type),
+            "body": (
+                {"graphql": [one.plain() for one in operations]}
+                if operations
+                else body_content(body, content_type)
+            ),
         }
+
+    def _operations(self) -> tuple[graphql.Operation, ...]:
+        """What it asks of a GraphQL server."""
+        if self.method == "POST":
+            return graphql.in_body(self.body)
+        return graphql.in_query(split_url(self.url).query) if self.method == "GET" else ()
 
     def key(self) -> Hashable:
         """:meth:`canonical` as tuples; only a body with structure is written out."""
@@ -132,12 +150,19 @@ class HttpRequest(msgspec.Struct):
         )
 
     def title(self) -> str:
-        """``GET http://rates/EUR``."""
-        return f"{self.method} {self.url}"
+        """``GET http://rates/EUR``; ``POST http://shop/graphql mutation Pay``."""
+        operations = self._operations()
+        if not operations:
+            return f"{self.method} {self.url}"
+        url = self.url.partition("?")[0] if self.method == "GET" else self.url
+        return f"{self.method} {url} {', '.join(one.title() for one in operations)}"
 
     @property
     def writes(self) -> bool:
-        """True unless the method is safe (RFC 9110, section 9.2.1)."""
+        """True unless the method is safe (RFC 9110, section 9.2.1), or all of it is GraphQL queries."""
+        operations = self._operations()
+        if operations:
+            return any(one.kind != "query" for one in operations)
         return self.method.upper() not in _READS
 
     def span_attributes(self) -> Attributes:

@@ -18,6 +18,7 @@ from timetracer_otel.messages import (
     RedisReply,
     SqlResult,
     SqlStatement,
+    graphql,
 )
 from timetracer_otel.views import text
 from timetracer_otel.views.bodies import SHORT, body_lines
@@ -49,6 +50,8 @@ def _(message: HttpRequest, *, full: bool) -> Iterator[Line]:
 @message_lines.register
 def _(message: HttpResponse, *, full: bool) -> Iterator[Line]:
     yield from _http(_CAME, message.headers, message.body, message.header("content-encoding"), full=full)
+    for error in graphql.errors(message.body)[: None if full else ROWS]:
+        yield line(_RAISED, "GraphQL: ", text.clip(text.printable(error), None if full else SHORT))
     if message.chunks:
         took = message.chunks[-1][1] - message.chunks[0][1]
         yield line(_CAME, piece(f"in {len(message.chunks)} pieces over {text.duration(took)}", "dim"))
