@@ -178,6 +178,34 @@ class Sqlite3(Dependency):
         return self.call(client, way)
 
 
+class Psycopg2(Dependency):
+    """As above, over the network."""
+
+    module = integration = "psycopg2"
+    scope = "opentelemetry.instrumentation.psycopg2"
+    instrumentor = "opentelemetry.instrumentation.psycopg2:Psycopg2Instrumentor"
+
+    def client(self) -> Any:
+        return self.load()
+
+    def call(self, client: Any, way: str) -> Any:
+        with contextlib.closing(client.connect(_postgres())) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT %(way)s AS way, 1.5", {"way": way})
+            return cursor.description, cursor.fetchall()
+
+    def fail(self, client: Any) -> Any:
+        with contextlib.closing(client.connect(_postgres())) as connection, connection.cursor() as cursor:
+            return cursor.execute("SELECT * FROM missing")
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        return self.call(client, way)
+
+
+def _postgres() -> str:
+    """The address, as PostgreSQL's own drivers spell it."""
+    return "postgresql" + os.environ["DB_PSYCOPG2"].removeprefix("postgresql+psycopg2")
+
+
 class Framework(Subject):
     """A web framework: each request is an entry, in-process as a server makes it."""
 
@@ -332,6 +360,7 @@ SUBJECTS: dict[str, type[Subject]] = {
     "sqlalchemy over sqlite3": SqlAlchemyOverSqlite3,
     "sqlalchemy over psycopg": SqlAlchemyOverPsycopg,
     "sqlite3": Sqlite3,
+    "psycopg2": Psycopg2,
     "fastapi": FastApi,
     "starlette": Starlette,
     "flask": Flask,

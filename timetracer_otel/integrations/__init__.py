@@ -26,6 +26,7 @@ _OURS = (
     "sqlalchemy:SqlAlchemyIntegration",
     "sqlite3:Sqlite3Integration",
     "aiosqlite:AiosqliteIntegration",
+    "psycopg2:Psycopg2Integration",
     "redis:RedisIntegration",
     "pymongo:PyMongoIntegration",
 )

@@ -15,7 +15,7 @@ from timetracer_otel.errors import LiveConnectionError
 
 _NATIVE = (
     # drivers that connect in C, and an event loop that does
-    ("psycopg2", "connect"),
+    ("psycopg2", "_connect"),
     ("psycopg", "connect"),
     ("psycopg", "Connection.connect"),
     ("psycopg", "AsyncConnection.connect"),

@@ -52,7 +52,7 @@ class File:
         with using(port):
             seen = self.run(scenario, **options)
         left = [call.asked.title() for call in port.unused]
-        assert left == []
+        assert left == [], left
         assert not self.path.exists()
         return seen
 
@@ -62,6 +62,8 @@ class File:
         with ports.inside():
             live = self.run(scenario, **options)
         recorded, calls = self.recorded(scenario, **options)
-        assert differences(recorded, live) == []
-        assert differences(self.replayed(calls, scenario, **options), live) == []
+        told = differences(recorded, live)
+        assert told == [], told
+        told = differences(self.replayed(calls, scenario, **options), live)
+        assert told == [], told
         return live

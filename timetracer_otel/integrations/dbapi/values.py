@@ -40,6 +40,8 @@ def plain(value: Any) -> Any:
     write = _WRITERS.get(f"{kind.__module__}.{kind.__qualname__}")
     if write is not None:
         return write(value)
+    if isinstance(value, tuple) and hasattr(kind, "_fields"):  # a class of the app's, for a composite type
+        return DriverValue("object", [f"{kind.__module__}.{kind.__qualname__}", plain(list(value))])
     copy = values.snapshot(value)
     return _fields(value, copy) if isinstance(copy, Unsupported) else copy
 
@@ -85,6 +87,10 @@ def restore(value: Any) -> Any:
         )
     if kind is not DriverValue:
         return value
+    if value.kind == "object":
+        raise ReplayError(
+            f"a recorded row holds a {value.data[0]}, a class of the app's that cassettes cannot carry"
+        )
     read = _READERS.get(value.kind)
     if read is None:
         raise ReplayError(f"a recorded row holds a {value.kind}, which this version cannot rebuild")

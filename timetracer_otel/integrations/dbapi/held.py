@@ -1,0 +1,65 @@
+"""A recorded result that a cursor holds, as if its statement had just run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from timetracer_otel.errors import ReplayError
+from timetracer_otel.integrations.dbapi import failures
+from timetracer_otel.integrations.dbapi.core import DriverIntegration
+from timetracer_otel.integrations.dbapi.values import restore
+from timetracer_otel.messages import Failure, SqlResult
+
+
+def end_of(result: SqlResult, integration: DriverIntegration) -> BaseException | None:
+    """What is raised after the last row that was recorded; ``None`` where the rows ended."""
+    error = result.extra.get("error")
+    if isinstance(error, dict):
+        return failures.rebuild(Failure.from_plain(error), integration.exception_classes())
+    if not result.complete:
+        return ReplayError(
+            f"the app asks for more than the {len(result.rows)} rows it fetched when this was recorded"
+            " (or than were kept); record again"
+        )
+    return None
+
+
+class Held:
+    """The rows of a recorded result, and how far they were fetched."""
+
+    def __init__(self, result: SqlResult, integration: DriverIntegration) -> None:
+        self.result = result
+        self.rows = [tuple(restore(row)) for row in result.rows]
+        self.next = 0
+        self.fetched = False
+        self._end = end_of(result, integration)
+
+    def take(self, count: int | None) -> list[tuple[Any, ...]]:
+        """The next rows; all that are left where ``count`` is ``None``.
+
+        Raises:
+            BaseException: what ended the rows when they were recorded.
+        """
+        end = len(self.rows) if count is None else self.next + count
+        rows = self.rows[self.next : end]
+        if self._end is not None and (count is None or len(rows) < count):
+            raise self._end
+        self.next += len(rows)
+        self.fetched = True
+        return rows
+
+    @property
+    def rowcount(self) -> int:
+        """The driver's row count, which may change as rows are fetched."""
+        count = self.result.rowcount
+        for fetched, changed in self.result.extra.get("rowcounts", ()) if self.fetched else ():
+            if fetched <= self.next:
+                count = changed
+        return count
+
+    @property
+    def columns(self) -> list[Any] | None:
+        """The columns, once the driver knew them."""
+        if self.result.extra.get("late") is True and not self.fetched:
+            return None
+        return self.result.columns

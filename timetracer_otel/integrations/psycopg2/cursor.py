@@ -1,0 +1,421 @@
+"""Cursors of psycopg2 that see what passes, and hold recorded results."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions
+
+from timetracer_otel.integrations.dbapi.core import once, refused
+from timetracer_otel.integrations.dbapi.cursors import WatchedCursor
+from timetracer_otel.integrations.dbapi.links import Link
+from timetracer_otel.integrations.dbapi.values import plain, restore
+from timetracer_otel.integrations.psycopg2 import copying
+from timetracer_otel.integrations.psycopg2.quoting import quotable
+from timetracer_otel.messages import SqlResult, SqlStatement
+
+_ROW_FACTORY: Any = vars(extensions.cursor)["row_factory"]
+_OWN: dict[str, Any] = {
+    name: vars(extensions.cursor)[name]
+    for name in (
+        "description", "rowcount", "lastrowid", "statusmessage", "rownumber", "query", "name", "closed",
+        "scrollable", "withhold",
+    )
+}  # fmt: skip
+
+
+class Cursor(WatchedCursor, extensions.cursor):  # type: ignore[misc]  # psycopg2 has no types
+    """A cursor whose statements and rows are recorded, or answered from a recording."""
+
+    _timetracer_name: str | None = None
+    timetracer_options: Mapping[str, Any] = MappingProxyType({"scrollable": None, "withhold": False})
+    """Of a server-side cursor that is replayed; for psycopg2 it is none."""
+    _timetracer_asked: tuple[Any, ...] | None = None
+
+    def __init__(self, connection: Any, name: str | None = None, *args: Any, **kwargs: Any) -> None:
+        link: Link | None = getattr(connection, "timetracer_link", None)
+        if link is not None and link.replayed:
+            self._timetracer_name = name
+            super().__init__(connection)
+        elif name is None:
+            super().__init__(connection, *args, **kwargs)
+        else:
+            super().__init__(connection, name, *args, **kwargs)
+
+    # -- what the core asks
+
+    def timetracer_link(self) -> Link | None:
+        """The connection."""
+        return getattr(self.connection, "timetracer_link", None)
+
+    def timetracer_state(self) -> Any:
+        """Status of the connection, and what it was told meanwhile."""
+        notices, notifies = self._timetracer_told
+        told = [list(self.connection.notices[notices:]), self.connection.timetracer_notifies(notifies)]
+        return [self.connection.timetracer_state(), *told]
+
+    def timetracer_hold_state(self, state: Any) -> None:
+        """Hold a recorded state."""
+        match state:
+            case [state, list(notices), list(notifies)]:
+                self.connection.timetracer_hold_state(state)
+                self.connection.notices.extend(notices)
+                self.connection.notifies.extend(extensions.Notify(*one) for one in notifies)
+
+    def timetracer_rowcount(self) -> int:
+        """psycopg2's own row count."""
+        count: int = _OWN["rowcount"].__get__(self)
+        return count
+
+    def timetracer_own_description(self) -> Any:
+        """psycopg2's own description."""
+        return _OWN["description"].__get__(self)
+
+    def timetracer_late(self) -> bool:
+        """A server-side cursor knows its columns once rows were fetched."""
+        return self.name is not None
+
+    _timetracer_told = (0, 0)
+
+    def _timetracer_usable(self) -> bool:
+        return not (self.closed or self.connection.closed)
+
+    def _timetracer_check(self) -> None:
+        connection = self.connection
+        if not self._timetracer_usable():
+            what = "connection" if connection.closed else "cursor"
+            raise psycopg2.InterfaceError(f"{what} already closed")
+        with contextlib.suppress(TypeError):  # an app may put anything in their place
+            self._timetracer_told = len(connection.notices), len(connection.notifies)
+
+    def _timetracer_statement(
+        self,
+        method: str,
+        live: Callable[..., Any],
+        text: Any,
+        parameters: Any,
+        args: tuple[Any, ...],
+        **more: Any,
+    ) -> Any:
+        self._timetracer_check()
+        many = method == "executemany"
+
+        def message(link: Link) -> SqlStatement:
+            return link.statement(self._timetracer_text(text), plain(parameters), executemany=many)
+
+        self._timetracer_asked = None if many else (text, parameters)
+        return self.timetracer_ask(method, live, args, {}, message, **more)
+
+    def _timetracer_text(self, text: Any) -> str:
+        if isinstance(text, str):
+            return text
+        if isinstance(text, bytes):
+            encoding = extensions.encodings.get(self.connection.encoding or "UTF8", "utf-8")
+            return text.decode(encoding, "replace")
+        if hasattr(text, "as_string"):
+            return str(text.as_string(self))
+        raise TypeError("argument 1 must be a string or unicode object")
+
+    def timetracer_copy(
+        self,
+        text: str,
+        parameters: Any,
+        live: Callable[..., Any],
+        see: Callable[[SqlStatement], SqlStatement] | None = None,
+        finish: Callable[[SqlResult], None] | None = None,
+    ) -> None:
+        """Run a COPY statement."""
+
+        def message(link: Link) -> SqlStatement:
+            statement = link.statement(text, plain(parameters))
+            return statement if see is None else see(statement)
+
+        self._timetracer_check()
+        self._timetracer_asked = (text, None)
+        self.timetracer_ask(
+            "copy", live, (text, parameters), {}, message, returned=lambda: None, finish=finish
+        )
+
+    # -- statements
+
+    def execute(self, query: Any, vars: Any = None) -> Any:  # noqa: A002  # psycopg2's name
+        """Run one statement."""
+        return self._timetracer_statement("execute", super().execute, query, vars, (query, vars))
+
+    def executemany(self, query: Any, vars_list: Any) -> Any:
+        """Run one statement for each set of parameters."""
+        query, vars_list = once((query, vars_list))
+        return self._timetracer_statement(
+            "executemany", super().executemany, query, vars_list, (query, vars_list)
+        )
+
+    def callproc(self, procname: Any, parameters: Any = None) -> Any:
+        """Call a function."""
+        args = (procname,) if parameters is None else (procname, parameters)
+        text = f"CALL {procname}"
+        return self._timetracer_statement(
+            "callproc", super().callproc, text, parameters, args, returned=lambda: parameters
+        )
+
+    def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
+        """Run a COPY statement."""
+        text = self._timetracer_text(sql)
+        if copying.sends(text):
+            copying.send(
+                self, text, None, file, lambda file: super(Cursor, self).copy_expert(sql, file, size)
+            )
+        else:
+            copying.receive(
+                self, text, None, file, lambda file: super(Cursor, self).copy_expert(sql, file, size)
+            )
+
+    def copy_from(
+        self, file: Any, table: str, sep: str = "\t", null: str = "\\N", size: int = 8192, columns: Any = None
+    ) -> None:
+        """Copy a table from a file."""
+        text = f"COPY {copying.place(table, columns)} FROM stdin"
+        copying.send(
+            self, text, [sep, null], file,
+            lambda file: super(Cursor, self).copy_from(file, table, sep, null, size, columns),
+        )  # fmt: skip
+
+    def copy_to(self, file: Any, table: str, sep: str = "\t", null: str = "\\N", columns: Any = None) -> None:
+        """Copy a table to a file."""
+        text = f"COPY {copying.place(table, columns)} TO stdout"
+        copying.receive(
+            self, text, [sep, null], file,
+            lambda file: super(Cursor, self).copy_to(file, table, sep, null, columns),
+        )  # fmt: skip
+
+    def mogrify(self, query: Any, vars: Any = None) -> bytes:  # noqa: A002  # as above
+        """The statement with its parameters in it."""
+        link = self.timetracer_link()
+        if link is not None and link.replayed:
+            query, vars = self._timetracer_text(query), quotable(vars)  # noqa: A001
+        done: bytes = super().mogrify(query, vars)
+        return done
+
+    # -- rows
+
+    def _timetracer_rows(self, rows: Iterable[tuple[Any, ...]]) -> list[Any]:
+        """Rows as the app's row factory makes them: psycopg2 fills them item by item."""
+        factory = _ROW_FACTORY.__get__(self)
+        if factory is None:
+            return list(rows)
+        made = []
+        for values in rows:
+            row = factory(self)
+            for index, value in enumerate(values):
+                row[index] = value
+            made.append(row)
+        return made
+
+    def _timetracer_tuples(self, fetch: Callable[..., Any], *args: Any) -> Any:
+        """Fetch with no row factory."""
+        factory = _ROW_FACTORY.__get__(self)
+        if factory is None:
+            return self.timetracer_fetch(fetch, *args)
+        _ROW_FACTORY.__set__(self, None)
+        try:
+            return self.timetracer_fetch(fetch, *args)
+        finally:
+            _ROW_FACTORY.__set__(self, factory)
+
+    def _timetracer_held_rows(self) -> bool:
+        held = self.timetracer_held
+        return held is not None and held.result.columns is not None and self._timetracer_usable()
+
+    def fetchone(self) -> Any:
+        """The next row."""
+        if self._timetracer_held_rows():
+            rows = self.timetracer_held.take(1)  # type: ignore[union-attr]  # just seen
+        elif self.timetracer_pending is None:
+            return super().fetchone()
+        else:
+            row = self._timetracer_tuples(super().fetchone)
+            rows = [] if row is None else [row]
+            self.timetracer_keep(rows, last=row is None)
+        made = self._timetracer_rows(rows)
+        return made[0] if made else None
+
+    def fetchmany(self, size: Any = None) -> list[Any]:
+        """The next rows."""
+        wanted = self.arraysize if size is None else size
+        if self._timetracer_held_rows():
+            rows = self.timetracer_held.take(wanted)  # type: ignore[union-attr]  # as above
+        elif self.timetracer_pending is None:
+            return list(super().fetchmany(wanted))
+        else:
+            rows = self._timetracer_tuples(super().fetchmany, wanted)
+            self.timetracer_keep(rows, last=not rows or len(rows) < wanted)
+        return self._timetracer_rows(rows)
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+        if self._timetracer_held_rows():
+            rows = self.timetracer_held.take(None)  # type: ignore[union-attr]  # as above
+        elif self.timetracer_pending is None:
+            return list(super().fetchall())
+        else:
+            rows = self._timetracer_tuples(super().fetchall)
+            self.timetracer_keep(rows, last=True)
+        return self._timetracer_rows(rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self._timetracer_held_rows():
+            rows = self.timetracer_held.take(1)  # type: ignore[union-attr]  # as above
+            if not rows:
+                raise StopIteration
+        elif self.timetracer_pending is None:
+            return super().__next__()
+        else:
+            rows = [self._timetracer_tuples(super().__next__)]
+            self.timetracer_keep(rows, last=False)
+        return self._timetracer_rows(rows)[0]
+
+    def scroll(self, value: int, mode: str = "relative") -> None:
+        """Move in the result. All rows of it are kept, when the app moves for the first time."""
+        if self._timetracer_held_rows():
+            held = self.timetracer_held
+            assert held is not None
+            if self.name is not None:
+                raise refused("scrolling a server-side cursor", "psycopg2")
+            if mode not in ("relative", "absolute"):
+                raise psycopg2.ProgrammingError("scroll mode must be 'relative' or 'absolute'")
+            place = held.next + value if mode == "relative" else value
+            if not 0 <= place < len(held.rows):
+                raise psycopg2.ProgrammingError("scroll destination out of bounds")
+            held.next = place
+            return
+        pending = self.timetracer_pending
+        if pending is not None and self.name is not None:
+            pending.exchange.gap("scrolling", "a server-side cursor was scrolled; its rows are not kept")
+            self.timetracer_finish(complete=False)
+        elif pending is not None:
+            place = _OWN["rownumber"].__get__(self)
+            if _OWN["rowcount"].__get__(self) > 0:
+                super().scroll(0, "absolute")
+                pending.rows, pending.bytes = [], 0
+                self.timetracer_keep(self._timetracer_tuples(super().fetchall), last=True)
+                _restore_place(super().scroll, place, _OWN["rowcount"].__get__(self), super().fetchone)
+        super().scroll(value, mode)
+
+    def cast(self, oid: int, value: Any) -> Any:
+        """Read a value of a type; refused in a replay."""
+        link = self.timetracer_link()
+        if link is not None and link.replayed:
+            raise refused("cursor.cast()", "psycopg2")
+        return super().cast(oid, value)
+
+    # -- what the cursor says of itself
+
+    def _timetracer_own(self, name: str) -> Any:
+        return _OWN[name].__get__(self)
+
+    @property
+    def description(self) -> Any:
+        """The columns."""
+        held = self.timetracer_held
+        if held is None:
+            return self._timetracer_own("description")
+        columns = held.columns
+        return None if columns is None else tuple(extensions.Column(*restore(column)) for column in columns)
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the statement changed or found."""
+        held = self.timetracer_held
+        count: int = self._timetracer_own("rowcount") if held is None else held.rowcount
+        return count
+
+    @property
+    def lastrowid(self) -> Any:
+        """The OID of the row inserted."""
+        held = self.timetracer_held
+        return self._timetracer_own("lastrowid") if held is None else restore(held.result.lastrowid)
+
+    @property
+    def statusmessage(self) -> Any:
+        """What the server says of the statement."""
+        held = self.timetracer_held
+        return (
+            self._timetracer_own("statusmessage") if held is None else held.result.extra.get("statusmessage")
+        )
+
+    @property
+    def rownumber(self) -> int:
+        """The place in the result."""
+        held = self.timetracer_held
+        number: int = self._timetracer_own("rownumber") if held is None else held.next
+        return number
+
+    @property
+    def query(self) -> Any:
+        """The statement as it was sent."""
+        link = self.timetracer_link()
+        if link is None or not link.replayed:
+            return self._timetracer_own("query")
+        return None if self._timetracer_asked is None else self.mogrify(*self._timetracer_asked)
+
+    @property
+    def name(self) -> Any:
+        """The name of a server-side cursor."""
+        return self._timetracer_name or self._timetracer_own("name")
+
+    @property
+    def scrollable(self) -> Any:
+        """Whether a server-side cursor can move backwards."""
+        if self._timetracer_name is None:
+            return self._timetracer_own("scrollable")
+        return self.timetracer_options["scrollable"]
+
+    @scrollable.setter
+    def scrollable(self, value: Any) -> None:
+        if self._timetracer_name is None:
+            _OWN["scrollable"].__set__(self, value)
+        else:
+            self.timetracer_options = {**self.timetracer_options, "scrollable": value}
+
+    @property
+    def withhold(self) -> bool:
+        """Whether a server-side cursor outlives its transaction."""
+        if self._timetracer_name is None:
+            return bool(self._timetracer_own("withhold"))
+        return bool(self.timetracer_options["withhold"])
+
+    @withhold.setter
+    def withhold(self, value: Any) -> None:
+        if self._timetracer_name is None:
+            _OWN["withhold"].__set__(self, value)
+        else:
+            self.timetracer_options = {**self.timetracer_options, "withhold": bool(value)}
+
+    @property
+    def closed(self) -> bool:
+        """Whether it, or its connection, is closed."""
+        closed: bool = self._timetracer_own("closed")
+        return closed or bool(self.connection.closed)
+
+    def close(self) -> None:
+        """Close the cursor."""
+        self.timetracer_finish(complete=False)
+        super().close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):
+            self.timetracer_finish(complete=False)
+
+
+def _restore_place(scroll: Callable[..., Any], place: int, count: int, fetchone: Callable[[], Any]) -> None:
+    if place < count:
+        scroll(place, "absolute")
+    else:  # beyond the last row: one cannot scroll there, only fetch
+        scroll(count - 1, "absolute")
+        fetchone()

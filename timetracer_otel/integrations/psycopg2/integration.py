@@ -1,0 +1,69 @@
+"""Where psycopg2 is wrapped: at ``connect``, which makes connections of classes that see what passes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from timetracer_otel import ports
+from timetracer_otel.integrations.base import Point
+from timetracer_otel.integrations.dbapi import links
+from timetracer_otel.integrations.dbapi.core import DriverIntegration, refused
+
+
+class Psycopg2Integration(DriverIntegration):
+    """Records and answers what connections made by ``psycopg2.connect`` are asked."""
+
+    name: ClassVar[str] = "psycopg2"
+    system: ClassVar[str] = "postgresql"
+    scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.psycopg2",)
+
+    def points(self) -> Sequence[Point]:
+        """``connect``, and what quotes names with the help of a connection."""
+        return (
+            Point("psycopg2", "connect", wrapper=self._connect),
+            Point("psycopg2.extensions", "quote_ident", wrapper=self._quote),
+        )
+
+    def error_roots(self) -> tuple[type[BaseException], ...]:
+        """``psycopg2.Error`` and ``psycopg2.Warning``."""
+        psycopg2 = sys.modules["psycopg2"]
+        return psycopg2.Error, psycopg2.Warning
+
+    def _connect(self, wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if ports.is_inside():
+            return wrapped(*args, **kwargs)
+        from timetracer_otel.integrations.psycopg2 import connection
+
+        mocked = self.mocks()
+        factory = args[1] if len(args) > 1 else kwargs.get("connection_factory")
+        if kwargs.get("async") or kwargs.get("async_") or not connection.is_class(factory):
+            if mocked:
+                raise refused("an asynchronous connection, or a factory that is no class,", self.name)
+            return wrapped(*args, **kwargs)
+        namespace = connection.database_of(args[0] if args else None, kwargs)
+        link = links.Link(self, namespace, replayed=mocked)
+        if mocked:
+            self.fail_to_connect(namespace)
+            link.learned = links.learned(self, namespace)
+            link.open = lambda: wrapped(*args, **kwargs)
+        kind = connection.class_for(factory, replayed=mocked)
+        given = (args[0], kind, *args[2:]) if len(args) > 1 else args
+        named = kwargs if len(args) > 1 else {**kwargs, "connection_factory": kind}
+        try:
+            with connection.making(link):
+                made = wrapped(*given, **named)
+        except self.error_roots() as error:
+            self.report_connect(namespace, error)
+            raise
+        if not mocked:
+            connection.learn(made, link)
+        return made
+
+    def _quote(self, wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        from timetracer_otel.integrations.psycopg2 import connection
+
+        if len(args) == 2 and connection.is_replayed(args[1]):
+            return '"' + str(args[0]).replace('"', '""') + '"'
+        return wrapped(*args, **kwargs)
