@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import sqlite3
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -18,6 +20,8 @@ from tests.integrations.sqlite3.files import File
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 from timetracer_otel.messages import SqlStatement
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def raised(act: Any) -> list[Any]:
@@ -379,3 +383,25 @@ def test_work_below_an_orm_is_not_seen(db: File) -> None:
         assert type(connection) is sqlite3.Connection
         connection.close()
     assert port.calls == []
+
+
+def test_the_function_under_its_two_names_is_one(tmp_path: Path) -> None:
+    script = """
+import sys, timetracer_otel
+from timetracer_otel.integrations import install
+assert "sqlite3" not in sys.modules
+install()
+import sqlite3
+from tests.integrations.ports import RecordingPort, using
+port = RecordingPort()
+with using(port):
+    try:
+        sqlite3.connect(sys.argv[1])
+    except sqlite3.OperationalError:
+        pass
+print(len(port.calls))
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "nowhere" / "people.db")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+    assert (done.stdout, done.stderr) == ("1\n", "")

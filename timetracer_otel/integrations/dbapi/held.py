@@ -24,6 +24,10 @@ def end_of(result: SqlResult, integration: DriverIntegration) -> BaseException |
     return None
 
 
+COPIED = "copied data"
+"""The column of what a COPY wrote, which no cursor shows."""
+
+
 class Held:
     """The rows of a recorded result, and how far they were fetched."""
 
@@ -49,6 +53,11 @@ class Held:
         return rows
 
     @property
+    def has_rows(self) -> bool:
+        """False for a statement without a result to fetch."""
+        return self.result.columns is not None and self.result.columns != [[COPIED]]
+
+    @property
     def rowcount(self) -> int:
         """The driver's row count, which may change as rows are fetched."""
         count = self.result.rowcount
@@ -62,4 +71,4 @@ class Held:
         """The columns, once the driver knew them."""
         if self.result.extra.get("late") is True and not self.fetched:
             return None
-        return self.result.columns
+        return self.result.columns if self.has_rows else None

@@ -160,19 +160,21 @@ class Connection(extensions.connection):  # type: ignore[misc]  # psycopg2 has n
             raise no_session()
         link.wrote = False
         results: list[Any] = []
+        before = self.timetracer_heard()
 
         def called(*args: Any) -> Any:
             results.append(live(*args))
             return results[0]
 
         def watch(exchange: ports.Exchange, _limit: int) -> None:
-            extra: dict[str, Any] = {"state": self.timetracer_state()}
+            extra: dict[str, Any] = {"state": self.timetracer_state(), "told": self.timetracer_told(before)}
             if read is not None:
                 extra["value"] = read(results[0])
             exchange.finish(SqlResult(extra=extra))
 
         def loaded(result: SqlResult) -> Any:
             self.timetracer_hold_state(result.extra.get("state"))
+            self.timetracer_tell(result.extra.get("told"))
             return None if load is None else load(result)
 
         call = Statement(
@@ -207,22 +209,34 @@ class Connection(extensions.connection):  # type: ignore[misc]  # psycopg2 has n
 
     def poll(self) -> Any:
         """Look for notifications."""
-        before = len(self.notifies)
         return self.timetracer_call(
             "POLL", None, super().poll,
-            read=lambda state: [state, self.timetracer_notifies(before)],
-            load=self.timetracer_polled,
+            read=lambda state: state, load=lambda result: result.extra.get("value", 0),
         )  # fmt: skip
 
-    def timetracer_notifies(self, before: int) -> list[Any]:
-        """Notifications that came since there were that many."""
-        return [[one.pid, one.channel, one.payload] for one in self.notifies[before:]]
+    def timetracer_heard(self) -> tuple[int, int]:
+        """How many notices and notifications there are."""
+        try:
+            return len(self.notices), len(self.notifies)
+        except TypeError:  # an app may put anything in their place
+            return 0, 0
 
-    def timetracer_polled(self, result: SqlResult) -> Any:
-        """Take recorded notifications."""
-        state, notifies = result.extra.get("value") or [0, []]
-        self.notifies.extend(extensions.Notify(*one) for one in notifies)
-        return state
+    def timetracer_told(self, before: tuple[int, int]) -> list[Any]:
+        """Notices and notifications that came since there were that many."""
+        try:
+            notices, notifies = list(self.notices)[before[0] :], list(self.notifies)[before[1] :]
+        except TypeError:
+            return [[], []]
+        return [notices, [[one.pid, one.channel, one.payload] for one in notifies]]
+
+    def timetracer_tell(self, told: Any) -> None:
+        """Take recorded notices and notifications."""
+        match told:
+            case [list(notices), list(notifies)]:
+                for notice in notices:
+                    self.notices.append(notice)
+                for notify in notifies:
+                    self.notifies.append(extensions.Notify(*notify))
 
 
 def _xid(item: Any) -> Any:

@@ -11,6 +11,7 @@ import wrapt
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
+from timetracer_otel.integrations.dbapi.held import COPIED
 from timetracer_otel.messages import SqlResult
 
 _SENDS = re.compile(r"\bfrom\s+(stdin|program|')", re.I)
@@ -105,12 +106,12 @@ def receive(
         copy(_Writing(file, kept, limit))
 
     def finish(result: SqlResult) -> None:
-        if "copied" not in result.extra:
-            result.extra["copied"] = kept
+        if result.columns is None:  # as rows, where masking looks
+            result.columns, result.rows = [[COPIED]], [[piece] for piece in kept]
             return
-        if None in result.extra["copied"]:
+        if [None] in result.rows:
             raise ReplayError("what this COPY wrote was over the limit when it was recorded; record again")
-        for piece in result.extra["copied"]:
+        for (piece,) in result.rows:
             file.write(piece)
 
     cursor.timetracer_copy(text, parameters, live, finish=finish)

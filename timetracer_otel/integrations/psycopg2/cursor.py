@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import psycopg2
 from psycopg2 import extensions
 
 from timetracer_otel.integrations.dbapi.core import once, refused
-from timetracer_otel.integrations.dbapi.cursors import WatchedCursor
 from timetracer_otel.integrations.dbapi.links import Link
-from timetracer_otel.integrations.dbapi.values import plain, restore
+from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.psycopg2 import copying
+from timetracer_otel.integrations.psycopg2.described import OWN, Described
 from timetracer_otel.integrations.psycopg2.quoting import quotable
 from timetracer_otel.messages import SqlResult, SqlStatement
 
 _ROW_FACTORY: Any = vars(extensions.cursor)["row_factory"]
-_OWN: dict[str, Any] = {
-    name: vars(extensions.cursor)[name]
-    for name in (
-        "description", "rowcount", "lastrowid", "statusmessage", "rownumber", "query", "name", "closed",
-        "scrollable", "withhold",
-    )
-}  # fmt: skip
 
 
-class Cursor(WatchedCursor, extensions.cursor):  # type: ignore[misc]  # psycopg2 has no types
+class Cursor(Described):
     """A cursor whose statements and rows are recorded, or answered from a recording."""
-
-    _timetracer_name: str | None = None
-    timetracer_options: Mapping[str, Any] = MappingProxyType({"scrollable": None, "withhold": False})
-    """Of a server-side cursor that is replayed; for psycopg2 it is none."""
-    _timetracer_asked: tuple[Any, ...] | None = None
 
     def __init__(self, connection: Any, name: str | None = None, *args: Any, **kwargs: Any) -> None:
         link: Link | None = getattr(connection, "timetracer_link", None)
@@ -54,32 +41,30 @@ class Cursor(WatchedCursor, extensions.cursor):  # type: ignore[misc]  # psycopg
 
     def timetracer_state(self) -> Any:
         """Status of the connection, and what it was told meanwhile."""
-        notices, notifies = self._timetracer_told
-        told = [list(self.connection.notices[notices:]), self.connection.timetracer_notifies(notifies)]
-        return [self.connection.timetracer_state(), *told]
+        told = self.connection.timetracer_told(self._timetracer_heard)
+        return [self.connection.timetracer_state(), told]
 
     def timetracer_hold_state(self, state: Any) -> None:
         """Hold a recorded state."""
         match state:
-            case [state, list(notices), list(notifies)]:
+            case [state, told]:
                 self.connection.timetracer_hold_state(state)
-                self.connection.notices.extend(notices)
-                self.connection.notifies.extend(extensions.Notify(*one) for one in notifies)
+                self.connection.timetracer_tell(told)
 
     def timetracer_rowcount(self) -> int:
         """psycopg2's own row count."""
-        count: int = _OWN["rowcount"].__get__(self)
+        count: int = OWN["rowcount"].__get__(self)
         return count
 
     def timetracer_own_description(self) -> Any:
         """psycopg2's own description."""
-        return _OWN["description"].__get__(self)
+        return OWN["description"].__get__(self)
 
     def timetracer_late(self) -> bool:
         """A server-side cursor knows its columns once rows were fetched."""
         return self.name is not None
 
-    _timetracer_told = (0, 0)
+    _timetracer_heard = (0, 0)
 
     def _timetracer_usable(self) -> bool:
         return not (self.closed or self.connection.closed)
@@ -89,8 +74,7 @@ class Cursor(WatchedCursor, extensions.cursor):  # type: ignore[misc]  # psycopg
         if not self._timetracer_usable():
             what = "connection" if connection.closed else "cursor"
             raise psycopg2.InterfaceError(f"{what} already closed")
-        with contextlib.suppress(TypeError):  # an app may put anything in their place
-            self._timetracer_told = len(connection.notices), len(connection.notifies)
+        self._timetracer_heard = connection.timetracer_heard()
 
     def _timetracer_statement(
         self,
@@ -227,7 +211,7 @@ class Cursor(WatchedCursor, extensions.cursor):  # type: ignore[misc]  # psycopg
 
     def _timetracer_held_rows(self) -> bool:
         held = self.timetracer_held
-        return held is not None and held.result.columns is not None and self._timetracer_usable()
+        return held is not None and held.has_rows and self._timetracer_usable()
 
     def fetchone(self) -> Any:
         """The next row."""
@@ -299,12 +283,12 @@ class Cursor(WatchedCursor, extensions.cursor):  # type: ignore[misc]  # psycopg
             pending.exchange.gap("scrolling", "a server-side cursor was scrolled; its rows are not kept")
             self.timetracer_finish(complete=False)
         elif pending is not None:
-            place = _OWN["rownumber"].__get__(self)
-            if _OWN["rowcount"].__get__(self) > 0:
+            place = OWN["rownumber"].__get__(self)
+            if OWN["rowcount"].__get__(self) > 0:
                 super().scroll(0, "absolute")
                 pending.rows, pending.bytes = [], 0
                 self.timetracer_keep(self._timetracer_tuples(super().fetchall), last=True)
-                _restore_place(super().scroll, place, _OWN["rowcount"].__get__(self), super().fetchone)
+                _restore_place(super().scroll, place, OWN["rowcount"].__get__(self), super().fetchone)
         super().scroll(value, mode)
 
     def cast(self, oid: int, value: Any) -> Any:
@@ -313,95 +297,6 @@ class Cursor(WatchedCursor, extensions.cursor):  # type: ignore[misc]  # psycopg
         if link is not None and link.replayed:
             raise refused("cursor.cast()", "psycopg2")
         return super().cast(oid, value)
-
-    # -- what the cursor says of itself
-
-    def _timetracer_own(self, name: str) -> Any:
-        return _OWN[name].__get__(self)
-
-    @property
-    def description(self) -> Any:
-        """The columns."""
-        held = self.timetracer_held
-        if held is None:
-            return self._timetracer_own("description")
-        columns = held.columns
-        return None if columns is None else tuple(extensions.Column(*restore(column)) for column in columns)
-
-    @property
-    def rowcount(self) -> int:
-        """How many rows the statement changed or found."""
-        held = self.timetracer_held
-        count: int = self._timetracer_own("rowcount") if held is None else held.rowcount
-        return count
-
-    @property
-    def lastrowid(self) -> Any:
-        """The OID of the row inserted."""
-        held = self.timetracer_held
-        return self._timetracer_own("lastrowid") if held is None else restore(held.result.lastrowid)
-
-    @property
-    def statusmessage(self) -> Any:
-        """What the server says of the statement."""
-        held = self.timetracer_held
-        return (
-            self._timetracer_own("statusmessage") if held is None else held.result.extra.get("statusmessage")
-        )
-
-    @property
-    def rownumber(self) -> int:
-        """The place in the result."""
-        held = self.timetracer_held
-        number: int = self._timetracer_own("rownumber") if held is None else held.next
-        return number
-
-    @property
-    def query(self) -> Any:
-        """The statement as it was sent."""
-        link = self.timetracer_link()
-        if link is None or not link.replayed:
-            return self._timetracer_own("query")
-        return None if self._timetracer_asked is None else self.mogrify(*self._timetracer_asked)
-
-    @property
-    def name(self) -> Any:
-        """The name of a server-side cursor."""
-        return self._timetracer_name or self._timetracer_own("name")
-
-    @property
-    def scrollable(self) -> Any:
-        """Whether a server-side cursor can move backwards."""
-        if self._timetracer_name is None:
-            return self._timetracer_own("scrollable")
-        return self.timetracer_options["scrollable"]
-
-    @scrollable.setter
-    def scrollable(self, value: Any) -> None:
-        if self._timetracer_name is None:
-            _OWN["scrollable"].__set__(self, value)
-        else:
-            self.timetracer_options = {**self.timetracer_options, "scrollable": value}
-
-    @property
-    def withhold(self) -> bool:
-        """Whether a server-side cursor outlives its transaction."""
-        if self._timetracer_name is None:
-            return bool(self._timetracer_own("withhold"))
-        return bool(self.timetracer_options["withhold"])
-
-    @withhold.setter
-    def withhold(self, value: Any) -> None:
-        if self._timetracer_name is None:
-            _OWN["withhold"].__set__(self, value)
-        else:
-            self.timetracer_options = {**self.timetracer_options, "withhold": bool(value)}
-
-    @property
-    def closed(self) -> bool:
-        """Whether it, or its connection, is closed."""
-        closed: bool = self._timetracer_own("closed")
-        return closed or bool(self.connection.closed)
 
     def close(self) -> None:
         """Close the cursor."""

@@ -88,6 +88,11 @@ def making(
         _making.reset(token)
 
 
+def being_made() -> bool:
+    """True between the app's call of ``connect`` and the making of its connection."""
+    return _making.get() is not None
+
+
 def class_for(factory: Any) -> type[sqlite3.Connection]:
     """The class to make connections of, where the app asks for that one.
 
@@ -116,6 +121,7 @@ class Connection(sqlite3.Connection):
         """Known before ``__init__``, where an app's class may use it."""
         self = super().__new__(cls)
         self.timetracer_link = _making.get()
+        _making.set(None)  # connections that its class makes are others
         return self
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:

@@ -39,6 +39,8 @@ class Sqlite3Integration(DriverIntegration):
             return wrapped(*args, **kwargs)
         from timetracer_otel.integrations.sqlite3 import connection
 
+        if connection.being_made():  # one function under two names may be wrapped twice
+            return wrapped(*args, **kwargs)
         try:
             namespace = _namespace(args, kwargs)
             kind = connection.class_for(args[_FACTORY] if len(args) > _FACTORY else kwargs.get("factory"))
