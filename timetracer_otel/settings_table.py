@@ -14,12 +14,8 @@ from timetracer_otel.errors import ConfigurationError
 PREFIX: Final = "TIMETRACER_"
 
 PLUGINS: Final = frozenset(
-<<<<<<< HEAD
     {"http", "db", "redis", "mongodb", "function"}
-    | {"httpx", "sqlalchemy", "sqlite3", "aiosqlite", "pymongo"}
-=======
-    {"http", "db", "redis", "function", "httpx", "sqlalchemy", "sqlite3", "aiosqlite", "psycopg2"}
->>>>>>> adcd785 (psycopg2 used directly)
+    | {"httpx", "sqlalchemy", "sqlite3", "aiosqlite", "psycopg2", "pymongo"}
 )
 """Families and integrations that may be named for a hybrid replay; those installed beside us join in."""
 
