@@ -22,6 +22,7 @@ from timetracer_otel.settings_table import (
     TIMETRACER_ONLY,
     VARIABLES,
     Variable,
+    ignored,
     unknown,
 )
 
@@ -115,8 +116,9 @@ def load(
         explicit: settings that win over everything.
 
     Raises:
-        ConfigurationError: a setting is unknown or malformed; the text names it, its value and
-            what is allowed.
+        ConfigurationError: a setting is malformed, or one of pyproject.toml or of the arguments is
+            unknown; the text names it, its value and what is allowed. A variable of the environment that is
+            no setting is a warning, once.
     """
     if environ is None:
         environ = os.environ
@@ -138,7 +140,7 @@ def load(
             elif name in TIMETRACER_ONLY:
                 _warn(f"{name} is a setting of timetracer, not of timetracer-otel: {TIMETRACER_ONLY[name]}")
             else:
-                raise unknown(name.removeprefix(PREFIX).lower(), name)
+                _warn(ignored(name))
     for field, value in explicit.items():
         variable = BY_FIELD.get(field)
         if variable is None:
@@ -147,7 +149,7 @@ def load(
         if isinstance(value, os.PathLike):
             plain = os.fspath(value)
         elif isinstance(value, set | frozenset):
-            plain = sorted(value)
+            plain = sorted(value, key=str)
         found[field] = variable.check(plain, field, names)
     return Settings(**found)
 
@@ -194,6 +196,8 @@ def _pyproject(given: Path | None) -> tuple[Path | None, dict[str, Any]]:
     for folder in (here, *here.parents):
         path = folder / "pyproject.toml"
         try:
+            if not path.is_file():  # a pipe would keep us waiting
+                continue
             data = path.read_bytes()
         except OSError:
             continue
@@ -209,6 +213,8 @@ def _table(path: Path, data: bytes) -> dict[str, Any]:
         document = tomllib.loads(data.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path} is not valid TOML: nested too deeply") from None
     tool = document.get("tool")
     table = tool.get("timetracer", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):

@@ -19,6 +19,9 @@ PLUGINS: Final = frozenset(
 )
 """Families and integrations that may be named for a hybrid replay; those installed beside us join in."""
 
+_SHOWN: Final = 200
+"""Characters of a value that an error shows."""
+
 _TRUE: Final = dict.fromkeys(("true", "1", "yes", "on"), True)
 _FALSE: Final = dict.fromkeys(("false", "0", "no", "off"), False)
 
@@ -82,7 +85,7 @@ class Variable(NamedTuple):
             if self.type is bool:
                 value = {**_TRUE, **_FALSE}[word.lower()]
             elif self.type in (int, float):
-                value = self.type(word)
+                value = _number(self.type, word)
         except (KeyError, ValueError):
             raise self._malformed(text, source) from None
         return self.check(value, source, plugins, shown=text)
@@ -103,15 +106,17 @@ class Variable(NamedTuple):
             shown = value
         if self.type is tuple:
             return self._check_list(value, source, plugins)
-        if self.type is float and type(value) is int:
+        if self.type is float and type(value) is int and abs(value) <= self.maximum:
             value = float(value)
         if type(value) is not self.type or (self.choices and value not in self.choices):
             raise self._malformed(shown, source)
         if self.type in (int, float) and not self.minimum <= value <= self.maximum:
             raise self._malformed(shown, source)
+        if self.type is str and "\0" in value:
+            raise self._malformed(shown, source)
         if self.store and "://" in value:
             raise ConfigurationError(
-                f"{source} is {value!r}: object stores are not supported yet; give a folder"
+                f"{source} is {_short(value)}: object stores are not supported yet; give a folder"
             )
         return value
 
@@ -128,12 +133,13 @@ class Variable(NamedTuple):
                     known = ", ".join(sorted(plugins))
                     hint = _nearest(item, plugins)
                     raise ConfigurationError(
-                        f"{source} names {item!r}, which is no integration or family{hint}; known are {known}"
+                        f"{source} names {_short(item)}, which is no integration or family{hint};"
+                        f" known are {known}"
                     )
         return items
 
     def _malformed(self, value: Any, source: str) -> ConfigurationError:
-        return ConfigurationError(f"{source} is {value!r}; allowed is {self.allowed}")
+        return ConfigurationError(f"{source} is {_short(value)}; allowed is {self.allowed}")
 
 
 def unknown(field: str, source: str) -> ConfigurationError:
@@ -143,8 +149,37 @@ def unknown(field: str, source: str) -> ConfigurationError:
         field: its name, in lower case and without a prefix.
         source: how to name it in the error.
     """
-    near = _nearest(field, BY_FIELD, _as_variable if source.startswith(PREFIX) else str)
-    return ConfigurationError(f"{source} is not a setting of timetracer-otel{near}")
+    near = _nearest(field, BY_FIELD)
+    return ConfigurationError(f"{_clip(source)} is not a setting of timetracer-otel{near}")
+
+
+def ignored(name: str) -> str:
+    """What is said of a variable with our prefix that is no setting. It may be another program's, or
+    a later version's; and it may be a slip of the pen.
+
+    Args:
+        name: the variable.
+    """
+    near = _nearest(name.removeprefix(PREFIX).lower(), BY_FIELD, _as_variable)
+    return f"{_clip(name)} is not a setting of timetracer-otel and changes nothing{near}"
+
+
+def _number(kind: type, word: str) -> Any:
+    """The number as it would be typed; Python reads ``1_000`` and digits of other scripts as well."""
+    if "_" in word or not word.isascii():
+        raise ValueError("not a plain number")
+    return kind(word)
+
+
+def _short(value: Any) -> str:
+    return _clip(repr(value) if not isinstance(value, str) else repr(value[:_SHOWN]))
+
+
+def _clip(text: str) -> str:
+    """The text on one line, and no longer than one reads."""
+    if not text.isprintable():
+        text = repr(text[:_SHOWN])
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def _as_variable(field: str) -> str:

@@ -68,13 +68,10 @@ def test_what_cannot_be_done_is_2_and_one_line(run: Run, arguments: list[str], s
 def test_a_malformed_variable_is_named(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
-    monkeypatch.setenv("TIMETRACER_SAMPEL_RATE", "1")
+    monkeypatch.setenv("TIMETRACER_SAMPLE_RATE", "half")
     done = run(*arguments)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == (
-        "error: TIMETRACER_SAMPEL_RATE is not a setting of timetracer-otel;"
-        " did you mean TIMETRACER_SAMPLE_RATE?\n"
-    )
+    assert done.stderr == ("error: TIMETRACER_SAMPLE_RATE is 'half'; allowed is a number from 0 to 1\n")
 
 
 @pytest.mark.parametrize("command", ["record", "replay"])
