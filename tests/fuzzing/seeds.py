@@ -1,0 +1,39 @@
+"""Where fuzzing begins: real cassettes and values, made by code."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import uuid
+from typing import Any, Final
+
+from tests.cli import samples
+from timetracer_otel import values
+from timetracer_otel.cassette import Cassette
+
+_VALUES: Final[list[Any]] = [
+    {"a": [1, 2.5, None, True, "text"]},
+    {1: (2, {3}), b"x": frozenset([4])},
+    decimal.Decimal("1.25"),
+    datetime.datetime(2026, 11, 20, 14, 3, tzinfo=datetime.UTC),
+    datetime.timedelta(1, 2, 3),
+    uuid.UUID(int=7),
+    2**200,
+    float("nan"),
+    "\ud800",
+    range(1, 9, 2),
+]
+
+
+def seeds(target: str) -> list[bytes]:
+    """The documents that a target of that name begins with."""
+    cassettes: list[Cassette] = [samples.checkout(), samples.failing(), samples.hostile("x")]
+    if target == "values":
+        return [values.dumps(value).encode() for value in _VALUES]
+    if target == "json":
+        return [cassette.dump() for cassette in cassettes]
+    if target == "protobuf":
+        return [cassette.dump("protobuf") for cassette in cassettes]
+    if target == "recognition":
+        return [cassettes[0].dump("protobuf", "gzip"), cassettes[0].dump("json", "zstd"), b"\xef\xbb\xbf\n {}"]
+    return [cassette.dump(encoding) for cassette in cassettes for encoding in ("json", "protobuf")]

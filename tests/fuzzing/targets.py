@@ -1,0 +1,73 @@
+"""What is fuzzed: each takes any bytes, and may raise the errors that are promised and no other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+from timetracer_otel import values
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.errors import CassetteError, CodecError
+from timetracer_otel.formats import Limits, decode, json_reader, otlp_protobuf
+from timetracer_otel.formats.compression import decompress
+from timetracer_otel.views.summary import Summary
+from timetracer_otel.views.tree import tree_lines
+
+LIMITS: Final = Limits(max_bytes=1_000_000, max_spans=1000, max_objects=100_000)
+
+
+def json_document(data: bytes) -> None:
+    """OTLP/JSON."""
+    with contextlib.suppress(CassetteError):
+        json_reader.decode(data, LIMITS)
+
+
+def protobuf_document(data: bytes) -> None:
+    """OTLP/protobuf."""
+    with contextlib.suppress(CassetteError):
+        otlp_protobuf.decode(data, LIMITS)
+
+
+def recognition(data: bytes) -> None:
+    """What a file is compressed with and how it is encoded."""
+    with contextlib.suppress(CassetteError):
+        assert len(decompress(data, LIMITS)) <= LIMITS.max_bytes
+    with contextlib.suppress(CassetteError):
+        decode(data, LIMITS)
+
+
+def value(data: bytes) -> None:
+    """A value of the codec; what can be read can be written and compared."""
+    with contextlib.suppress(CodecError):
+        read = values.loads(data.decode("utf-8", "surrogateescape"))
+        values.canonical(read)
+        assert values.canonical(values.loads(values.dumps(read))) == values.canonical(read)
+
+
+def cassette(data: bytes) -> None:
+    """A whole cassette: loaded, summed up, drawn, its messages read."""
+    from pathlib import Path
+
+    with contextlib.suppress(CassetteError):
+        loaded = Cassette.load(data, LIMITS)
+        Summary.of(Path("fuzzed"), loaded).data()
+        for full in (False, True):
+            for line in tree_lines(loaded, full=full):
+                assert line.text.isprintable()
+        with contextlib.suppress(CodecError):
+            loaded.read_messages()
+            for call in loaded.calls():
+                if call.request is not None:
+                    call.request.canonical()
+                    assert call.request.writes in (True, False)
+
+
+TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
+    "json": json_document,
+    "protobuf": protobuf_document,
+    "recognition": recognition,
+    "values": value,
+    "cassette": cassette,
+}
+"""By name."""
