@@ -40,7 +40,9 @@ def main() -> int:
         guided(options.target, options.seconds)
     plain = options.plain or importlib.util.find_spec("atheris") is None
     if plain:
-        print("coverage-guided fuzzing: not run (atheris is not installed here); inputs are mutated at random")
+        print(
+            "coverage-guided fuzzing: not run (atheris is not installed here); inputs are mutated at random"
+        )
     status = 0
     for name in [options.target] if options.target else TARGETS:
         if plain:
@@ -48,7 +50,9 @@ def main() -> int:
             continue
         # a process each: libFuzzer never returns
         command = [sys.executable, "-m", "tests.fuzzing", "--guided", f"--seconds={options.seconds}", name]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
         last = done.stdout.strip().splitlines()[-1]
         print(f"{name}: {last}" if done.returncode == 0 else f"{name}: FAILED\n{done.stdout}", flush=True)
         status |= done.returncode
@@ -86,14 +90,16 @@ def mutate(name: str, seconds: float) -> int:
     Raises:
         AssertionError: one made it raise what it must not; the input is in the text.
     """
-    chance = random.Random(0)
+    chance = random.Random(0)  # noqa: S311  # the same changes each time are what is wanted
     begun = time.monotonic()
     corpus, target, count = seeds(name), TARGETS[name], 0
     while time.monotonic() - begun < seconds:
         data = bytearray(chance.choice(corpus))
         for _ in range(chance.randint(1, 8)):
             at = chance.randrange(len(data) + 1)
-            piece = chance.choice((chance.randbytes(chance.randint(0, 4)), chance.choice(corpus)[at : at + 20]))
+            piece = chance.choice(
+                (chance.randbytes(chance.randint(0, 4)), chance.choice(corpus)[at : at + 20])
+            )
             data[at : at + chance.randint(0, 8)] = piece
         try:
             target(bytes(data))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import uuid
 from typing import Any, Final
@@ -15,8 +15,8 @@ _VALUES: Final[list[Any]] = [
     {"a": [1, 2.5, None, True, "text"]},
     {1: (2, {3}), b"x": frozenset([4])},
     decimal.Decimal("1.25"),
-    datetime.datetime(2026, 11, 20, 14, 3, tzinfo=datetime.UTC),
-    datetime.timedelta(1, 2, 3),
+    dt.datetime(2026, 11, 20, 14, 3, tzinfo=dt.UTC),
+    dt.timedelta(1, 2, 3),
     uuid.UUID(int=7),
     2**200,
     float("nan"),
@@ -35,5 +35,9 @@ def seeds(target: str) -> list[bytes]:
     if target == "protobuf":
         return [cassette.dump("protobuf") for cassette in cassettes]
     if target == "recognition":
-        return [cassettes[0].dump("protobuf", "gzip"), cassettes[0].dump("json", "zstd"), b"\xef\xbb\xbf\n {}"]
+        return [
+            cassettes[0].dump("protobuf", "gzip"),
+            cassettes[0].dump("json", "zstd"),
+            b"\xef\xbb\xbf\n {}",
+        ]
     return [cassette.dump(encoding) for cassette in cassettes for encoding in ("json", "protobuf")]
