@@ -201,6 +201,34 @@ class Psycopg2(Dependency):
         return self.call(client, way)
 
 
+class Psycopg(Dependency):
+    """As above, and asynchronously."""
+
+    module = integration = "psycopg"
+    scope = "opentelemetry.instrumentation.psycopg"
+    instrumentor = "opentelemetry.instrumentation.psycopg:PsycopgInstrumentor"
+
+    def client(self) -> Any:
+        return self.load()
+
+    def call(self, client: Any, way: str) -> Any:
+        with client.connect(_postgres()) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT %(way)s AS way, 1.5", {"way": way})
+            return repr(cursor.description), cursor.fetchall()
+
+    def fail(self, client: Any) -> Any:
+        with client.connect(_postgres()) as connection, connection.cursor() as cursor:
+            return cursor.execute("SELECT * FROM missing")
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        async with (
+            await client.AsyncConnection.connect(_postgres()) as connection,
+            connection.cursor() as cursor,
+        ):
+            await cursor.execute("SELECT %(way)s AS way, 1.5", {"way": way})
+            return repr(cursor.description), await cursor.fetchall()
+
+
 def _postgres() -> str:
     """The address, as PostgreSQL's own drivers spell it."""
     return "postgresql" + os.environ["DB_PSYCOPG2"].removeprefix("postgresql+psycopg2")
@@ -361,6 +389,7 @@ SUBJECTS: dict[str, type[Subject]] = {
     "sqlalchemy over psycopg": SqlAlchemyOverPsycopg,
     "sqlite3": Sqlite3,
     "psycopg2": Psycopg2,
+    "psycopg": Psycopg,
     "fastapi": FastApi,
     "starlette": Starlette,
     "flask": Flask,

@@ -27,6 +27,7 @@ _OURS = (
     "sqlite3:Sqlite3Integration",
     "aiosqlite:AiosqliteIntegration",
     "psycopg2:Psycopg2Integration",
+    "psycopg:PsycopgIntegration",
     "redis:RedisIntegration",
     "pymongo:PyMongoIntegration",
 )

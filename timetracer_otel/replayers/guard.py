@@ -16,9 +16,7 @@ from timetracer_otel.errors import LiveConnectionError
 _NATIVE = (
     # drivers that connect in C, and an event loop that does
     ("psycopg2", "_connect"),
-    ("psycopg", "connect"),
-    ("psycopg", "Connection.connect"),
-    ("psycopg", "AsyncConnection.connect"),
+    ("psycopg.generators", "connect"),
     ("MySQLdb", "connect"),
     ("uvloop", "Loop.create_connection"),
     ("uvloop", "Loop.create_unix_connection"),

@@ -9,7 +9,7 @@ from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.dbapi.values import plain, restore
 from timetracer_otel.messages import Failure
 
-_DIAGNOSTICS = (
+DIAGNOSTICS = (
     "severity", "severity_nonlocalized", "sqlstate", "message_primary", "message_detail", "message_hint",
     "statement_position", "internal_position", "internal_query", "context", "schema_name", "table_name",
     "column_name", "datatype_name", "constraint_name", "source_file", "source_line", "source_function",
@@ -57,7 +57,7 @@ def _add_fields(failure: Failure, error: BaseException) -> None:
     module = type(error).__module__
     if module.startswith(("psycopg.", "psycopg2")) or module == "psycopg":
         diagnostics = getattr(error, "diag", None)
-        read = {name: getattr(diagnostics, name, None) for name in _DIAGNOSTICS}
+        read = {name: getattr(diagnostics, name, None) for name in DIAGNOSTICS}
         failure.fields[_DIAG] = {name: value for name, value in read.items() if value is not None}
     if module.startswith("psycopg2"):
         failure.fields[_PGCODE] = getattr(error, "pgcode", None)
@@ -113,7 +113,7 @@ class _Diagnostics:
     """Reads like psycopg2's ``Diagnostics``, which only C code can make."""
 
     def __init__(self, known: dict[str, Any]) -> None:
-        for name in _DIAGNOSTICS:
+        for name in DIAGNOSTICS:
             setattr(self, name, known.get(name))
 
 

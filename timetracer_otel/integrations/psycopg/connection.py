@@ -1,0 +1,111 @@
+"""What is known of a connection of psycopg, and what stands in for libpq's in a replay."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from psycopg import conninfo, errors, pq
+
+from timetracer_otel import ports
+from timetracer_otel.integrations.dbapi.core import DriverIntegration
+from timetracer_otel.integrations.dbapi.links import Link, written
+from timetracer_otel.integrations.psycopg.results import RecordedResult
+
+_ATTRIBUTE = "_timetracer_link"
+_PARAMETERS = (
+    "server_version", "server_encoding", "client_encoding", "DateStyle", "IntervalStyle", "TimeZone",
+    "integer_datetimes", "standard_conforming_strings", "application_name",
+)  # fmt: skip
+_ENDS = re.compile(rb"\s*(commit|rollback|end|abort)\s*(;|$|prepared\b)", re.I)
+_BEGINS = re.compile(rb"\s*(begin|start)\b", re.I)
+_BACK = re.compile(rb"\s*rollback\s+to\b", re.I)
+
+
+class NoConnection:
+    """Reads like libpq's connection, to a server that was there when it was recorded.
+
+    Args:
+        parameters: what the app asked for.
+        learned: what the recorded connection had learned of its server.
+    """
+
+    def __init__(self, parameters: dict[str, Any], learned: dict[str, Any]) -> None:
+        self.status = pq.ConnStatus.OK
+        self.transaction_status = pq.TransactionStatus.IDLE
+        self.pipeline_status = pq.PipelineStatus.OFF
+        self.socket = -1
+        self.backend_pid = 0
+        self.protocol_version = 3
+        self.full_protocol_version = 30000
+        self.server_version = int(learned.get("server_version") or 160000)
+        self.error_message = b""
+        self.needs_password = self.used_password = self.used_gssapi = self.ssl_in_use = False
+        self.nonblocking = 1
+        self.notice_handler: Any = None
+        self.notify_handler: Any = None
+        self._encoding = "utf-8"
+        self._known = dict(learned.get("parameters") or {})
+
+        def told(name: str, default: str = "") -> bytes:
+            return str(parameters.get(name) or default).encode()
+
+        self.db, self.user, self.host = told("dbname"), told("user"), told("host")
+        self.hostaddr, self.port = told("hostaddr"), told("port", "5432")
+        self.password, self.options, self.tty = told("password"), told("options"), b""
+        self.info: list[Any] = []
+
+    def parameter_status(self, name: bytes) -> bytes | None:
+        """A setting that the recorded server reported."""
+        value = self._known.get(name.decode())
+        return None if value is None else str(value).encode()
+
+    def finish(self) -> None:
+        """Close it."""
+        self.status = pq.ConnStatus.BAD
+        self.transaction_status = pq.TransactionStatus.UNKNOWN
+
+    def command(self, command: bytes) -> RecordedResult:
+        """Do what a command about transactions does."""
+        if _BEGINS.match(command) or _BACK.match(command):
+            self.transaction_status = pq.TransactionStatus.INTRANS
+        elif _ENDS.match(command):
+            self.transaction_status = pq.TransactionStatus.IDLE
+        return RecordedResult([], [], {"status": int(pq.ExecStatus.COMMAND_OK), "command": ""})
+
+
+def is_replayed(context: Any) -> bool:
+    """True for a replayed connection, and what belongs to one."""
+    connection = getattr(context, "connection", None) or context
+    return isinstance(getattr(connection, "pgconn", None), NoConnection)
+
+
+def link_of(connection: Any, integration: DriverIntegration) -> Link:
+    """What is known of a connection, made when it is first seen."""
+    link: Link | None = vars(connection).get(_ATTRIBUTE)
+    if link is None:
+        link = Link(integration, "")
+        try:
+            info = connection.info
+            link.namespace = info.dbname
+            parameters = {name: info.parameter_status(name) for name in _PARAMETERS}
+            known = {name: value for name, value in parameters.items() if value is not None}
+            learned = {"server_version": info.server_version, "parameters": known}
+            link.server = written("psycopg", link.namespace, learned)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("psycopg: what a connection knows of its server", error)
+        vars(connection)[_ATTRIBUTE] = link
+    return link
+
+
+def attach(connection: Any, link: Link) -> None:
+    """That is what is known of a replayed connection."""
+    vars(connection)[_ATTRIBUTE] = link
+
+
+def parameters_of(text: str) -> dict[str, Any]:
+    """What a connection string asks for."""
+    try:
+        return dict(conninfo.conninfo_to_dict(text))
+    except errors.Error:
+        return {}

@@ -1,0 +1,320 @@
+"""Where psycopg is wrapped, and what passes there."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Generator, Sequence
+from typing import Any, ClassVar
+
+from timetracer_otel import ports
+from timetracer_otel.integrations.base import Flow, Invocation, Point, run
+from timetracer_otel.integrations.dbapi import links
+from timetracer_otel.integrations.dbapi.core import DriverIntegration, Statement, no_session, once, refused
+from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.messages import SqlResult, SqlStatement
+
+_LOCAL = re.compile(r"\s*(begin|start|savepoint|release|rollback\s+to|rollback\s*(;|$)|deallocate|set)", re.I)
+_COMMIT = re.compile(r"\s*commit\s*(;|$)", re.I)
+_ASYNC = "_async"
+
+
+class PsycopgIntegration(DriverIntegration):
+    """Records and answers statements of psycopg's connections and cursors."""
+
+    name: ClassVar[str] = "psycopg"
+    system: ClassVar[str] = "postgresql"
+    scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.psycopg",)
+
+    def points(self) -> Sequence[Point]:
+        """Statements, commands about transactions, and connecting."""
+        base = "psycopg._connection_base"
+        found = [
+            Point(base, "BaseConnection._connect_gen", wrapper=self._connect),
+            Point(base, "BaseConnection._exec_command", wrapper=self._command),
+            Point(
+                "psycopg.connection_async", "conninfo_attempts_async", wrapper=self._attempts, optional=True
+            ),
+            Point("psycopg.sql", "Identifier.as_bytes", wrapper=_without_connection),
+            Point("psycopg.sql", "Literal.as_bytes", wrapper=_without_connection),
+        ]
+        for suffix, prefix in (("", ""), (_ASYNC, "Async")):
+            aside = bool(prefix)
+            cursor, connection = f"psycopg.cursor{suffix}", f"psycopg.connection{suffix}"
+            server = f"psycopg._server_cursor{suffix}"
+            found += [
+                Point(cursor, f"{prefix}Cursor.execute", self._execute, aside),
+                Point(cursor, f"{prefix}Cursor.executemany", self._execute, aside),
+                Point(server, f"{prefix}ServerCursor.execute", self._execute, aside, optional=True),
+                Point(cursor, f"{prefix}Cursor.stream", wrapper=self._refuse),
+                Point(cursor, f"{prefix}Cursor.copy", wrapper=self._refuse),
+                Point(connection, f"{prefix}Connection.notifies", wrapper=self._refuse),
+                Point(connection, f"{prefix}Connection.pipeline", wrapper=self._refuse),
+            ]
+        return found
+
+    def error_roots(self) -> tuple[type[BaseException], ...]:
+        """``psycopg.Error`` and ``psycopg.Warning``."""
+        errors = sys.modules["psycopg.errors"]
+        return errors.Error, errors.Warning
+
+    # -- connecting
+
+    def _connect(self, wrapped: Any, cls: Any, args: Any, kwargs: Any) -> Any:
+        if ports.current() is None:
+            return wrapped(*args, **kwargs)
+        return self._connecting(wrapped, cls, args, kwargs)
+
+    def _connecting(self, wrapped: Any, cls: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
+        from timetracer_otel.integrations.psycopg import connection
+
+        text = args[0] if args else kwargs.get("conninfo", "")
+        parameters = connection.parameters_of(text)
+        namespace = str(parameters.get("dbname") or parameters.get("user") or "")
+        if self.mocks():
+            self.fail_to_connect(namespace)
+            learned = links.learned(self, namespace)
+            made = cls(connection.NoConnection(parameters, learned))
+            connection.attach(made, links.Link(self, namespace, learned=learned, replayed=True))
+            return made
+        try:
+            return (yield from wrapped(*args, **kwargs))
+        except self.error_roots() as error:
+            self.report_connect(namespace, error)
+            raise
+
+    def _attempts(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+        if not self.mocks():
+            return wrapped(*args, **kwargs)
+        return _as_they_are(*args, **kwargs)  # names of hosts are not looked up
+
+    def _refuse(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        from timetracer_otel.integrations.psycopg import connection
+
+        if connection.is_replayed(instance) or self.mocks():
+            raise refused(f"{type(instance).__name__}.{wrapped.__name__}()", self.name)
+        return wrapped(*args, **kwargs)
+
+    # -- statements
+
+    def _execute(self, call: Invocation) -> Flow[Any]:
+        from timetracer_otel.integrations.psycopg import connection, results
+
+        cursor = call.instance
+        link = connection.link_of(cursor.connection, self)
+        if getattr(cursor.connection, "_pipeline", None) is not None and not link.replayed:
+            return (yield call.proceed)  # its results come later
+        many = call.wrapped.__name__ == "executemany"
+        args = once(call.args) if many else call.args
+        if link.replayed:
+            _check(cursor)
+        elif cursor.closed or cursor.connection.closed:
+            return (yield call.proceed)
+        heard: list[Any] = []
+        message = _statement(link, cursor, args, call.kwargs, many=many)
+        if message.writes:
+            link.wrote = True
+
+        def load(result: SqlResult) -> Any:
+            return _load(link, cursor, args, result)
+
+        def watch(exchange: ports.Exchange, limit: int) -> None:
+            found = list(cursor._results)
+            if not found and getattr(cursor, "pgresult", None) is not None:
+                found = [cursor.pgresult]
+            result = results.read(found, limit)
+            if not result.complete:
+                exchange.gap("rows over the limit", f"{len(result.rows)} rows of a result are kept")
+            if many:
+                result.rowcount = cursor.rowcount
+                result.extra["many"] = cursor.statusmessage
+            result.extra["state"] = _state(cursor.connection)
+            result.extra["notices"] = heard
+            exchange.finish(result)
+
+        statement = Statement(
+            call.wrapped, cursor, args, call.kwargs, message, load=load, watch=watch,
+            state=lambda: _state(cursor.connection), failed=lambda state: _hold(cursor.connection, state),
+        )  # fmt: skip
+        if link.replayed:
+            if ports.current() is None:
+                raise no_session()
+            return (yield from self.ask(statement))
+        hear = _listener(heard)
+        cursor.connection.add_notice_handler(hear)
+        try:
+            return (yield from self.ask(statement))
+        finally:
+            cursor.connection.remove_notice_handler(hear)
+
+    # -- commands: transactions, and what server-side cursors send
+
+    def _command(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        from timetracer_otel.integrations.psycopg import connection
+
+        if ports.current() is None and not connection.is_replayed(instance):
+            return wrapped(*args, **kwargs)
+        return self._commanding(wrapped, instance, args, kwargs)
+
+    def _commanding(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
+        from timetracer_otel.integrations.psycopg import connection, results
+
+        link = connection.link_of(instance, self)
+        command = args[0] if args else kwargs["command"]
+        text = _text(command)
+        wrote = link.wrote
+        if text.lstrip()[:6].upper() in ("COMMIT", "ROLLBA") and not _LOCAL.match(
+            text.replace("ROLLBACK", "")
+        ):
+            link.wrote = False
+        local = _LOCAL.match(text) or (_COMMIT.match(text) and not wrote)
+        if link.replayed:
+            instance._check_connection_ok()
+            if ports.current() is None:
+                raise no_session()
+            if not local:
+                answered: list[Any] = []
+                statement = Statement(
+                    _unreachable, instance, args, kwargs, link.statement(text),
+                    load=answered.append,
+                    failed=lambda state: _hold(instance, state),
+                )  # fmt: skip
+                run(self.ask(statement))
+                done = instance.pgconn.command(text.encode())
+                if "state" in answered[0].extra:
+                    _hold(instance, answered[0].extra["state"])
+                return results.rebuild(answered[0])[0] if answered[0].extra.get("shape") else done
+            return instance.pgconn.command(text.encode())
+        port = ports.current()
+        if local or port is None or instance._pipeline is not None:
+            return (yield from wrapped(*args, **kwargs))
+        exchange = port.begin(self, link.statement(text))
+        try:
+            with exchange:
+                result = yield from wrapped(*args, **kwargs)
+        except BaseException as error:
+            asked = Statement(
+                _unreachable, instance, (), {}, link.statement(text),
+                load=_nothing, state=lambda: _state(instance),
+            )  # fmt: skip
+            self._report_failure(error, asked, exchange)
+            raise
+        try:
+            message = results.read([result], port.body_limit)
+            message.extra["state"] = _state(instance)
+            exchange.finish(message)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("psycopg: reading a result", error)
+            exchange.finish(None)
+        return result
+
+
+def _nothing(_: SqlResult) -> None:
+    return None
+
+
+def _unreachable(*args: Any, **kwargs: Any) -> Any:
+    raise refused("a call that is let through on a replayed connection", "psycopg")
+
+
+async def _as_they_are(parameters: Any, *args: Any, **kwargs: Any) -> list[Any]:
+    return [parameters]
+
+
+def _without_connection(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    """Quoting takes no connection where there is none."""
+    from timetracer_otel.integrations.psycopg import connection
+
+    context = args[0] if args else kwargs.get("context")
+    if context is not None and connection.is_replayed(context):
+        return wrapped(None)
+    return wrapped(*args, **kwargs)
+
+
+def _statement(
+    link: links.Link, cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, many: bool
+) -> SqlStatement:
+    query = args[0] if args else kwargs.get("query", "")
+    names = ("params_seq",) if many else ("params",)
+    parameters = args[1] if len(args) > 1 else next((kwargs[name] for name in names if name in kwargs), None)
+    return link.statement(_text(query), plain(parameters), executemany=many)
+
+
+def _text(query: Any) -> str:
+    if isinstance(query, bytes):
+        return query.decode("utf-8", "replace")
+    if isinstance(query, str):
+        return str(query)
+    return str(query.as_string(None)) if hasattr(query, "as_string") else repr(query)
+
+
+def _check(cursor: Any) -> None:
+    errors = sys.modules["psycopg.errors"]
+    if cursor.closed:
+        raise errors.InterfaceError("the cursor is closed")
+    cursor.connection._check_connection_ok()
+
+
+def _state(connection: Any) -> list[int]:
+    return [int(connection.pgconn.transaction_status), int(connection.pgconn.status)]
+
+
+def _hold(connection: Any, state: Any) -> None:
+    from psycopg import pq
+
+    from timetracer_otel.integrations.psycopg.connection import NoConnection
+
+    match state:
+        case [int(transaction), int(status)] if isinstance(connection.pgconn, NoConnection):
+            connection.pgconn.transaction_status = pq.TransactionStatus(transaction)
+            connection.pgconn.status = pq.ConnStatus(status)
+
+
+def _load(link: links.Link, cursor: Any, args: tuple[Any, ...], result: SqlResult) -> Any:
+    """Let a cursor hold recorded results, as if they had just arrived."""
+    from psycopg import pq
+
+    from timetracer_otel.integrations.psycopg import results
+    from timetracer_otel.integrations.psycopg.loading import Transformer
+
+    cursor._reset()
+    cursor._last_query = args[0] if args else None
+    cursor._tx = Transformer(cursor)  # the one in C takes results of libpq only
+    found = results.rebuild(result)
+    _hold(cursor.connection, result.extra.get("state"))
+    _tell(cursor.connection, result.extra.get("notices"))
+    if "many" in result.extra and result.columns is None:
+        cursor._rowcount = result.rowcount
+        message = result.extra["many"]
+        cursor._statusmessage = message.encode() if isinstance(message, str) else None
+        return None
+    cursor._results = found
+    binary = bool(found[0].nfields and found[0].fformat(0))
+    cursor._select_current_result(0, format=pq.Format(binary))
+    if hasattr(cursor, "_described"):  # a server-side cursor
+        cursor._described, cursor._format = True, pq.Format(binary)
+        cursor._iter_rows = None
+    return None if "many" in result.extra else cursor
+
+
+def _listener(heard: list[Any]) -> Any:
+    from timetracer_otel.integrations.dbapi.failures import DIAGNOSTICS
+
+    def hear(diagnostic: Any) -> None:
+        fields = {name: getattr(diagnostic, name, None) for name in DIAGNOSTICS}
+        heard.append({name: value for name, value in fields.items() if value is not None})
+
+    return hear
+
+
+def _tell(connection: Any, notices: Any) -> None:
+    from psycopg import errors, pq
+
+    for fields in notices or ():
+        known: dict[int, bytes | None] = {
+            pq.DiagnosticField[name.upper()]: str(value).encode()
+            for name, value in fields.items()
+            if name.upper() in pq.DiagnosticField.__members__
+        }
+        for handler in list(connection._notice_handlers):
+            handler(errors.Diagnostic(known, "utf-8"))

@@ -1,0 +1,60 @@
+"""psycopg's own way from what a server sent to Python values, where there is no connection to the server.
+
+The loaders in C ask for a connection of libpq's. Each has a twin in Python, which asks for what
+:class:`~timetracer_otel.integrations.psycopg.connection.NoConnection` knows: time zone, encoding, date style.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from psycopg import pq
+from psycopg._py_transformer import Transformer as PythonTransformer
+from psycopg.adapt import AdaptersMap, Loader, RecursiveLoader
+from psycopg.types import array
+
+
+class Transformer(PythonTransformer):
+    """Makes rows of recorded results."""
+
+    def get_loader(self, oid: int, format: pq.Format) -> Any:  # noqa: A002  # psycopg's name
+        """The loader for a type."""
+        cache = self.__dict__.setdefault("timetracer_loaders", {})
+        key = oid, format
+        if key not in cache:
+            cache[key] = self._make(oid, format)
+        return cache[key]
+
+    def _make(self, oid: int, format: pq.Format) -> Any:  # noqa: A002  # as above
+        kind: Any = self.adapters.get_loader(oid, format) or self.adapters.get_loader(0, format)
+        kind = _in_python().get(kind, kind)
+        if kind.__name__.endswith(("ArrayLoader", "ArrayBinaryLoader")) and not issubclass(kind, Loader):
+            return _Array(kind, self)  # in C alone
+        if not issubclass(kind, RecursiveLoader):
+            return kind(oid, self)
+        loader = kind(oid, SimpleNamespace(adapters=self.adapters, connection=None))
+        loader.connection = self.connection
+        loader._tx = self
+        return loader
+
+
+class _Array:
+    """Reads arrays, by the functions psycopg has for where there is no C."""
+
+    def __init__(self, kind: Any, transformer: Transformer) -> None:
+        self._kind = kind
+        self._transformer = transformer
+
+    def load(self, data: Any) -> Any:
+        """The array in a value of the server."""
+        if self._kind.format == pq.Format.BINARY:
+            return array._load_binary(bytes(data), self._transformer)
+        loader = self._transformer.get_loader(self._kind.base_oid, pq.Format.TEXT)
+        return array._load_text(bytes(data), loader, self._kind.delimiter)
+
+
+def _in_python() -> dict[Any, Any]:
+    """The loaders in Python by their twins in C."""
+    known: dict[Any, Any] = getattr(AdaptersMap, "_optimised", {})
+    return {twin: kind for kind, twin in known.items() if twin is not kind}
