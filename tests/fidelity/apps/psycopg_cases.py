@@ -114,7 +114,8 @@ def row_factories() -> Any:
 def types() -> Any:
     query = (
         "SELECT 1.50::numeric, 'NaN'::float8, '2026-01-02 03:04:05+02'::timestamptz, %s::uuid, %s,"
-        " ARRAY[[1,2],[3,NULL]], %s, '10.0.0.1/8'::inet, %s::bytea, '1 day'::interval, NULL, true, '{[1,3),[5,9)}'::int4multirange"
+        " ARRAY[[1,2],[3,NULL]], %s, '10.0.0.1/8'::inet, %s::bytea, '1 day'::interval, NULL, true,"
+        " '{[1,3),[5,9)}'::int4multirange"
     )
     given = (uuid.UUID(int=7), Jsonb({"a": [1, None]}), Range(1, 5), b"\x00\xff")
     with psycopg.connect(postgres_url("psycopg")) as connection:
