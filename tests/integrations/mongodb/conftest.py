@@ -8,6 +8,7 @@ import pytest
 
 from tests.integrations.mongodb.scenarios import Client
 from tests.services.mongodb import MongoDb
+from timetracer_otel import nondeterminism
 from timetracer_otel.integrations import wrapping
 from timetracer_otel.integrations.pymongo import PyMongoIntegration
 
@@ -15,9 +16,11 @@ from timetracer_otel.integrations.pymongo import PyMongoIntegration
 @pytest.fixture(autouse=True)
 def integration() -> Iterator[PyMongoIntegration]:
     integration = PyMongoIntegration()
+    nondeterminism.install()
     wrapping.install(integration)
     yield integration
     wrapping.uninstall(integration)
+    nondeterminism.uninstall()
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,8 @@ class PyMongoIntegration(Integration):
             found.append(
                 Point(f"{package}.pool", connect, self._connecting(asynchronous=asynchronous), asynchronous)
             )
+            client = f"{package}.mongo_client", f"{prefix}MongoClient._process_kill_cursors"
+            found.append(Point(*client, self._drop_cursors, asynchronous))
             found += [
                 Point(f"{package}.topology", f"Topology.{name}", self._on_stand_in(name), asynchronous)
                 for name in _ON_TOPOLOGY
@@ -256,6 +258,12 @@ class PyMongoIntegration(Integration):
     def _leave_out(self, call: Invocation) -> Flow[Any]:
         """What concerns connections is not done in a replay."""
         return (yield call.proceed) if self._goes_out() else None
+
+    def _drop_cursors(self, call: Invocation) -> Flow[Any]:
+        """Cursors that were garbage are closed at some later time: by a thread, or with the client."""
+        if not self._goes_out():
+            call.instance._kill_cursors_queue.clear()
+        return (yield from self._background(call))
 
     def _background(self, call: Invocation) -> Flow[Any]:
         """Monitors and the like: they belong to no request; in a replay there are none."""
