@@ -9,6 +9,8 @@ from tests.fidelity.apps import (
     httpx_async_cases,
     httpx_cases,
     httpx_edge_cases,
+    mongodb_async_cases,
+    mongodb_cases,
     psycopg2_cases,
     psycopg_cases,
     redis_async_cases,
@@ -34,6 +36,8 @@ MODULES = (
     psycopg_cases,
     redis_cases,
     redis_async_cases,
+    mongodb_cases,
+    mongodb_async_cases,
     unrepeatable_cases,
 )
 

@@ -40,6 +40,7 @@ from tests.fidelity.apps.checkout import checkout
 from tests.fidelity.apps.databases import async_engines, create_tables, sync_engines
 from tests.fidelity.apps.drifting import DRIFTS
 from tests.fidelity.apps.httpx_told import url
+from tests.fidelity.apps.mongodb_async_cases import new_database
 from tests.fidelity.apps.orders import async_order, order
 from tests.fidelity.apps.redis_clients import new_async_client, sync_clients
 
@@ -80,6 +81,13 @@ def endpoint(case: Case) -> Callable[..., Any]:
             return await function(aio_engines[backend])
 
         return answer_from_database
+    if case.path.startswith("/mongodb-async"):
+
+        async def answer_from_mongodb(backend: str) -> Any:
+            async with new_database(backend) as database:
+                return await function(database)
+
+        return answer_from_mongodb
     if case.path.startswith("/redis-async"):
 
         async def answer_from_redis(backend: str) -> Any:

@@ -10,7 +10,16 @@ import pytest
 from bson.raw_bson import RawBSONDocument
 from pymongo import InsertOne, UpdateOne, errors
 
-from tests.integrations.mongodb.scenarios import Client, Scenario, commands, entered, error_of, every, got, thrice
+from tests.integrations.mongodb.scenarios import (
+    Client,
+    Scenario,
+    commands,
+    entered,
+    error_of,
+    every,
+    got,
+    thrice,
+)
 from tests.integrations.ports import RecordingPort, ReplayPort, using
 from tests.services.mongodb import MongoDb
 from timetracer_otel.errors import MissError, ReplayError
@@ -18,9 +27,7 @@ from timetracer_otel.errors import MissError, ReplayError
 
 async def fail(c: Any, times: int = 1, **data: Any) -> None:
     """Let the next commands fail."""
-    await got(
-        c.admin.command("configureFailPoint", "failCommand", mode={"times": times}, data=data)
-    )
+    await got(c.admin.command("configureFailPoint", "failCommand", mode={"times": times}, data=data))
 
 
 async def duplicate_keys(c: Any) -> Any:
@@ -72,7 +79,12 @@ async def server_says_not_now(c: Any) -> Any:
     await fail(c, failCommands=["insert"], errorCode=262, errorLabels=["RetryableWriteError"])
     inserted = (await got(things.insert_one({"_id": 2}))).inserted_id
     await fail(c, times=2, failCommands=["insert"], errorCode=262, errorLabels=["RetryableWriteError"])
-    return [found, inserted, await error_of(lambda: things.insert_one({"_id": 3})), await every(things.find())]
+    return [
+        found,
+        inserted,
+        await error_of(lambda: things.insert_one({"_id": 3})),
+        await every(things.find()),
+    ]
 
 
 async def connections_that_end(c: Any) -> Any:
@@ -152,10 +164,12 @@ def test_a_server_that_was_never_there(client: Client, mongodb: MongoDb) -> None
 def test_a_call_that_was_not_recorded(client: Client, mongodb: MongoDb) -> None:
     async def scenario() -> None:
         async with entered(client.open(mongodb.url)) as c:
-            with pytest.raises(MissError, match='no recorded call answers find shop.things {"filter": {"n": 1}'):
+            with pytest.raises(
+                MissError, match=r'no recorded call answers find shop\.things {"filter": {"n": 1}'
+            ):
                 await got(c.shop.things.find_one({"n": 1}))
+            secondary = c.shop.get_collection("things", read_preference=pymongo.ReadPreference.SECONDARY)
             with pytest.raises(ReplayError, match="wants a server that no recorded command went to"):
-                secondary = c.shop.get_collection("things", read_preference=pymongo.ReadPreference.SECONDARY)
                 await got(secondary.find_one({"n": 1}))
 
     mongodb.door.shut()
@@ -179,8 +193,7 @@ def test_a_replay_may_name_another_place(client: Client, mongodb: MongoDb) -> No
 def test_what_the_client_knows_of_its_servers(client: Client, mongodb: MongoDb) -> None:
     async def scenario(c: Any) -> Any:
         await got(c.admin.command("ping"))
-        told = [await got(c.primary), await got(c.secondaries), await got(c.is_primary), await got(c.address)]
-        return told
+        return [await got(c.primary), await got(c.secondaries), await got(c.is_primary), await got(c.address)]
 
     thrice(mongodb, client, scenario)
 
@@ -192,3 +205,35 @@ def test_documents_as_they_are_on_the_wire(client: Client, mongodb: MongoDb) -> 
         return found.raw, found["nested"].raw
 
     thrice(mongodb, client, scenario, document_class=RawBSONDocument)
+
+
+class HybridPort(RecordingPort):
+    """A replay that leaves PyMongo live."""
+
+    replaying = True
+
+
+def test_left_live_in_a_replay_it_talks_to_the_server(client: Client, mongodb: MongoDb) -> None:
+    async def scenario() -> Any:
+        async with entered(client.open(mongodb.url)) as c:
+            await got(c.shop.things.insert_one({"_id": 1}))
+            return await every(c.shop.things.find())
+
+    with using(HybridPort()) as port:
+        assert asyncio.run(scenario()) == [{"_id": 1}]
+    assert [call.asked.title() for call in port.calls] == [
+        'insert shop.things {"ordered": true, "documents": [{"_id": 1}]}',
+        'find shop.things {"filter": {}}',
+    ]
+
+
+def test_a_client_that_is_connected_replays_too_and_goes_on_after_it(mongodb: MongoDb) -> None:
+    with pymongo.MongoClient[dict[str, Any]](mongodb.url) as c:
+        things = c.shop.things
+        with using(RecordingPort()) as recording:
+            recorded = [things.insert_one({"_id": 1}).inserted_id, things.find_one()]
+        things.delete_many({})
+        with using(ReplayPort(recording.calls)):
+            replayed = [things.insert_one({"_id": 1}).inserted_id, things.find_one()]
+        assert replayed == recorded
+        assert things.find_one() is None
