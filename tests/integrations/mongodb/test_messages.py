@@ -16,6 +16,7 @@ from timetracer_otel.errors import CodecError
 from timetracer_otel.messages import MongoCommand, MongoReply, read_answer, read_request
 from timetracer_otel.messages import bson as ours
 from timetracer_otel.messages import mongodb as wire
+from timetracer_otel.messages.decimal128 import decimal_bits, decimal_text
 from timetracer_otel.redaction import MASK, Redactor
 from timetracer_otel.values import bson as types
 from timetracer_otel.views import messages as views
@@ -88,10 +89,10 @@ def test_decimals_are_what_python_makes_of_them() -> None:
     for number in range(500):
         sign, coefficient, exponent = "-" * (number % 2), number**13 % 10**34, number * 1237 % 12288 - 6176
         given = Decimal128(f"{sign}{coefficient}E{exponent}")
-        text = ours.decimal_text(given.bid)
+        text = decimal_text(given.bid)
 
         assert text is not None
-        assert (Decimal(text).as_tuple(), ours.decimal_bits(text)) == (
+        assert (Decimal(text).as_tuple(), decimal_bits(text)) == (
             given.to_decimal().as_tuple(),
             given.bid,
         )

@@ -19,13 +19,11 @@ from timetracer_otel import ports
 from timetracer_otel.errors import CodecError, ReplayError
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Flow, Integration, Invocation, Point, run, run_async
-from timetracer_otel.integrations.pymongo import objectids, servers, spans
+from timetracer_otel.integrations.pymongo import exhaust, objectids, servers, spans
 from timetracer_otel.messages import Answer, Failure, MongoCommand, MongoReply, Request, bson
 from timetracer_otel.messages import mongodb as wire
-from timetracer_otel.values.bson import Int64
 
 _PENDING: Final = "_timetracer_pending"
-_MORE: Final = "_timetracer_more"
 _CANNOT_GO_OUT: Final = (
     "pymongo: no recorded command answers this one, and there is no connection to send it by;"
     " let pymongo go live with TIMETRACER_LIVE_PLUGINS=pymongo"
@@ -151,7 +149,7 @@ class PyMongoIntegration(Integration):
                 return (yield call.proceed)
             vars(connection)[_PENDING] = MongoReply({"ok": 1.0})
             return None
-        vars(connection).pop(_MORE, None)
+        exhaust.take(connection)
         exchange = port.begin(self, request, spans.take(message.request_id))
         if exchange.recorded is not None:
             yield from self._keep(connection, request, exchange.recorded, answered=answered, call=call)
@@ -187,7 +185,7 @@ class PyMongoIntegration(Integration):
                 yield exceptions.wait_for_cancellation
             raise self.rebuild_failure(recorded, call)
         reply = cast("MongoReply", recorded)
-        _note_more(connection, request, reply)
+        exhaust.note(connection, request, reply)
         if answered:
             vars(connection)[_PENDING] = reply
 
@@ -223,7 +221,7 @@ class PyMongoIntegration(Integration):
         exchange.__exit__(None, None, None)
         try:
             reply = self.answer(result, call)
-            _note_more(call.instance, request, reply)
+            exhaust.note(call.instance, request, reply)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("pymongo: reading a reply", error)
             exchange.gap("unreadable answer", f"{type(error).__name__}: {error}")
@@ -234,7 +232,7 @@ class PyMongoIntegration(Integration):
 
     def _receive_more(self, call: Invocation) -> Flow[Any]:
         port = ports.current()
-        request = vars(call.instance).pop(_MORE, None)
+        request = exhaust.take(call.instance)
         if port is None or (request is None and not (port.replaying and not port.live(self))):
             return (yield call.proceed)
         if request is None:
@@ -384,23 +382,6 @@ def _message(call: Invocation) -> wire.Message:
     if message.op_code != wire.OP_MSG:
         raise CodecError(f"operation {message.op_code} is not OP_MSG")
     return message
-
-
-def _note_more(connection: Any, request: MongoCommand, reply: MongoReply) -> None:
-    """Remember how to name the next message, where the server sends more of itself."""
-    if not reply.more_to_come:
-        return
-    asked, cursor = request.document, (reply.document or {}).get("cursor", {})
-    number = cursor.get("id", 0)
-    vars(connection)[_MORE] = MongoCommand(
-        {
-            "getMore": Int64(number) if isinstance(number, int) else number,
-            "collection": asked.get("collection", asked.get("find")),
-            "$db": asked.get("$db"),
-            "exhaust": True,
-        },
-        request.server,
-    )
 
 
 _SOCKET_ERRORS = exceptions.by_name(socket.gaierror, socket.herror)
