@@ -28,6 +28,7 @@ _OURS = (
     "aiosqlite:AiosqliteIntegration",
     "psycopg2:Psycopg2Integration",
     "psycopg:PsycopgIntegration",
+    "asyncpg:AsyncpgIntegration",
     "redis:RedisIntegration",
     "pymongo:PyMongoIntegration",
 )

@@ -34,7 +34,7 @@ _TOKEN = re.compile(
     """,
     re.X | re.S,
 )
-_XID = re.compile(r"_sa_[0-9a-f]{32}")
+_XID = re.compile(r"_sa_[0-9a-f]{32}|__asyncpg_savepoint_[0-9a-f]+__")
 NAMESPACE = "db.namespace"
 """Semconv's name of the database."""
 INCOMPLETE = "timetracer.db.incomplete"

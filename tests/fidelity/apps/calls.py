@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tests.fidelity.apps import (
     aiosqlite_cases,
+    asyncpg_cases,
     httpx_async_cases,
     httpx_cases,
     httpx_edge_cases,
@@ -34,6 +35,7 @@ MODULES = (
     aiosqlite_cases,
     psycopg2_cases,
     psycopg_cases,
+    asyncpg_cases,
     redis_cases,
     redis_async_cases,
     mongodb_cases,
