@@ -12,32 +12,23 @@ import importlib.util
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from typing import NoReturn
 
 from tests.fuzzing.seeds import seeds
 from tests.fuzzing.targets import TARGETS
-
-MEMORY_MB = 2048
-INPUT_SECONDS = 20
-"""An input that takes longer is a finding."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzzing")
     parser.add_argument("--seconds", type=float, default=60, help="for each target")
     parser.add_argument("--plain", action="store_true", help="not guided, as where atheris is missing")
-    parser.add_argument("--guided", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("target", nargs="?", choices=TARGETS)
     parser.add_argument("found", nargs="?", type=Path)
     options = parser.parse_args()
     if options.found is not None:
         TARGETS[options.target](options.found.read_bytes())
         return 0
-    if options.guided:
-        guided(options.target, options.seconds)
     plain = options.plain or importlib.util.find_spec("atheris") is None
     if plain:
         print(
@@ -48,8 +39,8 @@ def main() -> int:
         if plain:
             print(f"{name}: {mutate(name, options.seconds)} inputs", flush=True)
             continue
-        # a process each: libFuzzer never returns
-        command = [sys.executable, "-m", "tests.fuzzing", "--guided", f"--seconds={options.seconds}", name]
+        seconds = str(max(1, round(options.seconds)))
+        command = [sys.executable, "-m", "tests.fuzzing.guided", name, seconds]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
@@ -57,31 +48,6 @@ def main() -> int:
         print(f"{name}: {last}" if done.returncode == 0 else f"{name}: FAILED\n{done.stdout}", flush=True)
         status |= done.returncode
     return 1 if status else 0
-
-
-def guided(name: str, seconds: float) -> NoReturn:
-    """Fuzz one target with atheris, and end the process."""
-    import atheris
-
-    atheris.instrument_all()
-    target = TARGETS[name]
-    with tempfile.TemporaryDirectory() as corpus:
-        for number, seed in enumerate(seeds(name)):
-            Path(corpus, str(number)).write_bytes(seed)
-        atheris.Setup(
-            [
-                sys.argv[0],
-                corpus,
-                f"-max_total_time={max(1, round(seconds))}",
-                f"-rss_limit_mb={MEMORY_MB}",
-                f"-timeout={INPUT_SECONDS}",
-                f"-artifact_prefix={tempfile.gettempdir()}/",
-                "-verbosity=1",
-            ],
-            target,
-        )
-        atheris.Fuzz()
-    raise AssertionError("libFuzzer ends the process")
 
 
 def mutate(name: str, seconds: float) -> int:
