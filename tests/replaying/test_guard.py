@@ -113,7 +113,7 @@ HERE = r"tests\.replaying\.test_guard:\d+"
         (by_asyncio, ADDRESS, r"[\w.]+:\d+"),
         (by_datagram, ADDRESS, HERE),
         (by_psycopg, r"a server \(by psycopg\.connect\)", HERE),
-        (by_psycopg_asynchronously, r"a server \(by psycopg\.AsyncConnection\.connect\)", HERE),
+        (by_psycopg_asynchronously, r"a server \(by psycopg\.connect\)", HERE),
         (by_psycopg2, r"a server \(by psycopg2\.connect\)", HERE),
     ],
 )

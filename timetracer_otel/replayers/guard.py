@@ -23,6 +23,11 @@ _NATIVE = (
     ("uvloop", "Loop.create_datagram_endpoint"),
     ("uvloop", "Loop.getaddrinfo"),
 )
+_KNOWN_AS = {
+    ("psycopg2", "_connect"): "psycopg2.connect",
+    ("psycopg.generators", "connect"): "psycopg.connect",
+}
+"""What an app calls, where the guard stands beneath an integration that answers for it."""
 _lock = threading.Lock()
 _installed = False
 
@@ -79,7 +84,7 @@ def _guard_lookup(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs:
 def _on_import(path: str) -> Callable[[Any], None]:
     def loaded(module: Any) -> None:
         def guard(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
-            refuse(f"a server (by {module.__name__}.{path})")
+            refuse(f"a server (by {_KNOWN_AS.get((module.__name__, path), f'{module.__name__}.{path}')})")
             return wrapped(*args, **kwargs)
 
         try:
@@ -108,7 +113,18 @@ def _address(address: Any) -> str:
     return str(address)
 
 
-_INFRASTRUCTURE = ("timetracer_otel", "wrapt", "socket", "asyncio", "ssl", "anyio", "selectors", "threading")
+_INFRASTRUCTURE = (
+    "psycopg",
+    "psycopg2",
+    "timetracer_otel",
+    "wrapt",
+    "socket",
+    "asyncio",
+    "ssl",
+    "anyio",
+    "selectors",
+    "threading",
+)
 
 
 def _culprit() -> str:
