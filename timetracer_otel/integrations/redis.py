@@ -1,8 +1,8 @@
-"""redis-py: commands and pipelines, where the app gets their replies.
+"""redis-py: commands, pipelines and messages, where the app gets them; from servers, Sentinels and clusters.
 
-Everything below (pools, handshakes, retries, response callbacks) belongs to the call that is
-seen. In replay a connection is never opened: connecting does nothing, and sending by a way that
-is not recorded (pub/sub, monitor, cluster nodes, raw connections) is refused.
+Everything below (pools, handshakes, retries, redirections, response callbacks) belongs to the call that
+is seen. In replay a connection is never opened: connecting does nothing, and sending by a way that
+is not recorded (monitor, raw connections) is refused.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Flow, Integration, Invocation, Point
 from timetracer_otel.messages import Answer, Failure, RedisCommand, RedisReply, Request
 
+_NO_FIELDS = frozenset({"connection"})
 _ENDS_WATCH = frozenset({"UNWATCH", "DISCARD", "EXEC"})
 
 
@@ -42,9 +43,21 @@ class RedisIntegration(Integration):
                 "Redis.execute_command": self.exchange,
                 "Pipeline.execute": self._execute,
                 "Pipeline.immediate_execute_command": self._execute_now,
+                "PubSub.execute_command": self.exchange,
+                "PubSub.parse_response": self._next_message,
             }
             found += [
                 Point(f"{package}.client", path, handler, asynchronous) for path, handler in handlers.items()
+            ]
+            handlers = {
+                "RedisCluster.execute_command": self._execute_in_cluster,
+                "ClusterPipeline.execute": self._execute_in_cluster,
+            }
+            if asynchronous:  # the other one asks nodes by clients
+                handlers["ClusterNode.execute_command"] = self.exchange
+            found += [
+                Point(f"{package}.cluster", path, handler, asynchronous, optional=True)
+                for path, handler in handlers.items()
             ]
             handlers = {
                 "connect": self._connect,
@@ -69,6 +82,8 @@ class RedisIntegration(Integration):
         if isinstance(call, _Pipelined):
             commands = [_arguments(command) for command in call.commands]
             return RedisCommand(commands, pipeline=True, transaction=call.transaction)
+        if isinstance(call, _NextMessage):
+            return RedisCommand(["PUBSUB", "MESSAGE", *call.subscriptions])
         return RedisCommand(_arguments(call.args))
 
     def answer(self, result: Any, call: Invocation) -> RedisReply:
@@ -99,6 +114,10 @@ class RedisIntegration(Integration):
         """What redis raises, and what is below it."""
         return exceptions.module_exceptions(sys.modules[f"{self.module}.exceptions"]) | _SOCKET_ERRORS
 
+    def failure(self, error: BaseException, call: Invocation) -> Failure:
+        """What redis raised, without the connection that a cluster's errors name."""
+        return exceptions.describe(error, _NO_FIELDS)
+
     def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
         """The exception with its kind as redis has it, an enum."""
         error = super().rebuild_failure(failure, call)
@@ -113,16 +132,13 @@ class RedisIntegration(Integration):
     def _execute(self, call: Invocation) -> Flow[Any]:
         """A pipeline: one call, after which it is empty whatever happened."""
         pipeline = call.instance
-        if not pipeline.command_stack and not pipeline.watching:
+        strategy = getattr(pipeline, "_execution_strategy", None)
+        commands, transaction = _queued(pipeline) if strategy is None else _queued_for_cluster(strategy)
+        if not commands and not getattr(pipeline, "watching", False):
             return (yield call.proceed)
-        # the attribute has another name in the asynchronous class, where `transaction` is a method
-        grouped = getattr(pipeline, "is_transaction", None)
-        grouped = pipeline.transaction if grouped is None else grouped
         pipelined = _Pipelined(
-            call.wrapped, call.instance, call.args, call.kwargs,
-            commands=[arguments for arguments, _ in pipeline.command_stack],
-            transaction=bool(grouped or pipeline.explicit_transaction),
-        )  # fmt: skip
+            call.wrapped, call.instance, call.args, call.kwargs, commands=commands, transaction=transaction
+        )
         try:
             return (yield from self.exchange(pipelined))
         finally:
@@ -144,6 +160,29 @@ class RedisIntegration(Integration):
             pipeline.watching = command == "WATCH"
         return reply
 
+    def _execute_in_cluster(self, call: Invocation) -> Flow[Any]:
+        """A command or a pipeline for the nodes of a cluster.
+
+        The asynchronous client asks for the nodes with its first command: those are calls of their own.
+        """
+        client = getattr(call.instance, "cluster_client", None) or call.instance
+        if getattr(client, "_initialize", False):
+            yield client.initialize
+        pipelined = getattr(call.instance, "_execution_strategy", None) is not None
+        return (yield from self._execute(call) if pipelined else self.exchange(call))
+
+    def _next_message(self, call: Invocation) -> Flow[Any]:
+        """Reading from a subscription: the next message, or ``None`` when none came in time."""
+        reader = call.instance
+        # under the names by which redis knows them: it keeps them as the app or the server spells them
+        names = [*reader.channels, *reader.patterns, *getattr(reader, "shard_channels", ())]
+        subscriptions = tuple(sorted(str(reader.encoder.decode(name, force=True)) for name in names))
+        return (
+            yield from self.exchange(
+                _NextMessage(call.wrapped, call.instance, call.args, call.kwargs, subscriptions=subscriptions)
+            )
+        )
+
     def _connect(self, call: Invocation) -> Flow[Any]:
         if self._goes_out():
             return (yield call.proceed)
@@ -159,8 +198,8 @@ class RedisIntegration(Integration):
             return (yield call.proceed)
         command = " ".join(str(part) for part in call.args[:1] if isinstance(part, str)) or "a packed command"
         raise ReplayError(
-            f"redis: {command} cannot be answered from a cassette: pub/sub, monitor, cluster nodes and raw"
-            " connections are not recorded; let redis go live with TIMETRACER_LIVE_PLUGINS=redis"
+            f"redis: {command} cannot be answered from a cassette: monitor and raw connections are not"
+            " recorded; let redis go live with TIMETRACER_LIVE_PLUGINS=redis"
         )
 
     def _goes_out(self) -> bool:
@@ -173,6 +212,28 @@ class _Pipelined(Invocation, frozen=True):
 
     commands: list[tuple[Any, ...]]
     transaction: bool
+
+
+class _NextMessage(Invocation, frozen=True):
+    """The reading of one message."""
+
+    subscriptions: tuple[str, ...]
+
+
+def _queued(pipeline: Any) -> tuple[list[tuple[Any, ...]], bool]:
+    """The commands of a pipeline, and whether they are one transaction."""
+    # the attribute has another name in the asynchronous class, where `transaction` is a method
+    grouped = getattr(pipeline, "is_transaction", None)
+    grouped = pipeline.transaction if grouped is None else grouped
+    commands = [arguments for arguments, _ in pipeline.command_stack]
+    return commands, bool(grouped or pipeline.explicit_transaction)
+
+
+def _queued_for_cluster(strategy: Any) -> tuple[list[tuple[Any, ...]], bool]:
+    """As above, for a pipeline of a cluster."""
+    queue = getattr(strategy, "_command_queue", None)
+    queue = strategy.command_queue if queue is None else queue
+    return [tuple(command.args) for command in queue], "Transaction" in type(strategy).__name__
 
 
 _SOCKET_ERRORS = exceptions.by_name(socket.gaierror, socket.herror)
@@ -189,7 +250,7 @@ def _arguments(arguments: Sequence[Any]) -> list[Any]:
 def _take_errors(value: Any, path: list[int], failures: list[list[Any]]) -> Any:
     """The value with ``None`` in the place of each exception, which is listed with its path."""
     if isinstance(value, Exception):
-        failures.append([path, exceptions.describe(value).plain()])
+        failures.append([path, exceptions.describe(value, _NO_FIELDS).plain()])
         return None
     if type(value) is list and any(isinstance(item, Exception | list) for item in value):
         return [_take_errors(item, [*path, index], failures) for index, item in enumerate(value)]
