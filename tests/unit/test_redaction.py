@@ -406,6 +406,17 @@ class TestSql:
         )
         assert places == ["SQL column password_hash", "SQL column token"]
 
+    def test_the_further_result_sets_of_a_statement_are_masked_too(self) -> None:
+        first = SqlResult(
+            [["id"]], [(1,)], 1, extra={"more": [[[["token"], ["n"]], [["t0ken", 1]], {"s": 2}], 7]}
+        )
+        clean, places = mask(first)
+        assert clean == SqlResult(
+            [["id"]], [(1,)], 1, extra={"more": [[[["token"], ["n"]], [[MASK, 1]], {"s": 2}], 7]}
+        )
+        assert places == ["SQL column token"]
+        assert first.extra["more"][0][1] == [["t0ken", 1]]
+
     @pytest.mark.parametrize(
         ("text", "names"),
         [

@@ -59,21 +59,36 @@ class DataRules:
 
     def result(self, message: SqlResult, masked: list[str]) -> SqlResult:
         """The result without the values of secret columns; the same object when it has none."""
+        rows = self._rows(message.columns, message.rows, masked)
+        extra = message.extra
+        further = extra.get("more")  # the other result sets of the statement
+        if isinstance(further, list):
+            clean = _rebuilt(further, lambda _, part: self._result_set(part, masked))
+            extra = extra if clean is further else {**extra, "more": clean}
+        if rows is message.rows and extra is message.extra:
+            return message
+        return msgspec.structs.replace(message, rows=rows, extra=extra)
+
+    def _result_set(self, part: Any, masked: list[str]) -> Any:
+        """Columns, rows, and what else its integration keeps of one."""
+        if not (isinstance(part, list | tuple) and len(part) > 1 and isinstance(part[1], list | tuple)):
+            return part
+        columns = part[0] if isinstance(part[0], list | tuple) else ()
+        return _rebuilt(part, lambda at, one: self._rows(columns, one, masked) if at == 1 else one)
+
+    def _rows(self, columns: Any, rows: Any, masked: list[str]) -> Any:
         secret = {
             at: str(column[0])
-            for at, column in enumerate(message.columns or ())
+            for at, column in enumerate(columns or ())
             if isinstance(column, list | tuple) and column and str(column[0]) in self._names
         }
         if not secret:
-            return message
+            return rows
 
         def cell(at: int, value: Any) -> Any:
             return self._value(value, f"SQL column {secret[at]}", masked) if at in secret else value
 
-        rows = _rebuilt(
-            message.rows, lambda _, row: _rebuilt(row, cell) if isinstance(row, list | tuple) else row
-        )
-        return message if rows is message.rows else msgspec.structs.replace(message, rows=rows)
+        return _rebuilt(rows, lambda _, row: _rebuilt(row, cell) if isinstance(row, list | tuple) else row)
 
     def command(self, message: RedisCommand, masked: list[str]) -> RedisCommand:
         """The command without secrets; the same object when it has none."""
