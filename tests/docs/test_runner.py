@@ -79,3 +79,8 @@ def test_a_server_is_waited_for_and_one_that_ends_is_a_failure(tmp_path: Path) -
         assert shell.run("(echo Uvicorn running on http://x; exec cat /dev/zero >/dev/null) &") == (0, "")
         assert shell.run("kill $!; wait") == (0, "")
         assert shell.run("echo no such app &") == (1, "no such app\n")
+
+
+def test_the_unit_of_a_duration_does_not_count() -> None:
+    assert agrees("answered in ... ms, 2 calls", "answered in 1.08 s, 2 calls")
+    assert not agrees("answered in ... ms, 2 calls", "answered in 1.08 s, 3 calls")
