@@ -15,7 +15,8 @@ PREFIX: Final = "TIMETRACER_"
 
 PLUGINS: Final = frozenset(
     {"http", "db", "redis", "mongodb", "function"}
-    | {"httpx", "sqlalchemy", "sqlite3", "aiosqlite", "psycopg2", "psycopg", "asyncpg", "pymongo"}
+    | {"httpx", "httpx2", "http.client", "urllib", "urllib3", "requests", "aiohttp", "botocore"}
+    | {"sqlalchemy", "sqlite3", "aiosqlite", "psycopg2", "psycopg", "asyncpg", "pymongo"}
 )
 """Families and integrations that may be named for a hybrid replay; those installed beside us join in."""
 

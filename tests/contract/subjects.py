@@ -45,6 +45,69 @@ def _response(response: Any) -> tuple[Any, ...]:
     return type(response), response.status_code, response.headers, response.content
 
 
+class Synchronous(Dependency):
+    """An HTTP client that knows functions only."""
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        return await asyncio.to_thread(self.call, client, way)
+
+
+class Requests(Synchronous):
+    module = integration = "requests"
+    scope = "opentelemetry.instrumentation.requests"
+    instrumentor = "opentelemetry.instrumentation.requests:RequestsInstrumentor"
+
+    def client(self) -> Any:
+        return self.load().Session()
+
+    def call(self, client: Any, way: str) -> Any:
+        return _response(client.get(f"{os.environ['UPSTREAM_URL']}/json", params={"way": way}))
+
+    def fail(self, client: Any) -> Any:
+        return client.get("http://127.0.0.1:1/closed")
+
+
+class RequestsOverUrllib3(Requests):
+    """What is below has an instrumentation of its own, and it is on."""
+
+    def instrumentors(self) -> list[Any]:
+        below = importlib.import_module("opentelemetry.instrumentation.urllib3")
+        return [below.URLLib3Instrumentor(), *super().instrumentors()]
+
+
+class Urllib3(Synchronous):
+    module = integration = "urllib3"
+    scope = "opentelemetry.instrumentation.urllib3"
+    instrumentor = "opentelemetry.instrumentation.urllib3:URLLib3Instrumentor"
+
+    def client(self) -> Any:
+        return self.load().PoolManager()
+
+    def call(self, client: Any, way: str) -> Any:
+        response = client.request("GET", f"{os.environ['UPSTREAM_URL']}/json", fields={"way": way})
+        return type(response), response.status, response.headers, response.data
+
+    def fail(self, client: Any) -> Any:
+        return client.request("GET", "http://127.0.0.1:1/closed", retries=False)
+
+
+class Urllib(Synchronous):
+    module = "urllib.request"
+    integration = "urllib"
+    scope = "opentelemetry.instrumentation.urllib"
+    instrumentor = "opentelemetry.instrumentation.urllib:URLLibInstrumentor"
+
+    def client(self) -> Any:
+        return self.load().build_opener()
+
+    def call(self, client: Any, way: str) -> Any:
+        with client.open(f"{os.environ['UPSTREAM_URL']}/json?way={way}") as response:
+            return type(response), response.status, response.headers.items(), response.read()
+
+    def fail(self, client: Any) -> Any:
+        return client.open("http://127.0.0.1:1/closed")
+
+
 class Redis(Dependency):
     module = integration = "redis"
     scope = "opentelemetry.instrumentation.redis"
@@ -382,6 +445,10 @@ def fail() -> None:
 
 SUBJECTS: dict[str, type[Subject]] = {
     "httpx": Httpx,
+    "requests": Requests,
+    "requests over urllib3": RequestsOverUrllib3,
+    "urllib3": Urllib3,
+    "urllib": Urllib,
     "redis": Redis,
     "pymongo": PyMongo,
     "sqlalchemy": SqlAlchemy,

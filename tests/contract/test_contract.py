@@ -87,6 +87,7 @@ def orders_of(library: str) -> tuple[str, ...]:
     return FEW_ORDERS if " over " in library else tuple(ORDERS)
 
 
+HTTP = ("httpx", "requests", "urllib3", "urllib", "aiohttp")
 CASES = [(library, order) for library in SUBJECTS for order in orders_of(library)]
 each_case = pytest.mark.parametrize(("library", "order"), CASES)
 each_case_undone = pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
     ``undone``: the standard instrumentation of SQLAlchemy forgets to undo ``create_async_engine``.
     """
     name = SUBJECTS[library].integration
-    if name == "httpx":
+    if name in HTTP:
         asked, answer = ["/json?way=sync", "/closed", "/json?way=thread", "/json?way=async"], "HttpResponse"
     elif name == "redis":
         asked, answer = ["ECHO sync", "NO SUCH command", "ECHO thread", "ECHO async"], "RedisReply"

@@ -221,6 +221,12 @@ def _empty(on: _Handler) -> None:
     on.end_headers()
 
 
+def _not_modified(on: _Handler) -> None:
+    on.send_response_only(304)
+    on.send_header("ETag", '"1"')
+    on.end_headers()
+
+
 def _redirect(on: _Handler) -> None:
     left = int(on.rest)
     location = f"/redirect/{left - 1}" if left > 1 else "/json/landed"
@@ -422,6 +428,7 @@ _ANSWERS: dict[str, Callable[[_Handler], None]] = {
     "no-http": _no_http,
     "old": _old,
     "reason": _reason,
+    "not-modified": _not_modified,
     "redirect": _redirect,
     "repeated-headers": _repeated_headers,
     "see-other": _see_other,

@@ -115,11 +115,15 @@ class Recorder:
         scope = getattr(span, "instrumentation_scope", None)
         own = None
         recording = None
+        beside = None
         if scope is not None and scope.name in caller.scopes:
             context = span.get_span_context()
             recording = self.assembler.find(context.trace_id, context.span_id)
             if recording is not None and context.span_id in recording.payloads:
-                recording = None  # another call's span: an ORM statement inside one, say
+                # another call's span: a retry or a redirect in a library's one span, an ORM statement in one
+                recording = None
+                if span.parent is not None:
+                    beside = otel_trace.set_span_in_context(otel_trace.NonRecordingSpan(span.parent))
         if recording is None:
             entry = ports.current_entry()
             if isinstance(entry, RecordedEntry) and entry.excluded:
@@ -127,9 +131,7 @@ class Recorder:
             standard = request.span_attributes()
             if self._builder.redactor is not None:  # other exporters get this span as well
                 standard = self._builder.redactor.span_attributes(standard)
-            own = self.tracer().start_span(
-                span_name(request), kind=otel_trace.SpanKind.CLIENT, attributes=standard
-            )
+            own = self.tracer().start_span(span_name(request), beside, otel_trace.SpanKind.CLIENT, standard)
             if (
                 isinstance(otel_trace.get_tracer_provider(), otel_trace.ProxyTracerProvider)
                 and not self._provider

@@ -32,6 +32,8 @@ class HttpxIntegration(Integration):
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.httpx",)
     module: ClassVar[str] = "httpx"
     """Where the classes are: its successor has the same ones under another name."""
+    below: ClassVar[tuple[str, ...]] = ("httpcore", "anyio", "h11")
+    """Modules below it, whose exceptions are among the causes of its own."""
 
     def points(self) -> Sequence[Point]:
         """The two transports, and the reading of certificates, which replay does without."""
@@ -118,7 +120,7 @@ class HttpxIntegration(Integration):
 
     def exception_classes(self) -> Mapping[str, type[BaseException]]:
         """What httpx raises, and what is below it."""
-        below = [sys.modules[name] for name in ("httpcore", "anyio", "h11") if name in sys.modules]
+        below = [sys.modules[name] for name in self.below if name in sys.modules]
         return exceptions.module_exceptions(self._httpx(), *below, ssl) | _SOCKET_ERRORS
 
     def failure(self, error: BaseException, call: Invocation) -> Failure:
@@ -186,6 +188,15 @@ class HttpxIntegration(Integration):
 
     def _streams(self, call: _Call) -> _Streams:
         return _stream_classes(self._httpx(), call.asynchronous)
+
+
+class Httpx2Integration(HttpxIntegration):
+    """httpx's successor: the same, under another name."""
+
+    name: ClassVar[str] = "httpx2"
+    scopes: ClassVar[tuple[str, ...]] = ()
+    module: ClassVar[str] = "httpx2"
+    below: ClassVar[tuple[str, ...]] = ("httpcore2", "anyio", "h11")
 
 
 class _Call(Invocation, frozen=True):

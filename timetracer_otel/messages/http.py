@@ -43,9 +43,24 @@ UNMATCHED_HEADERS = frozenset(
         "x-amzn-trace-id",
         "x-cloud-trace-context",
         "sentry-trace",
+        "proxy-authorization",
+        "proxy-connection",
+        "x-amz-date",
+        "x-amz-security-token",
+        "x-amz-content-sha256",
+        "amz-sdk-invocation-id",
+        "amz-sdk-request",
     }
 )
-"""Headers that say nothing of what is asked: the transport's own and those of trace propagation."""
+"""Headers that say nothing of what is asked: the transport's own, those of trace propagation, and
+those of a signature, which depend on clock and credentials.
+"""
+
+_SIGNATURE = "AWS4-HMAC-SHA256"
+_SIGNED = frozenset(
+    {"x-amz-credential", "x-amz-date", "x-amz-signature", "x-amz-security-token", "awsaccesskeyid"}
+)
+_SIGNED_OLD = frozenset({"signature", "expires"})
 
 PIECE_BYTES = 64
 """What each further piece of a streamed body counts for beyond its own bytes, towards every limit: its
@@ -107,7 +122,9 @@ class HttpRequest(msgspec.Struct):
         for name, value in self.headers:
             lower = name.lower()
             if lower not in UNMATCHED_HEADERS:
-                headers.setdefault(lower, []).append(value)
+                # a signature is of this moment and these credentials
+                signed = lower == "authorization" and value.startswith(_SIGNATURE)
+                headers.setdefault(lower, []).append(_SIGNATURE if signed else value)
         content_type = self.header("content-type") or ""
         boundary = _BOUNDARY.search(content_type)
         body = self.body
@@ -121,7 +138,7 @@ class HttpRequest(msgspec.Struct):
             "query": (
                 []
                 if operations and self.method == "GET"
-                else [list(pair) for pair in parse_qsl(parts.query, keep_blank_values=True)]
+                else _unsigned(parse_qsl(parts.query, keep_blank_values=True))
             ),
             "headers": headers,
             "body": (
@@ -243,6 +260,15 @@ class HttpResponse(msgspec.Struct):
             pieces.append(body[start : start + size])
             start += size
         return pieces
+
+
+def _unsigned(query: list[tuple[str, str]]) -> list[list[str]]:
+    """A query without the parts of a presigned URL that are of its moment and its credentials."""
+    given = {name.lower() for name, _ in query}
+    if given.isdisjoint(_SIGNED):
+        return [list(pair) for pair in query]
+    left_out = _SIGNED | _SIGNED_OLD if "awsaccesskeyid" in given else _SIGNED
+    return [[name, value] for name, value in query if name.lower() not in left_out]
 
 
 def split_url(url: str) -> SplitResult:

@@ -16,11 +16,14 @@ from tests.fidelity.apps import (
     psycopg_cases,
     redis_async_cases,
     redis_cases,
+    requests_cases,
     sql_async_cases,
     sql_cases,
     sql_edge_cases,
     sqlite3_cases,
     unrepeatable_cases,
+    urllib3_cases,
+    urllib_cases,
 )
 from tests.fidelity.apps.case import Case
 
@@ -28,6 +31,9 @@ MODULES = (
     httpx_cases,
     httpx_edge_cases,
     httpx_async_cases,
+    requests_cases,
+    urllib3_cases,
+    urllib_cases,
     sql_cases,
     sql_edge_cases,
     sql_async_cases,
