@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from timetracer_otel.api import install, record, replay, uninstall
+    from timetracer_otel.api import install, record, replay, statistics, uninstall
     from timetracer_otel.cassette import Cassette
     from timetracer_otel.exporters.processor import CassetteSpanExporter, CassetteSpanProcessor
 
@@ -23,6 +23,7 @@ __all__ = [
     "install",
     "record",
     "replay",
+    "statistics",
     "uninstall",
 ]
 
@@ -33,6 +34,7 @@ _HOMES = {
     "install": "timetracer_otel.api",
     "record": "timetracer_otel.api",
     "replay": "timetracer_otel.api",
+    "statistics": "timetracer_otel.api",
     "uninstall": "timetracer_otel.api",
 }
 

@@ -19,12 +19,13 @@ from timetracer_otel.errors import CassetteError, MissError
 from timetracer_otel.exporters import ending
 from timetracer_otel.exporters.processor import tap
 from timetracer_otel.exporters.recorder import Recorder, store_for
+from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.nondeterminism import ValueRecorder, drawing_from
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.store import open_store
 
-__all__ = ["install", "record", "replay", "uninstall"]
+__all__ = ["install", "record", "replay", "statistics", "uninstall"]
 
 
 def install() -> None:
@@ -41,6 +42,16 @@ def uninstall() -> None:
     """Undo :func:`install`."""
     integrations.uninstall()
     ending.uninstall()
+
+
+def statistics() -> Statistics | None:
+    """What this process has written and lost so far; ``None`` where it does not record.
+
+    For a health check or a metric, say. Processors, exporters and :class:`record` tell their own in the
+    same way.
+    """
+    port = ports.process_port()
+    return port.statistics() if isinstance(port, Recorder) else None
 
 
 class record:  # noqa: N801  # used like a function: ``with record(...)``
@@ -113,6 +124,10 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         ports.set_process_ports(*self._ports_before)
         if self._recording is not None:
             self.path = self._recording.path
+
+    def statistics(self) -> Statistics:
+        """What was written and lost, once the block has begun."""
+        return self._recorder.statistics()
 
     async def __aenter__(self) -> Self:
         return self.__enter__()

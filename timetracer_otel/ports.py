@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from types import TracebackType
@@ -98,6 +99,15 @@ class Port(Protocol):
 
     def new_lane(self) -> Any:
         """A token for work about to start in another thread (see :mod:`timetracer_otel.lanes`)."""
+        ...
+
+    def lost(self, where: str, why: str) -> None:
+        """Something of ours failed here: list it as a gap of the recording under way, if there is one.
+
+        Args:
+            where: what failed.
+            why: the class of the exception; its text may hold what is not to be written down.
+        """
         ...
 
 
@@ -270,10 +280,16 @@ def current_entry() -> Entry | Startup | None:
 
 
 _reported: set[str] = set()
+_failures: Counter[str] = Counter()
 
 
 def report(where: str, error: BaseException | str) -> None:
-    """Say once a place and kind that something of ours went wrong; never raises."""
+    """Say once a place and kind that something of ours went wrong; never raises.
+
+    It is counted each time (:func:`failures`), and listed as a gap of the recording under way here.
+    """
+    with contextlib.suppress(Exception):
+        _failures[where] += 1
     with contextlib.suppress(Exception):
         key = f"{where}:{type(error).__name__}"
         if key not in _reported:
@@ -281,3 +297,16 @@ def report(where: str, error: BaseException | str) -> None:
             text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
             logger.warning("timetracer-otel: %s: %s (the app is not affected; said once)", where, text)
             logger.debug("where that came from", exc_info=error if isinstance(error, BaseException) else None)
+    with contextlib.suppress(Exception):
+        if _process_port is not None:
+            _process_port.lost(where, type(error).__name__ if isinstance(error, BaseException) else "")
+
+
+def failures() -> dict[str, int]:
+    """How often something of ours went wrong in this process, by place."""
+    return dict(_failures)
+
+
+def forget_failures() -> None:
+    """Count from nothing, as a forked child does; what was said is not said again."""
+    _failures.clear()

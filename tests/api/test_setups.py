@@ -141,6 +141,7 @@ def test_a_provider_that_nobody_names_is_asked_for(store: FolderStore, upstream:
     assert told_once == (
         "timetracer-otel: httpx: recording a call: no span for it: there is no global tracer provider;"
         " give yours as tracer_provider to what records (the app is not affected; said once)\n"
+        "timetracer-otel: 1 cassette written; httpx: recording a call (2 times)\n"
     )
     assert list(map(told, cassettes(store))) == [("job", ["job"], [])]
 

@@ -1,4 +1,6 @@
-"""A store that cannot be written to costs the cassettes and one warning; the app answers as ever."""
+"""A store that cannot be written to costs the cassettes, one warning and a line at the end; the app answers
+as ever.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,9 @@ def test_a_read_only_folder_costs_one_warning(start: Start, store: FolderStore) 
         service.server.stop()
 
     assert recording.said == plain.said
-    [warning] = warnings(recording)
+    warning, last = warnings(recording)
     assert warning.startswith("timetracer-otel: writing a cassette: PermissionError: ")
+    assert last == "timetracer-otel: 0 cassettes written; 20 failed; writing a cassette (20 times)"
     assert (warnings(plain), recorded(store)) == ([], [])
 
 
@@ -62,6 +65,7 @@ def test_a_folder_that_is_removed_and_cannot_be_made_again_costs_one_warning(
     )
     assert {answer.said[1] for answer in service.answers} == {200}
     assert len(recorded(removed)) == 20
-    [warning] = warnings(service)
+    warning, last = warnings(service)
     assert warning.startswith("timetracer-otel: writing a cassette: NotADirectoryError: ")
+    assert last == "timetracer-otel: 20 cassettes written; 20 failed; writing a cassette (20 times)"
     assert store.path.read_text() == "something else by now"

@@ -62,6 +62,11 @@ class RecordedEntry:
         self._lane = _Lane()
         self._values = ValueRecorder(self._lane)
 
+    @property
+    def recording(self) -> TraceRecording | None:
+        """The trace of this request, once it has one."""
+        return self._recording
+
     def bind(self, recording: TraceRecording, span: Span) -> bool:
         """Take the recording for this request's; false when it already has one."""
         if self._recording is not None:
@@ -224,18 +229,25 @@ class _Activation:
 
     def __enter__(self) -> None:
         self._entered.__enter__()
-        span = self._entry.span_to_attach()
+        try:
+            span = self._entry.span_to_attach()
+            self._drawing.__enter__()
+        except BaseException:
+            # a server's thread that stayed in this request would record none after it
+            self._entered.__exit__(None, None, None)
+            raise
         if span is not None:
             self._token = otel_context.attach(otel_trace.set_span_in_context(span))
-        self._drawing.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._drawing.__exit__(kind, error, trace)
-        if self._token is not None:
-            otel_context.detach(self._token)
-        self._entered.__exit__(kind, error, trace)
+        try:
+            if self._token is not None:
+                otel_context.detach(self._token)
+            self._drawing.__exit__(kind, error, trace)
+        finally:
+            self._entered.__exit__(kind, error, trace)
 
 
 class _Lane:

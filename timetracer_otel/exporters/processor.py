@@ -17,6 +17,7 @@ from timetracer_otel import config, ports
 from timetracer_otel.config import Settings
 from timetracer_otel.exporters.placing import watch
 from timetracer_otel.exporters.recorder import Recorder, store_for
+from timetracer_otel.exporters.statistics import Statistics
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -33,30 +34,40 @@ class SpanTap(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """A span started."""
-        recorder = self.recorder
-        if recorder is not None:
-            try:
-                recorder.span_started(span)
-            except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-                ports.report("taking a span", error)
+        try:
+            if self.recorder is not None:
+                self.recorder.span_started(span)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("taking a span", error)
 
     def on_end(self, span: ReadableSpan) -> None:
         """A span ended."""
-        recorder = self.recorder
-        if recorder is not None:
-            try:
-                recorder.span_ended(span)
-            except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-                ports.report("taking a span", error)
+        try:
+            if self.recorder is not None:
+                self.recorder.span_ended(span)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("taking a span", error)
 
     def shutdown(self) -> None:
         """Write what is finished, and stop."""
-        if self.recorder is not None:
-            self.recorder.close()
+        try:
+            if self.recorder is not None:
+                self.recorder.close()
+                self.recorder.sum_up()
+        except Exception as error:  # noqa: BLE001  # the processors after this one are shut down, too
+            ports.report("writing what is finished", error)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Write what is finished."""
-        return self.recorder is None or self.recorder.flush(timeout_millis / 1000)
+        """Write what is finished; false when that takes longer."""
+        try:
+            return self.recorder is None or self.recorder.flush(timeout_millis / 1000)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("writing what is finished", error)
+            return True  # at false the SDK would not flush the processors after this one
+
+    def statistics(self) -> Statistics:
+        """How many cassettes were written, and what was lost."""
+        return Statistics() if self.recorder is None else self.recorder.statistics()
 
 
 _taps: weakref.WeakKeyDictionary[TracerProvider, SpanTap] = weakref.WeakKeyDictionary()
@@ -188,12 +199,16 @@ class CassetteSpanExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Take the spans that the tap did not see, if there was none when they started."""
-        for span in spans:
-            if self._attached_at is None or (span.start_time or 0) < self._attached_at:
-                self._held.append(span)
-        for root in [span for span in self._held if span.parent is None or span.parent.is_remote]:
-            self._take(root)
-        del self._held[:-MAX_HELD]
+        try:
+            for span in spans:
+                if self._attached_at is None or (span.start_time or 0) < self._attached_at:
+                    self._held.append(span)
+            for root in [span for span in self._held if span.parent is None or span.parent.is_remote]:
+                self._take(root)
+            del self._held[:-MAX_HELD]
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("taking spans", error)
+            return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS
 
     def _take(self, root: ReadableSpan) -> None:
@@ -212,12 +227,24 @@ class CassetteSpanExporter(SpanExporter):
 
     def shutdown(self) -> None:
         """Write what is finished, and stop recording."""
-        self.recorder.close()
+        try:
+            self.recorder.close()
+            self.recorder.sum_up()
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("writing what is finished", error)
         release(self.recorder)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write what is finished."""
-        return self.recorder.flush(timeout_millis / 1000)
+        try:
+            return self.recorder.flush(timeout_millis / 1000)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("writing what is finished", error)
+            return False
+
+    def statistics(self) -> Statistics:
+        """How many cassettes were written, and what was lost."""
+        return self.recorder.statistics()
 
 
 def _placed(processors: Any, processor: SpanProcessor) -> bool:

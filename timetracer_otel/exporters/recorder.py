@@ -21,6 +21,7 @@ from timetracer_otel.exporters.build import CassetteBuilder, call_attributes
 from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup, path_excluded
 from timetracer_otel.exporters.live_spans import OpenSpan
 from timetracer_otel.exporters.sizes import size_of
+from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
 from timetracer_otel.exporters.writer import Writer
 from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
@@ -59,6 +60,10 @@ class Recorder:
         self._pending_limit = settings.max_pending_mb * 1024 * 1024
         self._pending = 0
         self._pending_lock = native.RLock()
+        self._given_up = 0
+        self._not_kept = 0
+        self._cut = 0
+        self._summed_up = Statistics()
         self._provider = provider
         self._tracer: otel_trace.Tracer | None = None
         self._builder = CassetteBuilder(settings)
@@ -173,6 +178,16 @@ class Recorder:
         recording = self.assembler.find(context.trace_id, context.span_id)
         return None if recording is None else recording.lanes.new()
 
+    def lost(self, where: str, why: str) -> None:
+        """List a failure as a gap of the trace under way; see :class:`~timetracer_otel.ports.Port`."""
+        context = otel_trace.get_current_span().get_span_context()
+        recording = self.assembler.find(context.trace_id, context.span_id)
+        entry = ports.current_entry()
+        if recording is None and isinstance(entry, RecordedEntry) and entry.recorder is self:
+            recording = entry.recording
+        if recording is not None:
+            recording.gap("recording failed", f"{where}: {why}" if why else where, context.span_id)
+
     def _ensure_attached(self) -> None:
         if self.attach is not None and self.attach():
             self.attach = None
@@ -203,6 +218,7 @@ class Recorder:
     def stopping(self) -> None:
         """Write what is finished before the server ends the process."""
         self.flush(5.0)
+        self.sum_up()
 
     # memory
 
@@ -210,12 +226,14 @@ class Recorder:
         """Count payload bytes; false when a limit is reached and they must not be kept."""
         with self._pending_lock:
             if self._pending + size > self._pending_limit:
+                self._cut += 1
                 return False
             self._pending += size
         if recording.reserve(size, self._trace_limit):
             return True
         with self._pending_lock:
             self._pending -= size
+            self._cut += 1
         return False
 
     def give_back(self, recording: TraceRecording, size: int) -> None:
@@ -230,6 +248,7 @@ class Recorder:
             self._drop(recording)
 
     def _give_up(self, recording: TraceRecording) -> None:
+        self._given_up += not recording.excluded
         ports.report("recording", "too many traces are under way at once; the oldest are dropped")
         self._drop(recording)
 
@@ -242,14 +261,19 @@ class Recorder:
             self._pending -= batch.bytes
         self.assembler.forget(recording, written=False)
 
-    def _write(self, recording: TraceRecording) -> None:
+    def _write(self, recording: TraceRecording) -> bool:
+        """Write what there is of a recording; true when there is a new cassette."""
         batch = recording.take()
         store = self.store
         try:
-            if store is None:
-                return
-            if not recording.excluded and not self._builder.write(recording, batch, store):
-                recording.excluded = True  # not kept (no error in it, say): what comes late is not either
+            if store is None or recording.excluded:
+                return False
+            is_new = recording.path is None
+            if self._builder.write(recording, batch, store):
+                return is_new
+            recording.excluded = True  # not kept (no error in it, say): what comes late is not either
+            self._not_kept += 1
+            return False
         finally:
             recording.entry_payload = recording.values = None
             with self._pending_lock:
@@ -281,9 +305,30 @@ class Recorder:
             if entry in self.serving and entry.sent():
                 entry.cut_off()
 
+    def statistics(self) -> Statistics:
+        """What was written, and what was lost."""
+        writer = self.writer
+        return Statistics(
+            written=writer.written,
+            not_kept=self._not_kept,
+            waiting=writer.waiting,
+            failed=writer.failed,
+            dropped=writer.dropped + self._given_up,
+            cut=self._cut,
+            faults=ports.failures(),
+        )
+
+    def sum_up(self) -> None:
+        """Log the statistics on one line, as a warning where something was lost; not twice the same."""
+        counted = self.statistics()
+        if counted != self._summed_up:
+            self._summed_up = counted
+            ports.logger.log(counted.level, "timetracer-otel: %s", counted)
+
     def after_fork(self) -> None:
         """In a forked child: what was under way is the parent's."""
-        self._pending = 0
+        ports.forget_failures()
+        self._pending = self._given_up = self._not_kept = self._cut = 0
         self._pending_lock = native.RLock()
         self.assembler.clear()
         self.serving.clear()

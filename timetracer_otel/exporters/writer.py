@@ -54,17 +54,14 @@ class Writer(Generic[T]):
     waited belongs to the parent.
 
     Args:
-        write: does the work; what it raises is reported once and counted.
+        write: does the work, and says whether anything was written that was not there before; what it
+            raises is reported once and counted.
         grace: seconds an item given to :meth:`wait` stays before it is written all the same.
     """
 
-    def __init__(self, write: Callable[[T], None], grace: float) -> None:
+    def __init__(self, write: Callable[[T], bool], grace: float) -> None:
         self._write = write
         self._grace = grace
-        self.dropped = 0
-        self.failed = 0
-        self.written = 0
-        self._closed = False
         self.reset()
         _writers.add(self)
 
@@ -77,6 +74,14 @@ class Writer(Generic[T]):
         self._idle = False
         self._flushing = 0
         self._thread: threading.Thread | _NativeThread | None = None
+        self.dropped = 0
+        self.failed = 0
+        self.written = 0
+
+    @property
+    def waiting(self) -> int:
+        """Items that are not yet written."""
+        return len(self._queue) + len(self._waiting) + self._busy
 
     def submit(self, item: T) -> bool:
         """Queue an item; false when the queue is full and the item is dropped."""
@@ -146,13 +151,17 @@ class Writer(Generic[T]):
         condition = self._condition
         while True:
             with condition:
-                if not self._queue:
-                    self._await_items(condition)
+                try:
+                    if not self._queue:
+                        self._await_items(condition)
+                except Exception as error:  # noqa: BLE001  # the next item starts another thread
+                    ports.report("waiting for cassettes to write", error)
+                    self._thread, self._idle = None, False
+                    return
                 item = self._queue.popleft()
                 self._busy = True
             try:
-                self._write(item)
-                self.written += 1
+                self.written += self._write(item)
             except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
                 self.failed += 1
                 ports.report("writing a cassette", error)
@@ -174,9 +183,14 @@ class Writer(Generic[T]):
             condition.wait(GATHER_SECONDS)
 
     def _expire(self) -> None:
-        now = time.monotonic()
-        for key in [key for key, (deadline, _) in self._waiting.items() if deadline <= now]:
-            self._queue.append(self._waiting.pop(key)[1])
+        try:
+            now = time.monotonic()
+            for key in [key for key, (deadline, _) in self._waiting.items() if deadline <= now]:
+                self._queue.append(self._waiting.pop(key)[1])
+        except Exception as error:  # noqa: BLE001  # the thread goes on; a flush writes what waits
+            ports.report("writing what waited", error)
+            self._queue.extend(item for _, item in self._waiting.values())
+            self._waiting.clear()
 
 
 _writers: weakref.WeakSet[Writer[Any]] = weakref.WeakSet()

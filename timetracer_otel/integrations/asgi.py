@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations.base import Point, Wrappable
-from timetracer_otel.integrations.entries import safely
+from timetracer_otel.integrations.entries import activated, safely
 from timetracer_otel.messages import HttpRequest, HttpResponse
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -61,7 +61,7 @@ class AsgiIntegration(Wrappable):
                 return
         conversation = _Conversation(entry, receive, send)
         try:
-            with entry.activate():
+            with activated(entry):
                 await app(scope, conversation.receive, conversation.send)
         except BaseException as error:
             safely(entry.failed, error)
@@ -85,7 +85,7 @@ class AsgiIntegration(Wrappable):
                 safely(port.stopping)
             await send(message)
 
-        with contextlib.nullcontext() if startup is None else startup.activate():
+        with contextlib.nullcontext() if startup is None else activated(startup):
             await app(scope, receive, noting_send)
 
 

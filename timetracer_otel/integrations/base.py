@@ -145,6 +145,7 @@ class Integration(Wrappable):
         port = ports.current()
         if port is None:
             return (yield call.proceed)
+        request: Any = None
         try:
             request = self.request(call)
             if inspect.isgenerator(request):
@@ -157,10 +158,13 @@ class Integration(Wrappable):
                 raise ReplayError(
                     f"{self.name}: this call cannot be read, so it is not answered: {error}"
                 ) from error
-            # an unreadable request is still the app's to make
             ports.report(f"{self.name}: reading a request", error)
+            request = None
+        if request is None:
+            # still the app's to make; not in the handler above, where the app's exceptions would get its
+            # exception as their context
             return (yield call.proceed)
-        exchange = port.begin(self, request, span)  # type: ignore[arg-type]  # a Request by now
+        exchange = port.begin(self, request, span)
         recorded = exchange.recorded
         if isinstance(recorded, Failure) and recorded.type_name in exceptions.CANCELLED:
             yield exceptions.wait_for_cancellation
@@ -171,12 +175,20 @@ class Integration(Wrappable):
             raise self._given_back(self.rebuild_failure, recorded, call)
         if recorded is not None:
             return self._given_back(self.rebuild, recorded, call)
+        failed: BaseException | None = None
         try:
             with exchange:
-                result = yield call.proceed
+                try:
+                    result = yield call.proceed
+                except BaseException as error:
+                    failed = error
+                    raise
         except BaseException as error:
-            self._report_failure(error, call, exchange)
+            if error is failed:  # the call's, and nothing of ours
+                self._report_failure(error, call, exchange)
             raise
+        finally:
+            failed = None  # no cycle of its traceback and this frame
         return self.observe(result, call, exchange)
 
     def _given_back(self, rebuild: Callable[[A, Invocation], R], recorded: A, call: Invocation) -> R:
@@ -201,35 +213,79 @@ class Integration(Wrappable):
             exchange.finish(None)
 
 
-def run(flow: Flow[T]) -> T:
-    """Drive a flow synchronously."""
+def run(flow: Flow[T], call: Invocation | None = None) -> T:
+    """Drive a flow synchronously.
+
+    Args:
+        flow: what to drive.
+        call: the call it is about, where nothing but what that returns or raises may reach the app: whatever
+            else the flow raises is reported, and the call made if it was not yet. The flow must yield
+            :meth:`Invocation.proceed` to make it.
+    """
+    made, value, failed = False, None, None
     try:
         thunk = next(flow)
         while True:
+            proceeds = getattr(thunk, "__func__", None) is _PROCEED
             try:
                 value = thunk()
             except BaseException as error:  # noqa: BLE001  # handed to the flow, which decides
+                made, failed = made or proceeds, error
                 thunk = flow.throw(error)
             else:
+                made = made or proceeds
                 thunk = flow.send(value)
     except StopIteration as stop:
         result: T = stop.value
         return result
+    except Exception as error:
+        if call is None or error is failed:
+            raise
+        ports.report("recording a call", error)
+    finally:
+        problem, failed = failed, None  # no cycle of its traceback and this frame
+    assert call is not None, "else it was raised above"
+    return call.proceed() if not made else _outcome(value, problem)  # type: ignore[no-any-return]  # the call's own
 
 
-async def run_async(flow: Flow[T]) -> T:
-    """Drive a flow, awaiting what its callables return."""
+async def run_async(flow: Flow[T], call: Invocation | None = None) -> T:
+    """Drive a flow, awaiting what its callables return; the arguments are those of :func:`run`."""
+    made, value, failed = False, None, None
     try:
         thunk = next(flow)
         while True:
+            proceeds = getattr(thunk, "__func__", None) is _PROCEED
             try:
                 value = thunk()
                 if inspect.isawaitable(value):
                     value = await value
             except BaseException as error:  # noqa: BLE001  # handed to the flow, which decides
+                made, failed = made or proceeds, error
                 thunk = flow.throw(error)
             else:
+                made = made or proceeds
                 thunk = flow.send(value)
     except StopIteration as stop:
         result: T = stop.value
         return result
+    except Exception as error:
+        if call is None or error is failed:
+            raise
+        ports.report("recording a call", error)
+    finally:
+        problem, failed = failed, None  # no cycle of its traceback and this frame
+    assert call is not None, "else it was raised above"
+    return await call.proceed() if not made else _outcome(value, problem)  # type: ignore[no-any-return]  # the call's own
+
+
+_PROCEED = Invocation.proceed
+
+
+def _outcome(value: Any, failed: BaseException | None) -> Any:
+    """What the call returned, or raised."""
+    if failed is None:
+        return value
+    try:
+        raise failed
+    finally:
+        failed = None

@@ -58,7 +58,7 @@ class Copy:
         self.over = False
         """The body is longer than the limit."""
         self.lost = False
-        """A piece was no bytes: the library will say so to the app."""
+        """A piece was no bytes (the library will say so to the app), or could not be kept."""
 
     def add(self, piece: Any) -> None:
         """Keep one piece."""
@@ -81,6 +81,11 @@ class Copy:
             self._pieces[0] += kept
         else:
             self._pieces.append(bytearray(kept))
+
+    def lose(self, problem: Exception) -> None:
+        """A piece could not be kept: the copy is not the whole that passed."""
+        self.lost = True
+        ports.report("reading a body", problem)
 
     def content(self) -> bytes | None:
         """What was kept; ``None`` when it is not the whole that passed."""
@@ -115,22 +120,34 @@ class RequestBody:
 
     def started(self) -> None:
         """The library begins to read."""
-        self._copy = Copy(self._limit)
-        self._message.body = self.error = None
+        try:
+            self._message.body = self.error = None
+            self._copy = Copy(self._limit)
+        except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
+            self._copy.lose(problem)
 
     def passed(self, piece: Any) -> None:
         """The library has read this piece."""
-        self._copy.add(piece)
+        try:
+            self._copy.add(piece)
+        except Exception as problem:  # noqa: BLE001  # as above
+            self._copy.lose(problem)
 
     def ended(self) -> None:
         """The library has read all of it."""
-        self._message.body = self._copy.content()
+        try:
+            self._message.body = self._copy.content()
+        except Exception as problem:  # noqa: BLE001  # as above
+            self._copy.lose(problem)
 
     def failed(self, error: BaseException) -> None:
         """The app's body raised: what came before is all there is."""
-        if isinstance(error, Exception):
-            self.error = error
-            self.ended()
+        try:
+            if isinstance(error, Exception):
+                self.error = error
+                self.ended()
+        except Exception as problem:  # noqa: BLE001  # as above
+            self._copy.lose(problem)
 
     def closed(self) -> None:
         """The library stopped reading."""
@@ -181,7 +198,10 @@ class ResponseBody:
 
     def passed(self, piece: Any) -> None:
         """The app gets this piece."""
-        self._copy.add(piece)
+        try:
+            self._copy.add(piece)
+        except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
+            self._copy.lose(problem)
 
     def ended(self) -> None:
         """The app has read all of it."""
@@ -196,16 +216,18 @@ class ResponseBody:
         self._finish(complete=False)
 
     def _finish(self, *, complete: bool, error: BaseException | None = None) -> None:
-        if self._done:
-            return
-        self._done = True
         try:
+            if self._done:
+                return
+            self._done = True
             response, copy = self._response, self._copy
             response.body, response.chunks = copy.content(), copy.chunks()
             response.complete = complete
             if error is not None:
                 response.failure = self._describe(error)
-            if response.body is None:
+            if copy.lost:
+                self._exchange.gap("body not read", f"response body of {self._title}")
+            elif response.body is None:
                 self._exchange.gap(
                     "body over limit", f"response body of {self._title}: over {self._limit} bytes"
                 )

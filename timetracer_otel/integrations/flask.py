@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Point, Wrappable
-from timetracer_otel.integrations.entries import safely
+from timetracer_otel.integrations.entries import activated, safely
 from timetracer_otel.messages import HttpRequest, HttpResponse
 
 StartResponse = Callable[..., Callable[[bytes], Any]]
@@ -57,9 +57,9 @@ class FlaskIntegration(Wrappable):
             if answer is not None:
                 return _send_response(answer, start_response)
         else:
-            environ["wsgi.input"] = _Input(environ["wsgi.input"], entry, environ.get("CONTENT_LENGTH"))
+            safely(_watch_input, environ, entry)
         try:
-            with entry.activate():
+            with activated(entry):
                 result = wrapped(environ, _starting(entry, start_response))
         except BaseException as error:
             safely(entry.failed, error)
@@ -97,11 +97,7 @@ def request_head(environ: dict[str, Any]) -> HttpRequest:
 
 def _starting(entry: ports.Entry, start_response: StartResponse) -> StartResponse:
     def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Callable[[bytes], Any]:
-        code, _, reason = status.partition(" ")
-        safely(
-            entry.response_started,
-            HttpResponse(int(code), [(str(n), str(v)) for n, v in headers], body=None, reason=reason),
-        )
+        safely(_note_start, entry, status, headers)
         write = start_response(status, headers, *rest)
 
         def noting_write(data: bytes) -> Any:
@@ -111,6 +107,17 @@ def _starting(entry: ports.Entry, start_response: StartResponse) -> StartRespons
         return noting_write
 
     return start
+
+
+def _watch_input(environ: dict[str, Any], entry: ports.Entry) -> None:
+    environ["wsgi.input"] = _Input(environ["wsgi.input"], entry, environ.get("CONTENT_LENGTH"))
+
+
+def _note_start(entry: ports.Entry, status: str, headers: list[tuple[str, str]]) -> None:
+    code, _, reason = status.partition(" ")
+    entry.response_started(
+        HttpResponse(int(code), [(str(n), str(v)) for n, v in headers], body=None, reason=reason)
+    )
 
 
 class _Input:
@@ -156,14 +163,17 @@ class _Input:
 
     def _note(self, data: bytes, size: tuple[int | None, ...] = (1,)) -> bytes:
         """Copy what was read when ``size`` bytes were asked for (none, None and -1: everything)."""
+        safely(self._copy, data, size)
+        return data
+
+    def _copy(self, data: bytes, size: tuple[int | None, ...]) -> None:
         if data:
-            safely(self._entry.request_body, data)
+            self._entry.request_body(data)
             if self._left is not None:
                 self._left -= len(data)
         everything = not size or size[0] is None or size[0] < 0
         if self._left == 0 or everything or (not data and size[0] != 0):
-            safely(self._entry.request_ended)
-        return data
+            self._entry.request_ended()
 
 
 class _Body:
@@ -180,7 +190,7 @@ class _Body:
 
     def __next__(self) -> bytes:
         try:
-            with self._entry.activate():
+            with activated(self._entry):
                 if self._iterator is None:
                     self._iterator = iter(self._result)
                 piece = next(self._iterator)
@@ -202,7 +212,7 @@ class _Body:
         try:
             close = getattr(self._result, "close", None)
             if close is not None:
-                with self._entry.activate():
+                with activated(self._entry):
                     close()
         finally:
             self._end()

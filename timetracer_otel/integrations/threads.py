@@ -78,22 +78,28 @@ class Carried:
 
     def __call__(self, function: Function, /, *args: Any, **kwargs: Any) -> Any:
         """Run the function, and leave the thread as it was for the next one."""
-        own = _own_context(function)
-        if own is None:
-            undo = self._enter(keep_span=False)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                undo()
-        # asyncio.to_thread and its like: the function runs in a copy of a context that the app chose
-        undo = _nothing
-        with contextlib.suppress(RuntimeError):  # entered elsewhere: the function is about to say so
-            undo = own.run(self._enter, keep_span=True)
+        undo = self._begin(function)
         try:
             return function(*args, **kwargs)
         finally:
-            with contextlib.suppress(RuntimeError):
-                own.run(undo)
+            _quietly(undo)
+
+    def _begin(self, function: Function) -> Callable[[], None]:
+        """Set the variables where the function will run; returns what resets them. Never raises."""
+        try:
+            own = _own_context(function)
+            if own is None:
+                return self._enter(keep_span=False)
+            # asyncio.to_thread and its like: the function runs in a copy of a context that the app chose
+            undo = own.run(self._enter, keep_span=True)
+        except RuntimeError as error:
+            if type(error) is not RuntimeError:
+                ports.report("following work into a thread", error)
+            return _nothing  # entered elsewhere: the function is about to say so
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("following work into a thread", error)
+            return _nothing
+        return functools.partial(_undo_in, own, undo)
 
     def _enter(self, *, keep_span: bool) -> Callable[[], None]:
         """Set the variables in the context that runs; returns what resets them."""
@@ -167,28 +173,41 @@ def _wrap_anyio(module: Any) -> None:
 
 
 def _submit(wrapped: Function, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if not args or not _belongs() or _is_infrastructure(_submitted(args[0])):
-        return wrapped(*args, **kwargs)
-    return wrapped(Carried(_new_lane()), *args, **kwargs)
+    carried = None
+    try:
+        if args and _belongs() and not _is_infrastructure(_submitted(args[0])):
+            carried = Carried(_new_lane())
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("following work into a thread", error)
+    return wrapped(*args, **kwargs) if carried is None else wrapped(carried, *args, **kwargs)
 
 
 def _start(wrapped: Function, thread: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if _outlives_request(thread):
-        if getattr(sys.flags, "thread_inherit_context", False):  # Python 3.14, where it is asked for
-            return _without_ours(wrapped, *args, **kwargs)
-        return wrapped(*args, **kwargs)
-    if not _belongs():
-        return wrapped(*args, **kwargs)
-    names = vars(thread)
-    if isinstance(names.get("run"), _CarriedRun):
-        return wrapped(*args, **kwargs)
-    # on the instance, because subclasses (Timer is one) have a run() of their own
-    run = names["run"] = _CarriedRun(Carried(_new_lane()), names, thread.run)
+    run = None
+    try:
+        if _outlives_request(thread):
+            if getattr(sys.flags, "thread_inherit_context", False):  # Python 3.14, where it is asked for
+                wrapped = functools.partial(_without_ours, wrapped)
+        elif _belongs():
+            run = _carry_run(thread)
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("following work into a thread", error)
     try:
         return wrapped(*args, **kwargs)
     except BaseException:
-        run.give_back()
+        if run is not None:
+            _quietly(run.give_back)
         raise
+
+
+def _carry_run(thread: Any) -> _CarriedRun | None:
+    """Have the thread's ``run`` called in this context; ``None`` when that is so already."""
+    names = vars(thread)
+    if isinstance(names.get("run"), _CarriedRun):
+        return None
+    # on the instance, because subclasses (Timer is one) have a run() of their own
+    run = names["run"] = _CarriedRun(Carried(_new_lane()), names, thread.run)
+    return run
 
 
 class _CarriedRun:
@@ -203,7 +222,7 @@ class _CarriedRun:
         self._run = run
 
     def __call__(self) -> None:
-        self.give_back()
+        _quietly(self.give_back)
         self._carried(self._run)
 
     def give_back(self) -> None:
@@ -214,12 +233,15 @@ class _CarriedRun:
 
 def _run_sync(wrapped: Function, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     # anyio copies the context by itself; what lacks is a lane
-    return _in_lane(_new_lane(), wrapped, args, kwargs) if _belongs() else wrapped(*args, **kwargs)
+    try:
+        lane = _new_lane() if _belongs() else None
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("following work into a thread", error)
+        lane = None
+    return wrapped(*args, **kwargs) if lane is None else _in_lane(lane, wrapped, args, kwargs)
 
 
-async def _in_lane(
-    lane: lanes.Lane | None, wrapped: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+async def _in_lane(lane: lanes.Lane, wrapped: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     token = lanes.thread_lane.set(lane)
     try:
         return await wrapped(*args, **kwargs)
@@ -297,3 +319,16 @@ def _without_ours(function: Function, *args: Any, **kwargs: Any) -> Any:
 
 def _nothing() -> None:
     pass
+
+
+def _undo_in(own: Context, undo: Callable[[], None]) -> None:
+    with contextlib.suppress(RuntimeError):  # entered elsewhere by now
+        own.run(undo)
+
+
+def _quietly(act: Callable[[], None]) -> None:
+    """Do something of ours; what it raises is reported once and goes no further."""
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("following work into a thread", error)

@@ -102,12 +102,22 @@ def _wrapper(integration: Wrappable, point: Point) -> Callable[..., Any]:
     if handler is None:
         assert isinstance(integration, Integration), f"{integration.name}: {point.path} has no handler"
         handler = integration.exchange
-    drive: Callable[[Any], Any] = run_async if point.asynchronous else run
+    drive: Callable[[Any, Invocation | None], Any] = run_async if point.asynchronous else run
 
     def wrapper(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if ports.current() is None:
+        port = ports.current()
+        if port is None:
             return wrapped(*args, **kwargs)
-        return drive(handler(Invocation(wrapped, instance, args, kwargs)))
+        call = Invocation(wrapped, instance, args, kwargs)
+        if port.replaying:
+            return drive(handler(call), None)
+        try:
+            flow = handler(call)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{integration.name}: recording a call", error)
+        else:
+            return drive(flow, call)
+        return wrapped(*args, **kwargs)
 
     return wrapper
 

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final, TypeVar
 
+from timetracer_otel import ports
 from timetracer_otel.nondeterminism import callers, references, source
 from timetracer_otel.nondeterminism.draws import (
     RandomBits,
@@ -65,57 +66,57 @@ def _drawer(frame: FrameType | None, primitive: str) -> tuple[ValueSource, str, 
     return None if found is None else (found, function, package)
 
 
+def _asked(draw: Callable[..., Callable[[], T] | None], *args: Any) -> Callable[[], T] | None:
+    """How to draw the value, by ``draw``; ``None``: nobody draws values here."""
+    try:
+        return None if source.idle() else draw(sys._getframe(2), *args)
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("drawing a random value", error)
+        return None
+
+
 @functools.wraps(_real_urandom)
 def _urandom(size: int, /) -> bytes:
-    if source.idle():
-        return _real_urandom(size)
-    drawer = _drawer(sys._getframe(1), "os.urandom")
+    draw = _asked(_urandom_draw, size)
+    return _real_urandom(size) if draw is None else draw()
+
+
+def _urandom_draw(frame: FrameType, size: int) -> Callable[[], bytes] | None:
+    drawer = _drawer(frame, "os.urandom")
     count = _index(size)
     if drawer is None or count is None:
-        return _real_urandom(size)
+        return None
     found, function, package = drawer
     if function == "uuid.uuid4":
-        return found.draw(Uuid4Bytes(package, _real_urandom))
+        return functools.partial(found.draw, Uuid4Bytes(package, _real_urandom))
     # random.choice of the operating system's numbers is not random.choice of the generator's
     function = (
         function.replace("random.", "random.SystemRandom.", 1) if function[:7] == "random." else function
     )
-    return found.draw(RandomBytes(function, package, count, _real_urandom))
+    return functools.partial(found.draw, RandomBytes(function, package, count, _real_urandom))
 
 
 class _SharedRandom(random.Random):
     """What ``random``'s own generator is made an instance of: draws its numbers from the context."""
 
     def random(self) -> float:
-        if not source.idle():
-            drawer = _drawer(sys._getframe(1), "random.random")
-            if drawer is not None:
-                found, function, package = drawer
-                return found.draw(RandomFloat(function, package, functools.partial(_real_random, self)))
-        return _real_random(self)
+        draw = _asked(_random_draw, self)
+        return _real_random(self) if draw is None else draw()
 
     def getrandbits(self, k: int, /) -> int:
-        frame = sys._getframe(1)
-        if not callers.machinery(frame) and not source.idle():
-            drawer = _drawer(frame, "random.getrandbits")
-            bits = _index(k)
-            if drawer is not None and bits is not None:
-                found, function, package = drawer
-                real = functools.partial(_real_getrandbits, self)
-                return found.draw(RandomBits(function, package, bits, real))
-        return _real_getrandbits(self, k)
+        try:  # not by _asked: OpenTelemetry draws its identifiers here
+            frame = sys._getframe(1)
+            draw = None if callers.machinery(frame) or source.idle() else _bits_draw(frame, self, k)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("drawing a random value", error)
+            draw = None
+        return _real_getrandbits(self, k) if draw is None else draw()
 
     @property
     def gauss_next(self) -> float | None:
         """The second number of a pair; a session must not get the one that another session left."""
-        spare: Callable[[], float | None] = functools.partial(self.__dict__.get, "gauss_next")
-        if not source.idle():
-            frame = sys._getframe(1)
-            if frame.f_code.co_name == "gauss":  # not getstate()
-                drawer = _drawer(frame, "random.gauss")
-                if drawer is not None:
-                    return drawer[0].draw(SpareGauss(drawer[2], spare))
-        return spare()
+        draw = _asked(_spare_draw, self)
+        return self.__dict__.get("gauss_next") if draw is None else draw()
 
     @gauss_next.setter
     def gauss_next(self, value: float | None) -> None:
@@ -125,28 +126,69 @@ class _SharedRandom(random.Random):
         return random.Random, (), self.getstate()
 
 
+def _random_draw(frame: FrameType, generator: random.Random) -> Callable[[], float] | None:
+    drawer = _drawer(frame, "random.random")
+    if drawer is None:
+        return None
+    found, function, package = drawer
+    return functools.partial(
+        found.draw, RandomFloat(function, package, functools.partial(_real_random, generator))
+    )
+
+
+def _bits_draw(frame: FrameType, generator: random.Random, k: int) -> Callable[[], int] | None:
+    drawer = _drawer(frame, "random.getrandbits")
+    bits = _index(k)
+    if drawer is None or bits is None:
+        return None
+    found, function, package = drawer
+    real = functools.partial(_real_getrandbits, generator)
+    return functools.partial(found.draw, RandomBits(function, package, bits, real))
+
+
+def _spare_draw(frame: FrameType, generator: random.Random) -> Callable[[], float | None] | None:
+    # not for getstate()
+    drawer = _drawer(frame, "random.gauss") if frame.f_code.co_name == "gauss" else None
+    if drawer is None:
+        return None
+    spare: Callable[[], float | None] = functools.partial(generator.__dict__.get, "gauss_next")
+    return functools.partial(drawer[0].draw, SpareGauss(drawer[2], spare))
+
+
 @functools.wraps(_real_seed)
 def _seed(self: random.Random, a: Any = None, version: int = 2) -> None:
-    if a is None and not source.idle():
-        drawer = _drawer(sys._getframe(1), "random.Random.seed")
-        if drawer is not None:
-            found, _, package = drawer
-            value = found.draw(RandomBytes("random.Random.seed", package, _SEED_BYTES, _real_urandom))
-            a = int.from_bytes(value, "big")
+    if a is None:
+        draw = _asked(_seed_draw)
+        if draw is not None:
+            a = int.from_bytes(draw(), "big")
     _real_seed(self, a, version)
+
+
+def _seed_draw(frame: FrameType) -> Callable[[], bytes] | None:
+    drawer = _drawer(frame, "random.Random.seed")
+    if drawer is None:
+        return None
+    found, _, package = drawer
+    return functools.partial(
+        found.draw, RandomBytes("random.Random.seed", package, _SEED_BYTES, _real_urandom)
+    )
 
 
 def _time_uuid(version: int, real: Callable[..., uuid.UUID]) -> Callable[..., uuid.UUID]:
     @functools.wraps(real)
     def wrapper(*args: Any, **kwargs: Any) -> uuid.UUID:
-        if not source.idle():
-            drawer = _drawer(sys._getframe(1), real.__name__)
-            if drawer is not None:
-                call = functools.partial(real, *args, **kwargs)
-                return drawer[0].draw(TimeUuid(drawer[2], version, call))
-        return real(*args, **kwargs)
+        call = functools.partial(real, *args, **kwargs)
+        draw = _asked(_uuid_draw, real.__name__, version, call)
+        return call() if draw is None else draw()
 
     return wrapper
+
+
+def _uuid_draw(
+    frame: FrameType, name: str, version: int, call: Callable[[], uuid.UUID]
+) -> Callable[[], uuid.UUID] | None:
+    drawer = _drawer(frame, name)
+    return None if drawer is None else functools.partial(drawer[0].draw, TimeUuid(drawer[2], version, call))
 
 
 def _index(size: object) -> int | None:

@@ -138,6 +138,9 @@ class Session:
             if call.integration == caller.name and call.lane == lane and call.request is not None:
                 yield call.request
 
+    def lost(self, where: str, why: str) -> None:
+        """Nothing: this is no recording."""
+
     def new_lane(self) -> Any:
         """A lane for work about to start in another thread."""
         return self._lanes.new()

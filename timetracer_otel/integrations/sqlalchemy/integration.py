@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError
-from timetracer_otel.integrations.base import Integration, Invocation, Point
+from timetracer_otel.integrations.base import Integration, Invocation, Point, run
 from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.sqlalchemy import facts, pools
@@ -153,7 +153,10 @@ class SqlAlchemyIntegration(Integration):
         return port is not None and port.replaying and not port.live(self)
 
     def _raw_connection(self, wrapped: Any, engine: Any, args: Any, kwargs: Any) -> Any:
-        vars(engine.pool).setdefault(NAMESPACE, engine.url.database or "")
+        try:
+            vars(engine.pool).setdefault(NAMESPACE, engine.url.database or "")
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("sqlalchemy: watching a connection", error)
         return wrapped(*args, **kwargs)
 
     def _connect(self, wrapped: Any, pool: Any, args: Any, kwargs: Any) -> Any:
@@ -228,8 +231,11 @@ class SqlAlchemyIntegration(Integration):
 
     def _create_cursor(self, wrapped: Any, context: Any, args: Any, kwargs: Any) -> Any:
         cursor = wrapped(*args, **kwargs)
-        if type(cursor) in (RecordingCursor, ReplayCursor):
-            cursor.timetracer_context(weakref.ref(context))
+        try:
+            if type(cursor) in (RecordingCursor, ReplayCursor):
+                cursor.timetracer_context(weakref.ref(context))
+        except Exception as error:  # noqa: BLE001  # as above
+            ports.report("sqlalchemy: watching a cursor", error)
         return cursor
 
     def _attribute(self, wrapped: Any, fairy: Any, args: Any, kwargs: Any) -> Any:
@@ -256,7 +262,7 @@ class SqlAlchemyIntegration(Integration):
         if name == "commit" and wrote:
             call = Invocation(_nothing if mocked else end, _Commit(checkout), (), {})
             try:
-                result = drive(self.exchange(call))
+                result = drive(self.exchange(call)) if mocked else run(self.exchange(call), call)
             except MissError:
                 result = None
             if not mocked:

@@ -63,7 +63,9 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
     ) -> Any:
         """Run a statement by that function of the driver's cursor."""
         self.timetracer_finish(complete=False)
-        result = run(self._self_integration.exchange(Invocation(function, self, args, kwargs)))
+        call, port = Invocation(function, self, args, kwargs), ports.current()
+        strict = port is not None and port.replaying
+        result = run(self._self_integration.exchange(call), None if strict else call)
         return self if result is self.__wrapped__ else result
 
     def timetracer_watch(self, exchange: Any, limit: int) -> None:
@@ -78,10 +80,10 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
 
     def timetracer_finish(self, *, complete: bool) -> None:
         """Report the statement before, if it was not yet."""
-        pending, self._self_pending = self._self_pending, None
-        if pending is None:
-            return
         try:
+            pending, self._self_pending = self._self_pending, None
+            if pending is None:
+                return
             rowcount = number(quiet(self.__wrapped__, "rowcount", pending.rowcount))
             pending.exchange.finish(pending.result(rowcount, complete=complete))
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
@@ -149,16 +151,17 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
             raise
 
     def _timetracer_keep(self, rows: Any, *, last: bool) -> None:
-        pending = self._self_pending
-        if pending is None:
-            return
         try:
+            pending = self._self_pending
+            if pending is None:
+                return
             if pending.columns is None:
                 pending.columns = columns_of(quiet(self.__wrapped__, "description"))
             pending.keep(rows)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: reading rows", error)
-            pending.cut = True
+            if self._self_pending is not None:
+                self._self_pending.cut = True
         if last:
             self.timetracer_finish(complete=True)
 
@@ -168,7 +171,8 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         """The next result; only the first is recorded."""
         pending = self._self_pending
         if pending is not None:
-            pending.exchange.gap("result sets", "only the first result of a statement is kept")
+            with contextlib.suppress(Exception):
+                pending.exchange.gap("result sets", "only the first result of a statement is kept")
         self.timetracer_finish(complete=False)
         return self.__wrapped__.nextset(*args, **kwargs)
 

@@ -1,0 +1,238 @@
+"""FastAPI, Starlette and Flask applications around the jobs, and servers for them in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import fastapi
+import flask
+from fastapi.responses import StreamingResponse
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from tests.faults.jobs import ASYNC, SYNC, OwnError
+from tests.faults.seen import seen_error
+
+Serve = Callable[[str], Any]
+"""Sends ``POST path`` with a body; gives everything that the server sees, in order."""
+
+BODY = b'{"n": 1}'
+told: list[Any] = []
+"""What happens in the app and at its server, in order: a stream's pieces, whose turn it was."""
+
+
+def _health() -> dict[str, bool]:
+    return {"well": True}
+
+
+def _fail() -> None:
+    raise OwnError("no such order")
+
+
+def fastapi_app() -> fastapi.FastAPI:
+    app = fastapi.FastAPI()
+
+    @app.post("/body")
+    async def body(request: fastapi.Request) -> Any:
+        return {"length": len(await request.body())}
+
+    @app.post("/stream")
+    async def stream() -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            for number in range(3):
+                told.append(f"made {number}")
+                yield b"piece"
+
+        return StreamingResponse(pieces())
+
+    app.post("/failing")(_fail)
+    app.post("/health")(_health)
+    for name, job in SYNC.items():
+        app.post(f"/sync/{name}")(_noting(job))
+    for name, asynchronous in ASYNC.items():
+        app.post(f"/async/{name}")(_noting_async(asynchronous))
+    return app
+
+
+def starlette_app() -> Starlette:
+    async def body(request: Request) -> Any:
+        return JSONResponse({"length": len(await request.body())})
+
+    def failing(request: Request) -> None:
+        _fail()
+
+    return Starlette(
+        routes=[Route("/body", body, methods=["POST"]), Route("/failing", failing, methods=["POST"])]
+    )
+
+
+def flask_app() -> flask.Flask:
+    app = flask.Flask("faults")
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+
+    def body() -> Any:
+        return {"length": len(flask.request.get_data())}
+
+    def lines() -> Any:
+        stream = flask.request.environ["wsgi.input"]
+        return {"lines": [len(stream.read(2)), len(stream.readline()), len(stream.readlines())]}
+
+    def stream() -> Any:
+        def pieces() -> Iterator[bytes]:
+            for number in range(3):
+                told.append(f"made {number}")
+                yield b"piece"
+
+        return flask.Response(pieces())
+
+    endpoints: dict[str, Any] = {"/body": body, "/lines": lines, "/stream": stream, "/failing": _fail}
+    endpoints |= {f"/sync/{name}": _noting(job) for name, job in SYNC.items()}
+    for path, endpoint in endpoints.items():
+        app.add_url_rule(path, path, endpoint, methods=["POST"])
+    return app
+
+
+def _noting(job: Callable[[], Any]) -> Callable[[], Any]:
+    def endpoint() -> dict[str, bool]:
+        told.append(job())
+        return {"done": True}
+
+    return endpoint
+
+
+def _noting_async(job: Callable[[], Any]) -> Callable[[], Any]:
+    async def endpoint() -> dict[str, bool]:
+        told.append(await job())
+        return {"done": True}
+
+    return endpoint
+
+
+def asgi(app: Any) -> Serve:
+    """A server that speaks ASGI."""
+
+    def serve(path: str) -> Any:
+        told.clear()
+        error = asyncio.run(_asgi(app, path))
+        return [*told, error]
+
+    return serve
+
+
+async def _asgi(app: Any, path: str) -> Any:
+    arriving = [{"type": "http.request", "body": BODY, "more_body": False}]
+    over = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if not arriving:
+            await over.wait()
+            return {"type": "http.disconnect"}
+        return arriving.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        told.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
+        "method": "POST", "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"q=1",
+        "root_path": "", "headers": [(b"host", b"shop"), (b"content-length", b"8")],
+        "client": ("127.0.0.1", 1), "server": ("shop", 80), "state": {},
+    }  # fmt: skip
+    try:
+        await app(scope, receive, send)
+    except Exception as error:
+        return seen_error(error)
+    finally:
+        over.set()
+    return None
+
+
+def start_up(app: Any) -> Any:
+    """An ASGI application starts up and shuts down."""
+    sent: list[Any] = []
+
+    async def run() -> None:
+        arriving = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+        async def receive() -> dict[str, Any]:
+            return arriving.pop(0)
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
+
+    try:
+        asyncio.run(run())
+    except Exception as error:
+        sent.append(seen_error(error))
+    return sent
+
+
+def wsgi(app: Any) -> Serve:
+    """A server that speaks WSGI."""
+
+    def serve(path: str) -> Any:
+        told.clear()
+        environ = {
+            "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "q=1",
+            "SERVER_NAME": "shop", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": "shop",
+            "CONTENT_LENGTH": "8", "wsgi.version": (1, 0), "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(BODY), "wsgi.errors": io.StringIO(), "wsgi.multithread": False,
+            "wsgi.multiprocess": False, "wsgi.run_once": False,
+        }  # fmt: skip
+
+        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], None]:
+            told.append([status, list(headers)])
+            return told.append
+
+        try:
+            result = app(environ, start_response)
+            told.extend(result)
+            if hasattr(result, "close"):
+                result.close()
+        except Exception as error:
+            told.append(seen_error(error))
+        return list(told)
+
+    return serve
+
+
+def requests() -> dict[str, Callable[[], Any]]:
+    """Every request there is, by a name."""
+    fast, star, flasks = fastapi_app(), starlette_app(), flask_app()
+    _instrument(fast, star, flasks)
+    found: dict[str, Callable[[], Any]] = {"fastapi start-up": lambda: start_up(fast)}
+    for name, serve, paths in (
+        (
+            "fastapi",
+            asgi(fast),
+            ["/health", "/body", "/stream", "/failing", *(f"/async/{job}" for job in ASYNC)],
+        ),
+        ("fastapi", asgi(fast), [f"/sync/{job}" for job in SYNC]),
+        ("starlette", asgi(star), ["/body", "/failing"]),
+        (
+            "flask",
+            wsgi(flasks),
+            ["/body", "/lines", "/stream", "/failing", *(f"/sync/{job}" for job in SYNC)],
+        ),
+    ):
+        for path in paths:
+            found[f"{name} {path}"] = lambda serve=serve, path=path: serve(path)  # type: ignore[misc]  # bound now
+    return found
+
+
+def _instrument(fast: Any, star: Any, flasks: Any) -> None:
+    """As the launcher does; Flask is left without, so that its span is ours."""
+    from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+    from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+    from opentelemetry.instrumentation.redis import RedisInstrumentor
+
+    FastAPIInstrumentor.instrument_app(fast)
+    HTTPXClientInstrumentor().instrument()
+    RedisInstrumentor().instrument()

@@ -1,0 +1,129 @@
+"""What others call of us: the functions that must be seen to fail without harm.
+
+Found, not listed: every method of every integration (those of other packages too), of everything that
+stands behind a port, and of everything that OpenTelemetry's SDK calls.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+REPLAY_ONLY = frozenset(
+    {
+        "rebuild", "rebuild_failure", "exception_classes", "recorded_requests", "own_error", "_given_back", "RecordedEntry.start",
+        "HttpxIntegration._rebuild_argument", "SqlAlchemyIntegration._checkout",
+        "SqlAlchemyIntegration._fail_to_connect",
+    }
+)  # fmt: skip
+"""Methods, or classes with methods, that recording never calls."""
+
+NOT_IN_REQUESTS = frozenset(
+    {
+        "__init__", "points",  # see test_setting_up.py
+        "after_fork", "close", "shutdown", "statistics",  # see test_exporters.py
+        "UvicornIntegration._shutdown",  # see test_disk.py
+        "Recorder._give_up",  # of 10,000 traces under way: tests/unit/test_assembler.py
+        "Recorder.lost", "Recorder.sum_up",  # called by what reports a fault
+    }
+)  # fmt: skip
+"""As above, of what is called outside requests only."""
+
+TRUSTED: dict[str, frozenset[str]] = {
+    "compares or assigns, and no more": frozenset(
+        {
+            "timetracer_otel.integrations.asgi:_Conversation.__init__",
+            "timetracer_otel.integrations.entries:activated.__init__",
+            "timetracer_otel.integrations.flask:_Body.__init__",
+            "timetracer_otel.integrations.flask:_starting",
+            "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._mocks",
+            "timetracer_otel.integrations.sqlalchemy.integration:_Commit.__init__",
+            "timetracer_otel.integrations.sqlalchemy.integration:isinstance_of_replay",
+            "timetracer_otel.integrations.sqlalchemy.pools:is_twin",
+            "timetracer_otel.ports:current",
+            "timetracer_otel.ports:entry_port",
+        }
+    ),
+    "makes the app's own call, and guards what it does besides": frozenset(
+        {
+            "timetracer_otel.integrations.base:Invocation.proceed",
+            "timetracer_otel.integrations.base:run",
+            "timetracer_otel.integrations.flask:_Body.__next__",
+            "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._executemany.executemany",
+            "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor.__next__",
+            "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor._timetracer_fetch",
+            "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor._timetracer_run",
+            "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor.timetracer_call",
+            "timetracer_otel.integrations.threads:Carried.__call__",
+            "timetracer_otel.nondeterminism.clock:ClockDraw.live",
+            "timetracer_otel.nondeterminism.draws:RandomBits.live",
+            "timetracer_otel.nondeterminism.draws:RandomBytes.live",
+            "timetracer_otel.nondeterminism.draws:RandomFloat.live",
+            "timetracer_otel.nondeterminism.draws:SpareGauss.live",
+            "timetracer_otel.nondeterminism.draws:TimeUuid.live",
+            "timetracer_otel.nondeterminism.draws:Uuid4Bytes.live",
+            "timetracer_otel.nondeterminism.recording:ValueRecorder.draw",
+        }
+    ),
+    "takes back a context variable's value, which cannot fail": frozenset(
+        {
+            "timetracer_otel.exporters.entry:_Activation.__exit__",
+            "timetracer_otel.integrations.entries:activated.__exit__",
+            "timetracer_otel.nondeterminism.source:drawing_from.__exit__",
+            "timetracer_otel.ports:entered.__exit__",
+        }
+    ),
+    "calls one function, which guards itself": frozenset(
+        {
+            "timetracer_otel.integrations.bodies:ResponseBody.closed",
+            "timetracer_otel.integrations.bodies:ResponseBody.ended",
+            "timetracer_otel.integrations.flask:_Body._end",
+            "timetracer_otel.integrations.flask:_Input._note",
+        }
+    ),
+}
+"""Functions that are not made to fail: nothing in them could, and nobody above them could mend it."""
+
+
+MARKED = ("timetracer_otel.values.", "timetracer_otel.integrations.sqlalchemy.")
+"""Where a value that cannot be read is no fault: something else stands in its place, and says so."""
+
+KEPT_BY_NOBODY = ("fastapi start-up", "fastapi /health")
+"""Requests of which there is no cassette: one that calls nobody, and one that is excluded."""
+
+
+def trusted() -> frozenset[str]:
+    """All of them."""
+    return frozenset().union(*TRUSTED.values())
+
+
+def hooks(kinds: Iterable[type]) -> list[str]:
+    """The names of the hooks that requests call, as :mod:`tests.faults.injection` spells them."""
+    return sorted({name for kind in kinds for name in methods(kind)})
+
+
+def classes() -> Iterator[type]:
+    """The classes whose methods others call."""
+    from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup
+    from timetracer_otel.exporters.processor import SpanTap
+    from timetracer_otel.exporters.recorder import RecordedExchange, Recorder
+    from timetracer_otel.integrations import all_integrations
+    from timetracer_otel.nondeterminism import ValueRecorder
+
+    for integration in all_integrations():
+        yield from (kind for kind in type(integration).__mro__ if kind.__module__ in sys.modules)
+    yield from (Recorder, RecordedExchange, RecordedEntry, RecordedStartup, SpanTap, ValueRecorder)
+
+
+def methods(kind: type) -> Iterator[str]:
+    """The methods that a class itself defines."""
+    if kind.__module__ in ("builtins", "abc"):
+        return
+    for name, value in vars(kind).items():
+        function: Any = inspect.unwrap(value) if callable(value) else value
+        if not inspect.isfunction(function) or getattr(value, "__isabstractmethod__", False):
+            continue
+        if not (REPLAY_ONLY | NOT_IN_REQUESTS) & {name, function.__qualname__}:
+            yield f"{kind.__module__}:{function.__qualname__}"

@@ -1,0 +1,300 @@
+"""What requests do here: every library that has an integration, in every way that differs for us.
+
+A job returns what the app saw, as plain data: the same each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import redis
+import redis.asyncio
+import sqlalchemy
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from tests.faults.seen import seen_error
+
+Job = Callable[[], Any]
+AsyncJob = Callable[[], Awaitable[Any]]
+
+_BASE = os.environ["UPSTREAM_URL"]
+_REDIS = os.environ["REDIS_URL"]
+
+
+def attempt(call: Job) -> Any:
+    """What it returns, or everything that can be seen of what it raises."""
+    try:
+        return call()
+    except Exception as error:
+        return seen_error(error)
+
+
+async def attempt_async(awaitable: Awaitable[Any]) -> Any:
+    """As :func:`attempt`."""
+    try:
+        return await awaitable
+    except Exception as error:
+        return seen_error(error)
+
+
+class OwnError(Exception):
+    """The app's own."""
+
+
+# -- httpx
+
+_client = httpx.Client(base_url=_BASE)
+
+
+def httpx_sync() -> Any:
+    return [
+        attempt(lambda: _response(_client.get("/json", params={"way": "sync"}))),
+        attempt(lambda: _response(_client.post("/echo", content=iter([b"a", b"b"])))),
+        attempt(_streamed),
+        len(_client.get("/binary").content),
+        attempt(lambda: _client.get("http://127.0.0.1:1/closed")),
+        attempt(lambda: _client.post("/echo", content=_failing_body())),
+    ]
+
+
+def _streamed() -> Any:
+    with _client.stream("GET", "/json") as response:
+        return [response.status_code, b"".join(response.iter_raw())]
+
+
+def _failing_body() -> Iterator[bytes]:
+    yield b"first"
+    raise OwnError("in the middle of a body")
+
+
+async def httpx_async() -> Any:
+    async with httpx.AsyncClient(base_url=_BASE) as client:
+        return [
+            await attempt_async(_got(client.get("/json", params={"way": "async"}))),
+            await attempt_async(_got(client.post("/echo", content=_body()))),
+            await attempt_async(_streamed_async(client)),
+            await attempt_async(client.get("http://127.0.0.1:1/closed")),
+        ]
+
+
+async def _got(awaitable: Awaitable[httpx.Response]) -> Any:
+    return _response(await awaitable)
+
+
+async def _streamed_async(client: httpx.AsyncClient) -> Any:
+    async with client.stream("GET", "/json") as response:
+        return [response.status_code, b"".join([piece async for piece in response.aiter_raw()])]
+
+
+async def _body() -> AsyncIterator[bytes]:
+    yield b"a"
+    yield b"b"
+
+
+def _response(response: httpx.Response) -> Any:
+    return [type(response).__name__, response.status_code, list(response.headers.items()), response.content]
+
+
+# -- SQLAlchemy
+
+_engine = sqlalchemy.create_engine(os.environ["DB_PSYCOPG2"])
+_text = sqlalchemy.text
+_metadata = sqlalchemy.MetaData()
+_table = sqlalchemy.Table(
+    "kept",
+    _metadata,
+    sqlalchemy.Column("id", sqlalchemy.Integer, primary_key=True),
+    sqlalchemy.Column("name", sqlalchemy.String, unique=True),
+)
+
+
+def make_tables() -> None:
+    """What an app's migration did."""
+    for engine in (_engine, sqlalchemy.create_engine(os.environ["DB_ASYNCPG"].replace("asyncpg", "psycopg"))):
+        _metadata.create_all(engine)
+        engine.dispose()
+
+
+def sqlalchemy_sync() -> Any:
+    return [attempt(_selects), attempt(_writes), attempt(_driver), attempt(_refused)]
+
+
+def _selects() -> Any:
+    with _engine.connect() as connection:
+        rows = connection.execute(_text("SELECT n, 'x' FROM generate_series(1, 5) n"))
+        pool = _engine.pool.status()  # type: ignore[attr-defined]  # a queue has it
+        first = rows.fetchone()
+        some = rows.fetchmany(2)
+        rest = rows.all()
+        scalar = connection.scalar(_text("SELECT :one + 1"), {"one": 1})
+        error = attempt(lambda: connection.execute(_text("SELECT * FROM missing")))
+        return [pool, tuple(first or ()), [tuple(row) for row in some], len(rest), scalar, error]
+
+
+def _writes() -> Any:
+    with _engine.begin() as connection:
+        connection.execute(_table.delete())
+        many = connection.execute(_table.insert(), [{"id": n, "name": f"name {n}"} for n in range(3)])
+        one = connection.execute(_table.update().where(_table.c.id == 1).values(name="other"))
+        connection.execute(
+            sqlalchemy.text("UPDATE kept SET name = :name WHERE id = :id"),
+            [{"id": 0, "name": "zero"}, {"id": 2, "name": "two"}],
+        )
+    with _engine.connect().execution_options(isolation_level="SERIALIZABLE") as connection:
+        duplicate = attempt(lambda: connection.execute(_table.insert().values(id=9, name="other")))
+        connection.rollback()
+        names = [row.name for row in connection.execute(_table.select().order_by(_table.c.id))]
+    return [many.rowcount, one.rowcount, duplicate, names]
+
+
+def _driver() -> Any:
+    raw = _engine.raw_connection()
+    try:
+        with raw.cursor() as cursor:
+            cursor.execute("SELECT n FROM generate_series(1, 3) n")
+            return [list(cursor), attempt(lambda: cursor.execute("SELECT nothing"))]
+    finally:
+        raw.rollback()
+        raw.close()
+
+
+def _refused() -> Any:
+    engine = sqlalchemy.create_engine("postgresql+psycopg2://postgres@127.0.0.1:1/none")
+    return attempt(engine.connect)
+
+
+async def sqlalchemy_async() -> Any:
+    engine = create_async_engine(os.environ["DB_ASYNCPG"], poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(_table.delete())
+            await connection.execute(_table.insert(), [{"id": 1, "name": "one"}, {"id": 2, "name": "two"}])
+        async with engine.connect() as connection:
+            names = [row.name for row in await connection.execute(_table.select().order_by(_table.c.id))]
+            error = await attempt_async(connection.execute(_text("SELECT * FROM missing")))
+        return [names, error]
+    finally:
+        await engine.dispose()
+
+
+# -- redis
+
+_redis = redis.Redis.from_url(_REDIS)
+
+
+def redis_sync() -> Any:
+    _redis.delete("name", "count")
+    with _redis.pipeline() as pipe:
+        piped = pipe.set("name", "a").incr("count").lpush("name", 1).execute(raise_on_error=False)
+    with _redis.pipeline() as pipe:
+        pipe.watch("count")
+        watched = pipe.get("count")
+        pipe.multi()
+        pipe.incr("count")
+        executed = pipe.execute()
+    subscription = _redis.pubsub()
+    subscription.subscribe("news")
+    told = subscription.get_message(timeout=5)
+    subscription.close()
+    return [
+        _redis.get("name"),
+        [seen_error(item) if isinstance(item, Exception) else item for item in piped],
+        watched,
+        executed,
+        told,
+        attempt(lambda: _redis.execute_command("NO SUCH", "command")),
+        attempt(redis.Redis.from_url("redis://127.0.0.1:1").ping),
+    ]
+
+
+async def redis_async() -> Any:
+    async with redis.asyncio.Redis.from_url(_REDIS) as client:
+        await client.delete("name", "count")
+        async with client.pipeline() as pipe:
+            piped = await pipe.set("name", "a").incr("count").execute()
+        async with client.pipeline() as pipe:
+            await pipe.watch("count")
+            watched = await pipe.get("count")
+            pipe.multi()
+            pipe.incr("count")
+            executed = await pipe.execute()
+        subscription = client.pubsub()
+        await subscription.subscribe("news")
+        told = await subscription.get_message(timeout=5)
+        await subscription.aclose()
+        error = await attempt_async(client.execute_command("NO SUCH", "command"))
+        return [await client.get("name"), piped, watched, executed, told, error]
+
+
+# -- what is no dependency: threads, the clock, chance
+
+
+def threads_sync() -> Any:
+    told: list[Any] = []
+    thread = threading.Thread(target=lambda: told.append(_work()))
+    thread.start()
+    thread.join()
+    timer = threading.Timer(0, lambda: told.append(_work()))
+    timer.start()
+    timer.join()
+    with ThreadPoolExecutor(1) as executor:
+        told.append(executor.submit(_work).result())
+        told.append(attempt(executor.submit(_fail).result))
+    return told
+
+
+async def threads_async() -> Any:
+    return [await asyncio.to_thread(_work), *await asyncio.gather(httpx_in_task(), httpx_in_task())]
+
+
+async def httpx_in_task() -> Any:
+    async with httpx.AsyncClient(base_url=_BASE) as client:
+        return _response(await client.get("/json"))
+
+
+def _work() -> Any:
+    return _client.get("/json").status_code
+
+
+def _fail() -> None:
+    raise OwnError("in a thread")
+
+
+def values_sync() -> Any:
+    drawn = [
+        time.time(),
+        uuid.uuid4(),
+        uuid.uuid1(),
+        random.random(),  # noqa: S311  # not a secret
+        random.randint(1, 6),  # noqa: S311  # as above
+        random.gauss(0, 1),
+    ]
+    drawn += [secrets.token_hex(8), os.urandom(4), random.Random().random(), time.time_ns()]  # noqa: S311  # as above
+    return [[type(value).__name__ for value in drawn], attempt(lambda: os.urandom(-1))]
+
+
+SYNC: dict[str, Job] = {
+    "httpx": httpx_sync,
+    "sqlalchemy": sqlalchemy_sync,
+    "redis": redis_sync,
+    "threads": threads_sync,
+    "values": values_sync,
+}
+ASYNC: dict[str, AsyncJob] = {
+    "httpx": httpx_async,
+    "sqlalchemy": sqlalchemy_async,
+    "redis": redis_async,
+    "threads": threads_async,
+}
+"""By the name of the integration that sees them; the last ones are ours alone."""

@@ -1,0 +1,94 @@
+"""Whichever function of ours fails, the app is answered as without us; it is said once, and counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.hooks import KEPT_BY_NOBODY, MARKED, hooks, trusted
+from tests.fidelity.servers import ROOT
+from tests.services.together import Services
+from timetracer_otel.integrations.httpx import HttpxIntegration
+
+
+def inject(services: Services, folder: Path, how: str) -> dict[str, Any]:
+    """The report of the process in which functions fail."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.run_injections", str(folder), how],
+        env={**own, **services.environment, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+@pytest.fixture(scope="module", params=["quick", pytest.param("thorough", marks=pytest.mark.slow)])
+def report(
+    services: Services, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> dict[str, Any]:
+    services.fresh()
+    return inject(services, tmp_path_factory.mktemp("injections"), request.param)
+
+
+def test_the_requests_are_answered_alike_with_and_without_us(report: dict[str, Any]) -> None:
+    assert report["unlike"] == []
+
+
+def test_the_requests_reach_every_hook(report: dict[str, Any]) -> None:
+    assert sorted(set(report["hooks"]) - set(report["reached"])) == []
+
+
+def test_what_is_not_made_to_fail_is_there(report: dict[str, Any]) -> None:
+    assert sorted(trusted() - set(report["reached"])) == []
+
+
+def test_whatever_fails_the_app_is_answered_as_without_us(report: dict[str, Any]) -> None:
+    unlike = {
+        f"{result['function']} raised {result['error']} in {result['request']}": result["seen"]
+        for result in report["results"]
+        if result["seen"] is not None
+    }
+    assert unlike == {}
+
+
+def test_whatever_fails_is_counted(report: dict[str, Any]) -> None:
+    failed = [result for result in report["results"] if result["calls"]]
+    assert len(failed) > 300
+    unsaid = [result["function"] for result in failed if not result["failures"]]
+    assert [function for function in unsaid if not function.startswith(MARKED)] == []
+
+
+def test_whatever_failed_the_request_after_it_is_recorded(report: dict[str, Any]) -> None:
+    kept = [result for result in report["results"] if result["request"] not in KEPT_BY_NOBODY]
+    assert [result["function"] for result in kept if not result["after"]] == []
+
+
+def test_whatever_fails_is_said_once(report: dict[str, Any]) -> None:
+    failed = [result for result in report["results"] if result["failures"]]
+    assert [result["function"] for result in failed if not result["warnings"]] == []
+    repeated = {
+        result["function"]: result["warnings"]
+        for result in failed
+        if len(set(result["warnings"])) < len(result["warnings"])
+    }
+    assert repeated == {}
+
+
+def test_an_integration_that_gets_a_method_more_must_be_reached_there_too() -> None:
+    class Grown(HttpxIntegration):
+        def request_trailers(self) -> None:
+            """A hook that no request here calls."""
+
+    [found] = hooks([Grown])
+    assert found.endswith("Grown.request_trailers")
