@@ -105,9 +105,10 @@ def recording(store: FolderStore) -> Iterator[Callable[..., Recorder]]:
 
 @pytest.fixture
 def fresh_reports() -> Iterator[None]:
-    """What is said once is said again in this test."""
+    """What is said once is said again in this test, and nothing is counted yet."""
     before = set(ports._reported)
     ports._reported.clear()
+    ports.forget_failures()
     yield
     ports._reported.clear()
     ports._reported.update(before)

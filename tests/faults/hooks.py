@@ -13,7 +13,8 @@ from typing import Any
 
 REPLAY_ONLY = frozenset(
     {
-        "rebuild", "rebuild_failure", "exception_classes", "recorded_requests", "own_error", "_given_back", "RecordedEntry.start",
+        "rebuild", "rebuild_failure", "exception_classes", "recorded_requests", "own_error", "_given_back",
+        "RecordedEntry.start",
         "HttpxIntegration._rebuild_argument", "SqlAlchemyIntegration._checkout",
         "SqlAlchemyIntegration._fail_to_connect",
     }
