@@ -156,7 +156,8 @@ class Writer(Generic[T]):
                         self._await_items(condition)
                 except Exception as error:  # noqa: BLE001  # the next item starts another thread
                     ports.report("waiting for cassettes to write", error)
-                    self._thread, self._idle = None, False
+                    self._thread, self._idle, self._busy = None, False, False
+                    condition.notify_all()
                     return
                 item = self._queue.popleft()
                 self._busy = True
