@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.faults.jobs import ASYNC, SYNC, OwnError
-from tests.faults.seen import seen_error
+from tests.faults.jobs import ASYNC, SYNC
+from tests.faults.seen import OwnError, seen_error
 
 Serve = Callable[[str], Any]
 """Sends ``POST path`` with a body; gives everything that the server sees, in order."""
@@ -47,6 +47,14 @@ def fastapi_app() -> fastapi.FastAPI:
             for number in range(3):
                 told.append(f"made {number}")
                 yield b"piece"
+
+        return StreamingResponse(pieces())
+
+    @app.post("/large")
+    async def large() -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(3):
+                yield bytes(1000)
 
         return StreamingResponse(pieces())
 
@@ -212,7 +220,7 @@ def requests() -> dict[str, Callable[[], Any]]:
         (
             "fastapi",
             asgi(fast),
-            ["/health", "/body", "/stream", "/failing", *(f"/async/{job}" for job in ASYNC)],
+            ["/health", "/body", "/stream", "/large", "/failing", *(f"/async/{job}" for job in ASYNC)],
         ),
         ("fastapi", asgi(fast), [f"/sync/{job}" for job in SYNC]),
         ("starlette", asgi(star), ["/body", "/failing"]),

@@ -16,7 +16,9 @@ REPLAY_ONLY = frozenset(
         "rebuild", "rebuild_failure", "exception_classes", "recorded_requests", "own_error", "_given_back",
         "RecordedEntry.start",
         "HttpxIntegration._rebuild_argument", "SqlAlchemyIntegration._checkout",
-        "SqlAlchemyIntegration._fail_to_connect",
+        "SqlAlchemyIntegration._fail_to_connect", "DriverIntegration.fail_to_connect",
+        "PyMongoIntegration._facts", "PyMongoIntegration._hello", "PyMongoIntegration._keep",
+        "PyMongoIntegration._stand_in",
     }
 )  # fmt: skip
 """Methods, or classes with methods, that recording never calls."""
@@ -27,10 +29,22 @@ NOT_IN_REQUESTS = frozenset(
         "after_fork", "close", "shutdown", "statistics",  # see test_exporters.py
         "UvicornIntegration._shutdown",  # see test_disk.py
         "Recorder._give_up",  # of 10,000 traces under way: tests/unit/test_assembler.py
+        "Recorder.recorded_requests",  # for replays
         "Recorder.lost", "Recorder.sum_up",  # called by what reports a fault
+        "Recorder.wait_for_sent", "RecordedEntry.sent", "RecordedEntry.cut_off",  # the process ends
+        # part of what points() makes
+        "PyMongoIntegration._connecting", "PyMongoIntegration._on_stand_in", "PyMongoIntegration._receiving",
+        "PyMongoIntegration.request",  # its points have flows of their own
+        "DriverIntegration.commit",  # of drivers that are asynchronous; sqlite3 has ask()
     }
 )  # fmt: skip
 """As above, of what is called outside requests only."""
+
+PENDING: dict[str, str] = {}
+"""Integrations that no job in :mod:`tests.faults.jobs` calls yet, by name, and why.
+
+Nothing of them is made to fail. Whoever adds an integration adds a job, or names it here.
+"""
 
 TRUSTED: dict[str, frozenset[str]] = {
     "compares or assigns, and no more": frozenset(
@@ -43,7 +57,12 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.sqlalchemy.integration:_Commit.__init__",
             "timetracer_otel.integrations.sqlalchemy.integration:isinstance_of_replay",
             "timetracer_otel.integrations.sqlalchemy.pools:is_twin",
+            "timetracer_otel.integrations.sqlite3.connection:Connection.__new__",
+            "timetracer_otel.integrations.sqlite3.connection:making",
+            "timetracer_otel.integrations.sqlite3.cursor:Cursor._timetracer_strict",
+            "timetracer_otel.integrations.sqlite3.cursor:_Seen.__call__",
             "timetracer_otel.ports:current",
+            "timetracer_otel.ports:current_entry",
             "timetracer_otel.ports:entry_port",
         }
     ),
@@ -57,6 +76,16 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor._timetracer_fetch",
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor._timetracer_run",
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor.timetracer_call",
+            "timetracer_otel.integrations.dbapi.core:once",
+            "timetracer_otel.integrations.pymongo.integration:PyMongoIntegration._receive",
+            "timetracer_otel.integrations.pymongo.objectids:NewObjectId.live",
+            "timetracer_otel.integrations.sqlite3.connection:Connection._timetracer_callback",
+            "timetracer_otel.integrations.sqlite3.connection:Connection._timetracer_end",
+            "timetracer_otel.integrations.sqlite3.cursor:Cursor._timetracer_fetch",
+            "timetracer_otel.integrations.sqlite3.cursor:Cursor._timetracer_run",
+            "timetracer_otel.integrations.sqlite3.cursor:Cursor.execute",
+            "timetracer_otel.integrations.sqlite3.cursor:Cursor.executemany",
+            "timetracer_otel.integrations.sqlite3.cursor:Cursor.executescript",
             "timetracer_otel.integrations.threads:Carried.__call__",
             "timetracer_otel.nondeterminism.clock:ClockDraw.live",
             "timetracer_otel.nondeterminism.draws:RandomBits.live",
@@ -68,8 +97,9 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.nondeterminism.recording:ValueRecorder.draw",
         }
     ),
-    "takes back a context variable's value, which cannot fail": frozenset(
+    "takes back a context variable's value, or a lock, which cannot fail": frozenset(
         {
+            "timetracer_otel.exporters.native:Condition.__exit__",
             "timetracer_otel.exporters.entry:_Activation.__exit__",
             "timetracer_otel.integrations.entries:activated.__exit__",
             "timetracer_otel.nondeterminism.source:drawing_from.__exit__",
@@ -82,6 +112,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.bodies:ResponseBody.ended",
             "timetracer_otel.integrations.flask:_Body._end",
             "timetracer_otel.integrations.flask:_Input._note",
+            "timetracer_otel.ports:report",
         }
     ),
 }
@@ -102,7 +133,38 @@ def trusted() -> frozenset[str]:
 
 def hooks(kinds: Iterable[type]) -> list[str]:
     """The names of the hooks that requests call, as :mod:`tests.faults.injection` spells them."""
-    return sorted({name for kind in kinds for name in methods(kind)})
+    return sorted({name for kind in kinds for name in methods(kind) if not is_pending(name)})
+
+
+def homes() -> dict[str, str]:
+    """The file or folder of each integration, by its name: ``timetracer_otel.integrations.redis``."""
+    from timetracer_otel.integrations import all_integrations
+
+    return {one.name: ".".join(type(one).__module__.split(".")[:3]) for one in all_integrations()}
+
+
+def is_pending(function: str) -> bool:
+    """True for what an integration does that no job calls yet."""
+    known = homes()
+    return any(_within(function, known[name]) for name in PENDING if name in known)
+
+
+def jobless(reached: Iterable[str]) -> list[str]:
+    """Integrations that no request here calls, and that are not named as pending.
+
+    Args:
+        reached: the functions that requests called.
+    """
+    called = list(reached)
+    return sorted(
+        name
+        for name, home in homes().items()
+        if name not in PENDING and not any(_within(function, home) for function in called)
+    )
+
+
+def _within(function: str, home: str) -> bool:
+    return function.startswith((f"{home}:", f"{home}."))
 
 
 def classes() -> Iterator[type]:

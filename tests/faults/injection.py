@@ -24,6 +24,8 @@ from typing import Any
 _POINT = "__point_of_failure__"
 _TRANSPARENT = frozenset({"contextlib", "functools"})
 """Modules that call on behalf of their caller."""
+_ON_BEHALF = frozenset({"timetracer_otel.integrations.threads:_inside"})
+"""Functions of ours that do."""
 
 
 class Injected(Exception):
@@ -49,7 +51,8 @@ class _Faults:
     def _called_by_ours(self, caller: FrameType | None) -> bool:
         while caller is not None:
             package = caller.f_globals.get("__name__", "").partition(".")[0]
-            if package not in _TRANSPARENT:
+            function = f"{caller.f_globals.get('__name__', '')}:{caller.f_code.co_qualname}"
+            if package not in _TRANSPARENT and function not in _ON_BEHALF:
                 return package in self.packages
             caller = caller.f_back
         return False

@@ -23,33 +23,14 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tests.faults.seen import seen_error
+from tests.faults import mongodb_jobs, sqlite_jobs
+from tests.faults.seen import OwnError, attempt, attempt_async, seen_error
 
 Job = Callable[[], Any]
 AsyncJob = Callable[[], Awaitable[Any]]
 
 _BASE = os.environ["UPSTREAM_URL"]
 _REDIS = os.environ["REDIS_URL"]
-
-
-def attempt(call: Job) -> Any:
-    """What it returns, or everything that can be seen of what it raises."""
-    try:
-        return call()
-    except Exception as error:
-        return seen_error(error)
-
-
-async def attempt_async(awaitable: Awaitable[Any]) -> Any:
-    """As :func:`attempt`."""
-    try:
-        return await awaitable
-    except Exception as error:
-        return seen_error(error)
-
-
-class OwnError(Exception):
-    """The app's own."""
 
 
 # -- httpx
@@ -288,6 +269,10 @@ SYNC: dict[str, Job] = {
     "httpx": httpx_sync,
     "sqlalchemy": sqlalchemy_sync,
     "redis": redis_sync,
+    "sqlite3": sqlite_jobs.statements,
+    "sqlite3-connections": sqlite_jobs.connections,
+    "pymongo": mongodb_jobs.commands,
+    "pymongo-servers": mongodb_jobs.servers,
     "threads": threads_sync,
     "values": values_sync,
 }
@@ -295,6 +280,11 @@ ASYNC: dict[str, AsyncJob] = {
     "httpx": httpx_async,
     "sqlalchemy": sqlalchemy_async,
     "redis": redis_async,
+    "aiosqlite": sqlite_jobs.in_threads,
+    "pymongo": mongodb_jobs.commands_async,
     "threads": threads_async,
 }
-"""By the name of the integration that sees them; the last ones are ours alone."""
+"""By the name of the integration that sees them, or of what is ours alone."""
+
+SLOW = ("/pymongo-servers",)
+"""Requests that wait for something: taken only for what no other calls."""

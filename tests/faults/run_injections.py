@@ -7,11 +7,11 @@ services are in the environment. Prints one JSON object.
 from __future__ import annotations
 
 import contextvars
+import faulthandler
 import itertools
 import json
 import logging
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.faults import injection
 
+STUCK_SECONDS = 60
 ERRORS: tuple[type[Exception], ...] = (injection.Injected, MemoryError, RecursionError)
 
 
@@ -48,11 +49,21 @@ class Result:
 
 @dataclass
 class Report:
-    """What came of all of them."""
+    """What came of all of them.
+
+    Attributes:
+        hooks: what requests must call.
+        jobless: integrations that no request calls.
+        unknown: names in the table of those that need none yet, and no integration's.
+        reached: what requests called.
+        unlike: requests that are answered otherwise where we record and nothing fails.
+    """
 
     hooks: list[str]
-    reached: list[str]
-    unlike: list[str]
+    jobless: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    reached: list[str] = field(default_factory=list)
+    unlike: list[str] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
 
 
@@ -131,13 +142,13 @@ def main(folder: Path, *, thorough: bool, only: str = "") -> Report:
     Args:
         folder: where cassettes go.
         thorough: each function with each error during a few requests that call it; else with one error,
-            in turn, during the quickest.
+            in turn, during the one that calls the fewest functions of ours.
         only: a part of the names of the functions that are to fail.
     """
     injection.prepare("timetracer_otel")
     recording = Recording(folder)
     from tests.faults import apps, jobs
-    from tests.faults.hooks import classes, hooks, trusted
+    from tests.faults.hooks import PENDING, classes, homes, hooks, is_pending, jobless, trusted
 
     jobs.make_tables()
     requests = apps.requests()
@@ -148,43 +159,63 @@ def main(folder: Path, *, thorough: bool, only: str = "") -> Report:
     for ask in requests.values():
         ask()
     reached: dict[str, list[str]] = {}
-    report = Report(hooks(classes()), [], [])
-    took: dict[str, float] = {}
+    report = Report(hooks(classes()))
+    sizes: dict[str, int] = {}
     for name, ask in requests.items():
         recording.forget()
-        began = time.perf_counter()
         with injection.watching() as called:
             answer = ask()
             recording.flush()
-        took[name] = time.perf_counter() - began
+        sizes[name] = len(called)
         if answer != bare[name]:
             report.unlike.append(f"{name}: {difference(bare[name], answer)}")
         for function in called:
             reached.setdefault(function, []).append(name)
     report.reached = sorted(reached)
+    report.jobless = jobless(reached)
+    report.unknown = sorted(PENDING.keys() - homes().keys())
     turns = itertools.cycle(ERRORS)
     for function in report.reached:
-        if only not in function or function in trusted():
+        if only not in function or function in trusted() or is_pending(function):
             continue
         for error in ERRORS if thorough else [next(turns)]:
-            quick = sorted(reached[function], key=lambda name: took[name])
+            quick = sorted(reached[function], key=lambda name: (name.endswith(jobs.SLOW), sizes[name], name))
             for name in quick[: 3 if thorough else 1]:
+                # one that hangs says where, and ends this process
+                sys.stderr.write(f"{function} {error.__name__} {name}\n")
+                faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True)
                 # what a fault leaves behind in a context is for the requests after it, not other faults
                 here = contextvars.copy_context()
                 report.results.append(
-                    here.run(fail, recording, function, error, name, requests[name], bare[name])
+                    here.run(
+                        fail,
+                        recording,
+                        function,
+                        error,
+                        name,
+                        requests[name],
+                        bare[name],
+                        2 if thorough else 1,
+                    )
                 )
+    faulthandler.cancel_dump_traceback_later()
     return report
 
 
 def fail(
-    recording: Recording, function: str, error: type[Exception], name: str, ask: Callable[[], Any], bare: Any
+    recording: Recording,
+    function: str,
+    error: type[Exception],
+    name: str,
+    ask: Callable[[], Any],
+    bare: Any,
+    times: int,
 ) -> Result:
-    """One function failing during one request, which is sent twice."""
+    """One function failing during one request, which is sent that often."""
     recording.forget()
     result = Result(function, error.__name__, name)
     with injection.failing(function, error) as hits:
-        answers = [ask(), ask()]
+        answers = [ask() for _ in range(times)]
         try:
             recording.flush()
         except Exception as problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import PurePath
 from types import TracebackType
 from typing import Any
@@ -35,3 +36,23 @@ def frames(trace: TracebackType | None) -> list[str]:
             found.append(f"{PurePath(code.co_filename).name}:{code.co_name}")
         trace = trace.tb_next
     return found
+
+
+def attempt(call: Callable[[], Any]) -> Any:
+    """What it returns, or everything that can be seen of what it raises."""
+    try:
+        return call()
+    except Exception as error:
+        return seen_error(error)
+
+
+async def attempt_async(awaitable: Awaitable[Any]) -> Any:
+    """As :func:`attempt`."""
+    try:
+        return await awaitable
+    except Exception as error:
+        return seen_error(error)
+
+
+class OwnError(Exception):
+    """The app's own."""

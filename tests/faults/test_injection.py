@@ -45,6 +45,14 @@ def test_the_requests_are_answered_alike_with_and_without_us(report: dict[str, A
     assert report["unlike"] == []
 
 
+def test_every_integration_has_a_job(report: dict[str, Any]) -> None:
+    assert report["jobless"] == [], (
+        "no request calls these integrations: add a job for each to tests/faults/jobs.py,"
+        " or name it in PENDING of tests/faults/hooks.py"
+    )
+    assert report["unknown"] == [], "PENDING of tests/faults/hooks.py names what is no integration"
+
+
 def test_the_requests_reach_every_hook(report: dict[str, Any]) -> None:
     assert sorted(set(report["hooks"]) - set(report["reached"])) == []
 

@@ -380,7 +380,11 @@ class RecordedExchange:
         inside.__enter__()
         token = None
         if self._own is not None:
-            token = otel_context.attach(otel_trace.set_span_in_context(self._own))
+            try:
+                token = otel_context.attach(otel_trace.set_span_in_context(self._own))
+            except BaseException:
+                inside.__exit__(None, None, None)  # else this context would record nothing more
+                raise
         self._tokens = (inside, token)
         return self
 
@@ -393,11 +397,12 @@ class RecordedExchange:
             if token is not None:
                 otel_context.detach(token)
             inside.__exit__(None, None, None)
-        if self._own is not None:
+        own, self._own = self._own, None
+        if own is not None:
             if isinstance(error, Exception):
-                self._own.record_exception(error)
-                self._own.set_status(otel_trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
-            self._own.end()
+                own.record_exception(error)
+                own.set_status(otel_trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
+            own.end()
 
     def finish(self, answer: Answer | Failure | None) -> None:
         """The call was answered; only the first report counts."""

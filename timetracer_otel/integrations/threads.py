@@ -146,9 +146,13 @@ def carry(function: Function) -> Function:
 
     Unlike work that an app submits, it may be part of a call that is already seen.
     """
-    if ports.is_inside():
-        return functools.partial(_inside, function)
-    return functools.partial(Carried(_new_lane()), function) if _belongs() else function
+    try:
+        if ports.is_inside():
+            return functools.partial(_inside, function)
+        return functools.partial(Carried(_new_lane()), function) if _belongs() else function
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("following work into a thread", error)
+        return function
 
 
 def _inside(function: Function, *args: Any, **kwargs: Any) -> Any:

@@ -155,10 +155,10 @@ class DriverIntegration(Integration):
 
     def report_connect(self, namespace: str, error: BaseException) -> None:
         """A connection that could not be had is a call that failed."""
-        port = ports.current()
-        if port is None:
-            return
         try:
+            port = ports.current()
+            if port is None:
+                return
             port.begin(self, self.connect_request(namespace)).finish(failures.describe(error))
         except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report(f"{self.name}: reading a failure to connect", problem)

@@ -190,13 +190,16 @@ class PyMongoIntegration(Integration):
             vars(connection)[_PENDING] = reply
 
     def _receiving(self, *, asynchronous: bool) -> Callable[..., Any]:
-        drive: Callable[[Flow[Any]], Any] = run_async if asynchronous else run
+        drive: Callable[[Flow[Any], Invocation | None], Any] = run_async if asynchronous else run
 
         def wrapper(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             # a call under way is inside of what is seen, so there is no port
-            if _PENDING not in vars(instance) and ports.current() is None:
+            pending, port = vars(instance).get(_PENDING), ports.current()
+            if pending is None and port is None:
                 return wrapped(*args, **kwargs)
-            return drive(self._receive(Invocation(wrapped, instance, args, kwargs)))
+            call = Invocation(wrapped, instance, args, kwargs)
+            strict = isinstance(pending, MongoReply) or (port is not None and port.replaying)
+            return drive(self._receive(call), None if strict else call)
 
         return wrapper
 
@@ -209,7 +212,10 @@ class PyMongoIntegration(Integration):
         if isinstance(pending, MongoReply):
             return self.rebuild(pending, call)
         exchange, request = pending
-        return (yield from self._received(call, exchange, request))
+        try:
+            return (yield from self._received(call, exchange, request))
+        finally:
+            exchange.__exit__(None, None, None)  # whatever fails: this context must record again
 
     def _received(self, call: Invocation, exchange: ports.Exchange, request: MongoCommand) -> Flow[Any]:
         try:
@@ -242,7 +248,10 @@ class PyMongoIntegration(Integration):
             yield from self._keep(call.instance, request, exchange.recorded, answered=True, call=call)
             return self.rebuild(vars(call.instance).pop(_PENDING), call)
         exchange.__enter__()
-        return (yield from self._received(call, exchange, request))
+        try:
+            return (yield from self._received(call, exchange, request))
+        finally:
+            exchange.__exit__(None, None, None)
 
     # servers
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
+from timetracer_otel import ports
 from timetracer_otel.nondeterminism import Draw, Fallback, source
 
 _CLIENTS_OWN: Final = frozenset({"monitor", "mongo_client", "pool", "server", "settings", "topology"})
@@ -48,18 +49,26 @@ def drawing(initialise: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(initialise)
     def __init__(self: Any, oid: Any = None) -> None:  # noqa: N807  # it becomes that method
-        if oid is not None or source.idle():
+        if oid is not None:
             initialise(self, oid)
             return
-        found = source.current_source()
-        package = None if found is None else _package(sys._getframe(1))
-        if found is None or package is None:
-            initialise(self)
-            return
-        data = found.draw(NewObjectId(package, self, functools.partial(initialise, self)))
-        initialise(self, data)
+        try:
+            draw = None if source.idle() else _draw(self, initialise, sys._getframe(1))
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("pymongo: drawing an ObjectId", error)
+            draw = None
+        initialise(self, None if draw is None else draw())
 
     return __init__
+
+
+def _draw(made: Any, initialise: Callable[..., None], frame: FrameType) -> Callable[[], bytes] | None:
+    """How to draw the bytes; ``None``: nobody draws values here, or not this one."""
+    found = source.current_source()
+    package = None if found is None else _package(frame)
+    if found is None or package is None:
+        return None
+    return functools.partial(found.draw, NewObjectId(package, made, functools.partial(initialise, made)))
 
 
 def _package(frame: FrameType) -> str | None:

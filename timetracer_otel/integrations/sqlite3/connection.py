@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -12,11 +13,11 @@ from typing import Any
 import msgspec
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import run
+from timetracer_otel.integrations.base import Invocation, run
 from timetracer_otel.integrations.dbapi.classes import between
 from timetracer_otel.integrations.dbapi.core import DriverIntegration, Statement, no_session, refused
 from timetracer_otel.integrations.sqlite3.cursor import Cursor
-from timetracer_otel.messages import SqlResult, SqlStatement
+from timetracer_otel.messages import SqlStatement
 
 
 class Link(msgspec.Struct, eq=False):
@@ -73,15 +74,9 @@ _making: ContextVar[Link | None] = ContextVar("timetracer_sqlite3_making", defau
 
 
 @contextlib.contextmanager
-def making(
-    integration: DriverIntegration,
-    namespace: str,
-    open: Callable[[], sqlite3.Connection] | None = None,  # noqa: A002  # what it does
-    *,
-    replayed: bool = False,
-) -> Iterator[None]:
+def making(link: Link) -> Iterator[None]:
     """The connection made in this block is that one."""
-    token = _making.set(Link(integration, namespace, open, replayed=replayed))
+    token = _making.set(link)
     try:
         yield
     finally:
@@ -126,15 +121,28 @@ class Connection(sqlite3.Connection):
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         """A watched cursor, of the class that the app asks for."""
+        try:
+            kind = self._timetracer_class_of_cursor(*args, **kwargs)
+        except Exception as error:
+            if self.timetracer_link is not None and self.timetracer_link.replayed:
+                raise
+            ports.report("sqlite3: a class of cursors", error)
+            kind = None
+        return super().cursor(*args, **kwargs) if kind is None else super().cursor(kind)
+
+    def _timetracer_class_of_cursor(
+        self, factory: Any = sqlite3.Cursor, *others: Any, **unknown: Any
+    ) -> type[sqlite3.Cursor] | None:
+        """The class to make a cursor of; ``None``: what the app asks for is sqlite3's to judge."""
         link = self.timetracer_link
-        wanted = args[0] if args else kwargs.get("factory", sqlite3.Cursor)
-        if link is None or len(args) > 1:
-            return super().cursor(*args, **kwargs)
-        if isinstance(wanted, type) and issubclass(wanted, sqlite3.Cursor):
-            return super().cursor(between(wanted, Cursor))
-        if link.replayed and callable(wanted):
+        if link is None or others or unknown:
+            return None
+        if isinstance(factory, type) and issubclass(factory, sqlite3.Cursor):
+            kind: type[sqlite3.Cursor] = between(factory, Cursor)
+            return kind
+        if link.replayed and callable(factory):
             raise refused("a factory of cursors that is no class", "sqlite3")
-        return super().cursor(wanted)
+        return None
 
     # the driver's own shortcuts make a cursor without asking for it
 
@@ -164,38 +172,48 @@ class Connection(sqlite3.Connection):
         return self._timetracer_end(super().__exit__, args, committing=args[:1] == (None,))
 
     def _timetracer_end(self, end: Callable[..., Any], args: tuple[Any, ...], *, committing: bool) -> Any:
-        link = self.timetracer_link
-        port = ports.current()
-        if link is None or (port is None and not link.replayed) or not self.timetracer_usable():
+        link, port = self.timetracer_link, ports.current()
+        call: Invocation | None = None
+        strict = (port is not None and port.replaying) or (link is not None and link.replayed)
+        try:
+            if link is None or (port is None and not link.replayed) or not self.timetracer_usable():
+                link = None
+            elif port is None:
+                raise no_session()  # noqa: TRY301  # as above
+            else:
+                call = self._timetracer_ending(link, end, args, committing=committing)
+        except Exception as error:
+            if strict:
+                raise
+            ports.report("sqlite3: reading the end of a transaction", error)
+        if link is None or call is None:
             return end(*args)
-        if port is None:
-            raise no_session()
-        mocked = link.integration.mocks()
-        wrote, link.wrote = link.wrote and bool(self.in_transaction), False
-        # a real connection is left alone by a replay
-        ended = end if not mocked or link.replayed else _nothing
-        if not (committing and wrote):
-            self._timetracer_real(end.__name__, args)
-            result = ended(*args)
-            link.in_transaction = None
-            return result
-
-        def load(_: SqlResult) -> Any:
-            return ended(*args)
-
-        def live(*args: Any) -> Any:
-            if not link.replayed:
-                return end(*args)
-            self._timetracer_real(end.__name__, args)
-            return ended(*args)
-
-        state = None if link.replayed else self.timetracer_state
-        call = Statement(
-            live, self, args, {}, link.statement("COMMIT"), load=load, state=state, failed=link.hold
-        )
-        result = run(link.integration.ask(call))
+        if isinstance(call, Statement):
+            result = run(link.integration.ask(call), None if strict else call)
+        else:
+            result = call.proceed()
         link.in_transaction = None
         return result
+
+    def _timetracer_ending(
+        self, link: Link, end: Callable[..., Any], args: tuple[Any, ...], *, committing: bool
+    ) -> Invocation:
+        """What ends it: a statement, where that is a call of its own."""
+        # a real connection is left alone by a replay
+        ended = end if link.replayed or not link.integration.mocks() else _nothing
+        wrote, link.wrote = link.wrote and bool(self.in_transaction), False
+        live = functools.partial(self._timetracer_both, end) if link.replayed else end
+        if not (committing and wrote):
+            return Invocation(live if link.replayed else ended, self, args, {})
+        state = None if link.replayed else self.timetracer_state
+        return Statement(
+            live, self, args, {}, link.statement("COMMIT"),
+            load=lambda _: ended(*args), state=state, failed=link.hold,
+        )  # fmt: skip
+
+    def _timetracer_both(self, end: Callable[..., Any], *args: Any) -> Any:
+        self._timetracer_real(end.__name__, args)
+        return end(*args)
 
     def _timetracer_real(self, method: str, args: tuple[Any, ...]) -> None:
         link = self.timetracer_link
@@ -206,7 +224,8 @@ class Connection(sqlite3.Connection):
     def close(self) -> None:
         """Close it, and the real one if calls were let through."""
         super().close()
-        self._timetracer_real("close", ())
+        if self.timetracer_link is not None and self.timetracer_link.replayed:
+            self._timetracer_real("close", ())
 
     # -- state
 
@@ -253,8 +272,15 @@ class Connection(sqlite3.Connection):
     # -- what a recording cannot carry
 
     def _timetracer_local(self, what: str) -> None:
-        link = self.timetracer_link
-        if link is not None and (link.replayed or (ports.current() is not None and link.integration.mocks())):
+        try:
+            link = self.timetracer_link
+            refuse = link is not None and (
+                link.replayed or (ports.current() is not None and link.integration.mocks())
+            )
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("sqlite3: asking whether this is a replay", error)
+            refuse = False
+        if refuse:
             raise refused(what, "sqlite3")
 
     def backup(self, *args: Any, **kwargs: Any) -> None:
@@ -280,10 +306,12 @@ class Connection(sqlite3.Connection):
         self._timetracer_local("Connection.deserialize()")
         super().deserialize(*args, **kwargs)
 
-    def load_extension(self, *args: Any, **kwargs: Any) -> None:
-        """Load an extension; refused in a replay."""
-        self._timetracer_local("Connection.load_extension()")
-        super().load_extension(*args, **kwargs)
+    if hasattr(sqlite3.Connection, "load_extension"):  # left out of many builds of Python
+
+        def load_extension(self, *args: Any, **kwargs: Any) -> None:
+            """Load an extension; refused in a replay."""
+            self._timetracer_local("Connection.load_extension()")
+            super().load_extension(*args, **kwargs)
 
     def _timetracer_callback(self, register: Callable[..., None], args: Any, kwargs: Any) -> None:
         """Callbacks see the statements that run: in a replay none does."""

@@ -81,17 +81,40 @@ class Cursor(sqlite3.Cursor):
         return self._timetracer_run(super().executescript, args)
 
     def _timetracer_run(self, method: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        port, call = ports.current(), None
+        try:
+            call = self._timetracer_statement(method, args, port)
+        except Exception as error:
+            if self._timetracer_strict(port):
+                raise
+            ports.report("sqlite3: reading a statement", error)
+        if call is None:
+            return method(*args)
+        run(
+            call.instance.connection.timetracer_link.integration.ask(call),
+            None if self._timetracer_strict(port) else call,
+        )
+        return self
+
+    def _timetracer_strict(self, port: ports.Port | None) -> bool:
+        """True where nothing but a recording may answer."""
+        link = getattr(getattr(self, "connection", None), "timetracer_link", None)
+        return (port is not None and port.replaying) or getattr(link, "replayed", False)
+
+    def _timetracer_statement(
+        self, method: Callable[..., Any], args: tuple[Any, ...], port: ports.Port | None
+    ) -> Statement | None:
+        """What is asked; ``None``: it is not to be seen, or sqlite3 itself refuses it."""
         connection: Connection | None = getattr(self, "connection", None)
         link: Link | None = getattr(connection, "timetracer_link", None)
         if link is None or connection is None:
-            return method(*args)
+            return None
         self.timetracer_finish(complete=False)
-        port = ports.current()
         unseen = port is None and not link.replayed
         unfit = not args or not isinstance(args[0], str)
         if unseen or unfit or self._timetracer_closed or not connection.timetracer_usable():
             self._timetracer_let_go()
-            return method(*args)
+            return None
         if port is None:
             raise no_session()
         self._timetracer_let_go()
@@ -109,13 +132,11 @@ class Cursor(sqlite3.Cursor):
             factory = _ROW_FACTORY.__get__(self)
             if factory is not None and not link.integration.mocks():
                 self._timetracer_hold(_Seen(factory))
-        call = Statement(
+        return Statement(
             live, self, args, {}, message,
             load=self._timetracer_load, watch=functools.partial(self._timetracer_watch, link, connection),
             state=connection.timetracer_state, failed=link.hold,
         )  # fmt: skip
-        run(link.integration.ask(call))
-        return self
 
     def _timetracer_watch(
         self, link: Link, connection: Connection, exchange: ports.Exchange, limit: int
@@ -134,10 +155,10 @@ class Cursor(sqlite3.Cursor):
 
     def timetracer_finish(self, *, complete: bool) -> None:
         """Report the statement before, if it was not yet."""
-        pending, self._timetracer_pending = self._timetracer_pending, None
-        if pending is None:
-            return
         try:
+            pending, self._timetracer_pending = self._timetracer_pending, None
+            if pending is None:
+                return
             pending.exchange.finish(pending.result(_ROWCOUNT.__get__(self), complete=complete))
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlite3: reading rows", error)
@@ -195,10 +216,10 @@ class Cursor(sqlite3.Cursor):
             raise
 
     def _timetracer_keep(self, rows: Iterable[Any], *, last: bool) -> None:
-        pending, held = self._timetracer_pending, self._timetracer_held
-        if pending is None:
-            return
         try:
+            pending, held = self._timetracer_pending, self._timetracer_held
+            if pending is None:
+                return
             if isinstance(held, _Seen):
                 rows, held.rows = held.rows, []
             pending.keep(list(rows))
@@ -206,7 +227,8 @@ class Cursor(sqlite3.Cursor):
                 pending.extra["rowcount_at"] = len(pending.rows)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlite3: reading rows", error)
-            pending.cut = True
+            if self._timetracer_pending is not None:
+                self._timetracer_pending.cut = True
         if last:
             self.timetracer_finish(complete=True)
 

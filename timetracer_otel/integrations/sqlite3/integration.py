@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -37,33 +38,40 @@ class Sqlite3Integration(DriverIntegration):
     def _connect(self, wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if ports.is_inside():
             return wrapped(*args, **kwargs)
-        from timetracer_otel.integrations.sqlite3 import connection
-
-        if connection.being_made():  # one function under two names may be wrapped twice
-            return wrapped(*args, **kwargs)
         try:
-            namespace = _namespace(args, kwargs)
-            kind = connection.class_for(args[_FACTORY] if len(args) > _FACTORY else kwargs.get("factory"))
-        except Exception as error:  # a factory that is no class: the app's to use, unseen
-            if self.mocks():
+            from timetracer_otel.integrations.sqlite3 import connection
+
+            link = None
+            if not connection.being_made():  # one function under two names may be wrapped twice
+                mocked = self.mocks()
+                namespace = _namespace(args, kwargs)
+                kind = connection.class_for(args[_FACTORY] if len(args) > _FACTORY else kwargs.get("factory"))
+                link = connection.Link(self, namespace)
+            errors = self.error_roots()
+        except Exception as error:  # a factory that is no class, say: the app's to use, unseen
+            port = ports.current()
+            if port is not None and port.replaying:
                 raise
             ports.report("sqlite3: a factory of connections", error)
+            link = None
+        if link is None:
             return wrapped(*args, **kwargs)
         if len(args) > _FACTORY:
             given, named = (*args[:_FACTORY], kind, *args[_FACTORY + 1 :]), kwargs
         else:
             given, named = args, {**kwargs, "factory": kind}
-        if self.mocks():
+        if mocked:
             self.fail_to_connect(namespace)
+            link.open, link.replayed = functools.partial(wrapped, *args, **kwargs), True
             given, named = (
                 ((":memory:", *given[1:]), named) if given else ((), {**named, "database": ":memory:"})
             )
-            with connection.making(self, namespace, lambda: wrapped(*args, **kwargs), replayed=True):
+            with connection.making(link):
                 return wrapped(*given, **named)
         try:
-            with connection.making(self, namespace):
+            with connection.making(link):
                 return wrapped(*given, **named)
-        except self.error_roots() as error:
+        except errors as error:
             self.report_connect(namespace, error)
             raise
 
