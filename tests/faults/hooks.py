@@ -40,7 +40,10 @@ NOT_IN_REQUESTS = frozenset(
 )  # fmt: skip
 """As above, of what is called outside requests only."""
 
-PENDING: dict[str, str] = {}
+PENDING: dict[str, str] = {
+    "psycopg": "landed side by side with these tests",
+    "psycopg2": "as above",
+}
 """Integrations that no job in :mod:`tests.faults.jobs` calls yet, by name, and why.
 
 Nothing of them is made to fail. Whoever adds an integration adds a job, or names it here.
