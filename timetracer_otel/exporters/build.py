@@ -88,6 +88,7 @@ class CassetteBuilder:
                     self._add_entry(span, batch, masking, bodies)
                 if (payload := batch.payloads.get(span_id)) is not None:
                     self._add_call(span, payload, masking, bodies)
+                batch.gaps.extend(_unsupported(span, span_id))
             except Exception as error:  # noqa: BLE001  # one bad payload must not cost the cassette
                 ports.report("encoding a payload", error)
                 recording.gap("unencodable payload", f"{span.name}: {type(error).__name__}: {error}", span_id)
@@ -182,6 +183,17 @@ def call_attributes(payload: CallPayload) -> Attributes:
         names.CALL_LANE: payload.lane,
         names.CALL_INDEX: payload.index,
     }
+
+
+def _unsupported(span: Span, span_id: int) -> list[RecordedGap]:
+    """Values of payloads in whose place there is only what they were called."""
+    found = []
+    for name, text in span.attributes.items():
+        if name.startswith("timetracer.") and isinstance(text, str) and '"$unsupported"' in text:
+            types = dict.fromkeys(values.unsupported_in(text))
+            if types:
+                found.append(RecordedGap("unsupported value", f"{', '.join(types)} in {name}"[:500], span_id))
+    return found
 
 
 def _listed(batch: Batch) -> list[Gap]:

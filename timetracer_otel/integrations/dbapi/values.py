@@ -26,22 +26,40 @@ def plain(value: Any) -> Any:
     """A copy of a value that the codec can write and that the app cannot change.
 
     Parameters and rows alike. Objects of classes nobody knows (an adapter of the app's own)
-    become their class and fields: enough to compare.
+    become their class and fields: enough to compare. Never raises.
     """
+    if type(value) in _PLAIN:
+        return value
+    try:
+        return _copy(value)
+    except Exception:  # noqa: BLE001  # it contains itself, say
+        return values.snapshot(value)
+
+
+def _copy(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
     if kind is list or kind is tuple:
         if _PLAIN.issuperset(map(type, value)):
             return value if kind is tuple else value.copy()
-        return kind(map(plain, value))
+        return kind(map(_copy, value))
     if kind is dict:
-        return {plain(key): plain(item) for key, item in value.items()}
+        return {_copy(key): _copy(item) for key, item in value.items()}
+    try:
+        return _of_a_class(value, kind)
+    except RecursionError:
+        raise  # it contains itself: so does what it is in, up to the outermost
+    except Exception:  # noqa: BLE001  # of a class that refuses to be looked at
+        return values.snapshot(value)
+
+
+def _of_a_class(value: Any, kind: type) -> Any:
     write = _WRITERS.get(f"{kind.__module__}.{kind.__qualname__}")
     if write is not None:
         return write(value)
     if isinstance(value, tuple) and hasattr(kind, "_fields"):  # a class of the app's, for a composite type
-        return DriverValue("object", [f"{kind.__module__}.{kind.__qualname__}", plain(list(value))])
+        return DriverValue("object", [f"{kind.__module__}.{kind.__qualname__}", _copy(list(value))])
     copy = values.snapshot(value)
     return _fields(value, copy) if isinstance(copy, Unsupported) else copy
 
@@ -111,7 +129,7 @@ def _fields(value: Any, unsupported: Unsupported) -> Any:
             state |= {name: getattr(value, name) for name in slots if hasattr(value, name)}
     except Exception:  # noqa: BLE001  # the app's own class, which may do anything
         return unsupported
-    return DriverValue("object", [unsupported.type_name, plain(state)]) if state else unsupported
+    return DriverValue("object", [unsupported.type_name, _copy(state)]) if state else unsupported
 
 
 # -- what each class is written as
