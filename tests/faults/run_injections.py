@@ -148,7 +148,7 @@ def main(folder: Path, *, thorough: bool, only: str = "") -> Report:
     injection.prepare("timetracer_otel")
     recording = Recording(folder)
     from tests.faults import apps, jobs
-    from tests.faults.hooks import PENDING, classes, homes, hooks, is_pending, jobless, trusted
+    from tests.faults.hooks import classes, hooks, is_pending, jobless, trusted, unknown
 
     jobs.make_tables()
     requests = apps.requests()
@@ -173,7 +173,7 @@ def main(folder: Path, *, thorough: bool, only: str = "") -> Report:
             reached.setdefault(function, []).append(name)
     report.reached = sorted(reached)
     report.jobless = jobless(reached)
-    report.unknown = sorted(PENDING.keys() - homes().keys())
+    report.unknown = unknown()
     turns = itertools.cycle(ERRORS)
     for function in report.reached:
         if only not in function or function in trusted() or is_pending(function):

@@ -50,11 +50,16 @@ def test_every_integration_has_a_job(report: dict[str, Any]) -> None:
         "no request calls these integrations: add a job for each to tests/faults/jobs.py,"
         " or name it in PENDING of tests/faults/hooks.py"
     )
-    assert report["unknown"] == [], "PENDING of tests/faults/hooks.py names what is no integration"
+    assert report["unknown"] == [], (
+        "PENDING of tests/faults/hooks.py names what is neither an integration nor a hook"
+    )
 
 
 def test_the_requests_reach_every_hook(report: dict[str, Any]) -> None:
-    assert sorted(set(report["hooks"]) - set(report["reached"])) == []
+    assert sorted(set(report["hooks"]) - set(report["reached"])) == [], (
+        "no request calls these: have a job of tests/faults/jobs.py do so, or name them in PENDING of"
+        " tests/faults/hooks.py"
+    )
 
 
 def test_what_is_not_made_to_fail_is_there(report: dict[str, Any]) -> None:
