@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,23 +98,3 @@ def test_a_list_that_contains_itself(tmp_path: Path) -> None:
     seen, cassette = recorded(tmp_path, value)
     assert seen == job(value)
     assert [gap.kind for gap in cassette.gaps] == ["unsupported value"]
-
-
-def test_a_generator_of_parameters_that_fails(tmp_path: Path) -> None:
-    def act() -> Any:
-        def given() -> Iterator[tuple[int]]:
-            yield (1,)
-            raise ValueError("no more")
-
-        with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-            connection.execute("CREATE TABLE t (n)")
-            try:
-                connection.executemany("INSERT INTO t VALUES (?)", given())
-            except ValueError as error:
-                return str(error), error.__context__, connection.in_transaction
-            return None
-
-    bare = act()
-    with timetracer_otel.record(tmp_path):
-        seen = act()
-    assert seen == bare
