@@ -44,6 +44,11 @@ PENDING: dict[str, str] = {
     "psycopg": "landed side by side with these tests",
     "psycopg2": "as above",
     "asyncpg": "as above",
+    "http.client": "as above",
+    "urllib": "as above",
+    "urllib3": "as above",
+    "requests": "as above",
+    "botocore": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._can_read": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._connect": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._execute_in_cluster": "as above",
@@ -127,7 +132,11 @@ TRUSTED: dict[str, frozenset[str]] = {
 """Functions that are not made to fail: nothing in them could, and nobody above them could mend it."""
 
 
-MARKED = ("timetracer_otel.values.", "timetracer_otel.integrations.sqlalchemy.")
+MARKED = (
+    "timetracer_otel.values.",
+    "timetracer_otel.integrations.dbapi.values:",
+    "timetracer_otel.integrations.sqlalchemy.",
+)
 """Where a value that cannot be read is no fault: something else stands in its place, and says so."""
 
 KEPT_BY_NOBODY = ("fastapi start-up", "fastapi /health")
