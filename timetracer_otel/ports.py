@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -48,6 +47,14 @@ class Exchange(Protocol):
         """Report the live call's answer, once; ``None`` when it cannot be had (a gap).
 
         May come long after the call returned: a stream's answer is known when it was read.
+        """
+        ...
+
+    def reading(self, so_far: Callable[[], Answer | None]) -> None:
+        """The answer is being read.
+
+        Args:
+            so_far: what there is of it; asked, in another thread, when it is no longer waited for.
         """
         ...
 

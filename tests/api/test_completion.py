@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import gc
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,9 +19,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+import timetracer_otel
 from tests.api.conftest import Recorder
 from tests.services.upstream import Upstream
 from timetracer_otel.cassette import Cassette
+from timetracer_otel.errors import ReplayError
 from timetracer_otel.exporters import assembler
 from timetracer_otel.messages import HttpResponse
 
@@ -136,16 +137,58 @@ def test_a_stream_that_is_closed_unread_is_recorded_as_such(recording: Recording
     assert (call.answer.status, call.answer.complete, gaps(cassette)) == (200, False, [])
 
 
-def test_a_stream_that_is_forgotten_is_a_gap_and_holds_nothing_up(
+@pytest.mark.parametrize("pieces", [0, 2])
+def test_a_stream_that_nobody_closes_is_what_was_read_of_it(
+    recording: Recording, upstream: Upstream, pieces: int
+) -> None:
+    def work() -> list[bytes]:
+        client = httpx.Client()
+        url = f"{upstream.url}/gate/events"
+        response = client.send(client.build_request("GET", url), stream=True)
+        stream = response.iter_raw()
+        read = []
+        for _ in range(pieces):
+            upstream.gate("events")
+            read.append(next(stream))
+        kept.append(stream)
+        return read
+
+    kept: list[Iterator[bytes]] = []
+    recorder = recording(grace_seconds=3600)
+    with recorder.tracer.start_as_current_span("job"):
+        recorded = work()
+    cassette = recorder.cassette()
+    [call] = cassette.calls()
+    assert isinstance(call.answer, HttpResponse)
+    assert (call.answer.complete, call.answer.pieces()) == (False, recorded)
+    title = f"GET {upstream.url}/gate/events"
+    assert gaps(cassette) == [("read in part", f"answer of {title}, never closed")]
+    for _ in range(3):
+        upstream.gate("events")
+    assert len(b"".join(kept.pop())) == (3 - pieces) * len(b"data: 0\n\n")  # the app reads on
+    upstream.stop()
+    with timetracer_otel.replay(cassette) as session:
+        replayed = work()
+        with pytest.raises(ReplayError) as refused:
+            next(kept.pop())
+    assert (replayed, session.misses, session.unused) == (recorded, [], [])
+    assert str(refused.value).startswith(
+        f"the response body of {title} was recorded up to byte {pieces * 9}, where the app stopped reading"
+    )
+
+
+def test_a_stream_over_the_limit_that_nobody_closes_is_a_gap(
     recording: Recording, upstream: Upstream
 ) -> None:
-    recorder = recording(grace_seconds=3600)
-    with recorder.tracer.start_as_current_span("job"), httpx.Client() as client:
-        response = client.send(client.build_request("GET", f"{upstream.url}/chunks/3"), stream=True)
-        assert response.status_code == 200
-        del response
-        gc.collect()
-    assert gaps(recorder.cassette()) == [("no answer", f"GET {upstream.url}/chunks/3")]
+    recorder = recording(grace_seconds=3600, max_trace_kb=1)
+    with recorder.tracer.start_as_current_span("job"):
+        client = httpx.Client()
+        response = client.send(client.build_request("GET", f"{upstream.url}/large/4000"), stream=True)
+        next(response.iter_raw())
+    cassette = recorder.cassette()
+    title = f"answer of GET {upstream.url}/large/4000"
+    assert gaps(cassette) == [("read in part", f"{title}, never closed"), ("over limit", title)]
+    assert [call.answer for call in cassette.calls()] == [None]
 
 
 def serve(app: Any, path: str) -> bytes:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 import redis
 from opentelemetry import trace
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -203,18 +204,34 @@ def waiting_bytes(recorder: Recorder) -> int:
 
 
 def test_an_answer_after_the_grace_period_is_not_counted_for_ever(
-    recording: Recording, upstream: Upstream
+    recording: Recording, upstream: Upstream, valkey: Valkey
 ) -> None:
+    reading = threading.Event()
+
+    def read() -> None:
+        with httpx.stream("GET", f"{upstream.url}/gate/late") as response:
+            reading.set()
+            response.read()
+
     recorder = recording(grace_seconds=0)
     with recorder.tracer.start_as_current_span("job"):
-        thread = threading.Thread(target=lambda: httpx.get(f"{upstream.url}/gate/late"))
-        thread.start()
-        while not upstream.arrived["GET"]:
-            thread.join(0.01)
-    assert kinds(recorder.cassette()) == ["no answer"]
+        threads = [
+            threading.Thread(target=read),
+            threading.Thread(target=redis.Redis.from_url(valkey.url).blpop, args=(["late"],)),
+        ]
+        for thread in threads:
+            thread.start()
+        assert reading.wait(20)
+        with suppress_instrumentation(), redis.Redis.from_url(valkey.url) as other:
+            while not other.info("clients")["blocked_clients"]:
+                threads[1].join(0.01)
+    assert kinds(recorder.cassette()) == ["read in part", "no answer", "span never ended"]
+    with suppress_instrumentation(), redis.Redis.from_url(valkey.url) as other:
+        other.rpush("late", 1)
     for _ in range(3):
         upstream.gate("late")
-    thread.join()
+    for thread in threads:
+        thread.join()
     recorder.provider.force_flush()
     assert waiting_bytes(recorder) == 0
 

@@ -7,7 +7,7 @@ Matching is the simplest that is right: the first unused recorded call with an e
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -101,6 +101,8 @@ class LiveExchange:
         self._call.request = Recorded.write(self._request)
         self._call.answer = None if answer is None else Recorded.write(answer)
 
+    def reading(self, so_far: Callable[[], Answer | None]) -> None: ...
+
     def gap(self, kind: str, detail: str) -> None:
         self._call.gaps.append((kind, detail))
 
@@ -155,6 +157,9 @@ class Answered:
     ) -> None: ...
 
     def finish(self, answer: Answer | Failure | None) -> None:
+        raise AssertionError("a recorded call has its answer")
+
+    def reading(self, so_far: Callable[[], Answer | None]) -> None:
         raise AssertionError("a recorded call has its answer")
 
     def gap(self, kind: str, detail: str) -> None:

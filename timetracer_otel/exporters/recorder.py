@@ -263,6 +263,11 @@ class Recorder:
 
     def _write(self, recording: TraceRecording) -> bool:
         """Write what there is of a recording; true when there is a new cassette."""
+        if recording.state is State.WAITING:
+            for give_up in recording.still_read():
+                give_up()
+            if recording.state is not State.WAITING:
+                return False  # that was all it waited for: it is in the queue now
         batch = recording.take()
         store = self.store
         try:
@@ -346,10 +351,13 @@ def store_for(settings: Settings, dir: str | os.PathLike[str] | None = None) -> 
 class RecordedExchange:
     """One live call being recorded.
 
-    A stream that is dropped unread is never finished: its trace is written after the grace period.
+    A stream that nobody reads to its end or closes is never finished: its trace is written after the grace
+    period, with what was read of it until then.
     """
 
-    __slots__ = ("_done", "_live", "_own", "_recorder", "_recording", "_span_id", "_tokens", "payload")
+    __slots__ = (
+        "_done", "_live", "_own", "_recorder", "_recording", "_so_far", "_span_id", "_tokens", "payload"
+    )  # fmt: skip
     recorded: Answer | Failure | None = None
 
     def __init__(
@@ -367,6 +375,7 @@ class RecordedExchange:
         self._span_id = span_id
         self._own = own
         self._done = False
+        self._so_far: Callable[[], Answer | None] | None = None
         self._tokens: tuple[Any, Any] | None = None
         self.payload = payload
         recording.hold()
@@ -409,6 +418,7 @@ class RecordedExchange:
         if self._done:
             return
         self._done = True
+        self._so_far = self.payload.give_up = None
         self.payload.answered = True
         try:
             if self._live is not None:
@@ -423,6 +433,20 @@ class RecordedExchange:
         finally:
             self._recording.release()
             self._recorder.assembler.settle(self._recording)
+
+    def reading(self, so_far: Callable[[], Answer | None]) -> None:
+        """The answer is what was read of it, should nobody finish."""
+        self._so_far = so_far
+        self.payload.give_up = self._give_up
+
+    def _give_up(self) -> None:
+        """The grace period is over."""
+        so_far = self._so_far
+        if so_far is not None:
+            answer = so_far()
+            if answer is not None:
+                self.gap("read in part", f"answer of {self.payload.request.title()[:200]}, never closed")
+            self.finish(answer)
 
     def gap(self, kind: str, detail: str) -> None:
         """List something of this call that could not be recorded."""
@@ -443,6 +467,9 @@ class _Unrecorded:
         return None
 
     def finish(self, answer: Answer | Failure | None) -> None:
+        """Nothing to do."""
+
+    def reading(self, so_far: Callable[[], Answer | None]) -> None:
         """Nothing to do."""
 
     def gap(self, kind: str, detail: str) -> None:

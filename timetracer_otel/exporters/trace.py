@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -29,6 +30,8 @@ class CallPayload(msgspec.Struct):
     index: int
     answer: Answer | Failure | None = None
     answered: bool = False
+    give_up: Callable[[], None] | None = None
+    """Takes what was read of the answer for all of it."""
 
 
 class EntryPayload(msgspec.Struct):
@@ -190,6 +193,11 @@ class TraceRecording:
     def complete(self) -> bool:
         """Nothing of the trace is under way."""
         return not self.open and self.holds <= 0 and not self.entry_open
+
+    def still_read(self) -> list[Callable[[], None]]:
+        """How to end the calls whose answers are still being read."""
+        with self.lock:
+            return [call.give_up for call in self.payloads.values() if call.give_up is not None]
 
     def take(self) -> Batch:
         """What there is to write now.

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+import msgspec
+
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.messages import PIECE_BYTES, Failure, HttpRequest, HttpResponse
@@ -96,6 +98,14 @@ class Copy:
         if len(self._pieces) < 2:
             return None
         return [[len(piece), at] for piece, at in zip(self._pieces, self._times, strict=True)]
+
+    def frozen(self) -> Copy:
+        """The same as it is now; asked while another thread may add pieces."""
+        copy = Copy(self._limit, self._start)
+        copy._times = list(self._times)  # a piece is added before its time
+        copy._pieces = self._pieces[: len(copy._times)]
+        copy.over, copy.lost = self.over, self.lost  # said before pieces are dropped
+        return copy
 
 
 class RequestBody:
@@ -192,6 +202,7 @@ class ResponseBody:
         self._copy = Copy(limit, start)
         self._describe = describe
         self._done = False
+        exchange.reading(self._so_far)
 
     def started(self) -> None:
         """The app begins to read."""
@@ -220,20 +231,22 @@ class ResponseBody:
             if self._done:
                 return
             self._done = True
-            response, copy = self._response, self._copy
-            response.body, response.chunks = copy.content(), copy.chunks()
-            response.complete = complete
             if error is not None:
-                response.failure = self._describe(error)
-            if copy.lost:
-                self._exchange.gap("body not read", f"response body of {self._title}")
-            elif response.body is None:
-                self._exchange.gap(
-                    "body over limit", f"response body of {self._title}: over {self._limit} bytes"
-                )
-            self._exchange.finish(response)
+                self._response.failure = self._describe(error)
+            self._exchange.finish(self._read(self._copy, complete=complete))
         except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("reading a response body", problem)
+
+    def _so_far(self) -> HttpResponse:
+        return self._read(self._copy.frozen(), complete=False)
+
+    def _read(self, copy: Copy, *, complete: bool) -> HttpResponse:
+        body = copy.content()
+        if copy.lost:
+            self._exchange.gap("body not read", f"response body of {self._title}")
+        elif body is None:
+            self._exchange.gap("body over limit", f"response body of {self._title}: over {self._limit} bytes")
+        return msgspec.structs.replace(self._response, body=body, chunks=copy.chunks(), complete=complete)
 
 
 class RecordedBody:
@@ -279,7 +292,7 @@ class RecordedBody:
         if not response.complete:
             raise ReplayError(
                 f"the response body of {self._title} was recorded up to byte {len(response.body)}, where the"
-                " app stopped reading; it now reads on: record again"
+                " app stopped reading (or the trace was written, see its gaps); it now reads on: record again"
             )
 
     def _wait(self, at: int) -> float:

@@ -7,7 +7,7 @@ import enum
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -245,6 +245,9 @@ class ReplayedExchange:
     def finish(self, answer: Answer | Failure | None) -> None:
         """Nothing to report."""
 
+    def reading(self, so_far: Callable[[], Answer | None]) -> None:
+        """Nothing to report."""
+
     def gap(self, kind: str, detail: str) -> None:
         """Nothing to report."""
 
@@ -265,6 +268,9 @@ class LiveExchange:
         self._inside.__exit__(None, None, None)
 
     def finish(self, answer: Answer | Failure | None) -> None:
+        """Nothing to report."""
+
+    def reading(self, so_far: Callable[[], Answer | None]) -> None:
         """Nothing to report."""
 
     def gap(self, kind: str, detail: str) -> None:
