@@ -72,6 +72,17 @@ def test_of_traces_that_never_end_the_oldest_are_given_up() -> None:
     assert tap.delivered == ["fourth"]
 
 
+def test_a_trace_that_waits_to_be_written_is_not_given_up() -> None:
+    tap = Tap(max_open=2)
+    tap.assembler._deliver = lambda recording: tap.delivered.append(tap.names[id(recording)])
+    make = tracer(tap)
+    for name in ("first", "second", "third"):
+        make.start_span(name).end()
+    spans = [make.start_span(name) for name in ("fourth", "fifth", "sixth")]
+    assert (tap.delivered, tap.given_up) == (["first", "second", "third"], ["fourth"])
+    assert [tap.knows(span) for span in spans] == [False, True, True]
+
+
 def test_messages_of_the_asgi_protocol_are_known_and_not_kept() -> None:
     tap = Tap()
     provider = TracerProvider(shutdown_on_exit=False)

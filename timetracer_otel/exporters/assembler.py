@@ -138,6 +138,9 @@ class Assembler:
                 act = self._wait
             else:
                 return
+        if recording.state is State.QUEUED:  # bounded by the writer from here on
+            with self._lock:
+                self._open.pop(id(recording), None)
         act(recording)
 
     def forget(self, recording: TraceRecording, *, written: bool) -> None:
@@ -149,7 +152,8 @@ class Assembler:
                 return
             remembered = recording.remember()
             if remembered is None:
-                return  # something began meanwhile
+                self._open[id(recording)] = recording  # something began meanwhile
+                return
             self._open.pop(id(recording), None)
             for span_id in recording.span_ids:
                 self._index[recording.trace_id, span_id] = remembered
