@@ -104,6 +104,14 @@ class Port(Protocol):
         """
         ...
 
+    async def await_cancellation(self, title: str) -> None:
+        """In replay, a call that was cancelled when it was recorded waits here to be cancelled again.
+
+        Raises:
+            ReplayError: nobody does.
+        """
+        ...
+
     def new_lane(self) -> Any:
         """A token for work about to start in another thread (see :mod:`timetracer_otel.lanes`)."""
         ...

@@ -6,6 +6,7 @@ Matching is the simplest that is right: the first unused recorded call with an e
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -73,6 +74,9 @@ class RecordingPort:
 
     pending_requests = recorded_requests
 
+    async def await_cancellation(self, title: str) -> None:
+        raise AssertionError("nothing waits while recording")
+
     def new_lane(self) -> None:
         return None
 
@@ -138,6 +142,9 @@ class ReplayPort:
 
     def pending_requests(self, caller: Caller) -> list[Request]:
         return [call.asked for call in self.unused]
+
+    async def await_cancellation(self, title: str) -> None:
+        await asyncio.sleep(20)
 
     def new_lane(self) -> None:
         return None

@@ -172,6 +172,9 @@ class Recorder:
 
     pending_requests = recorded_requests
 
+    async def await_cancellation(self, title: str) -> None:
+        """Nothing: this is no replay."""
+
     def new_lane(self) -> Any:
         """A lane for work about to start in another thread."""
         context = otel_trace.get_current_span().get_span_context()

@@ -12,6 +12,7 @@ asynchronous one.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -167,7 +168,7 @@ class Integration(Wrappable):
         exchange = port.begin(self, request, span)
         recorded = exchange.recorded
         if isinstance(recorded, Failure) and recorded.type_name in exceptions.CANCELLED:
-            yield exceptions.wait_for_cancellation
+            yield functools.partial(exceptions.wait_for_cancellation, request.title())  # type: ignore[union-attr]  # a Request by now
         own = None if recorded is None else self.own_error(call)
         if own is not None:
             raise own

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from timetracer_otel import values
+from timetracer_otel import ports, values
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.messages import Failure
 
 CANCELLED = frozenset({"asyncio.exceptions.CancelledError", "asyncio.CancelledError"})
-"""A cancelled call had no answer: replay waits until it is cancelled again."""
+"""A cancelled call had no answer: replay waits for it to be cancelled again."""
 
 _BUILTIN: dict[str, type[BaseException]] = {
     value.__name__: value
@@ -129,6 +128,16 @@ def _chain(error: BaseException, failure: Failure, classes: Mapping[str, type[Ba
     error.__suppress_context__ = failure.suppress_context
 
 
-async def wait_for_cancellation() -> None:
-    """Never returns: the recorded call was cancelled before it was answered."""
-    await asyncio.get_running_loop().create_future()
+async def wait_for_cancellation(title: str) -> None:
+    """Wait to be cancelled, as the recorded call was before it was answered.
+
+    Args:
+        title: the call on one line, for the error.
+
+    Raises:
+        ReplayError: nobody does.
+    """
+    port = ports.current()
+    if port is not None:
+        await port.await_cancellation(title)
+    raise ReplayError(f"{title}: it was cancelled when it was recorded, and is not now; record again")

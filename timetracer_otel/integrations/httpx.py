@@ -130,7 +130,7 @@ class HttpxIntegration(Integration):
     def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
         """The exception as the transport raised it."""
         if failure.type_name in exceptions.CANCELLED:
-            return _Cancelled()
+            return _Cancelled(cast("_Call", call).message.title())
         error = super().rebuild_failure(failure, call)
         if isinstance(error, self._httpx().RequestError):
             error._request = None  # the client sets it on the way up
@@ -345,13 +345,16 @@ class _AsyncPieces:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         import anyio  # comes with httpx; not needed to import this module
 
+        title = ""
         try:
             for piece, wait in self._source():
                 if wait:
                     await anyio.sleep(wait)
                 yield piece
-        except _Cancelled:
-            await anyio.sleep_forever()
+        except _Cancelled as cancelled:
+            title = str(cancelled)
+        if title:
+            await exceptions.wait_for_cancellation(title)
 
     async def aclose(self) -> None:
         """Nothing is open."""

@@ -7,17 +7,18 @@ import contextlib
 import contextvars
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from timetracer_otel.errors import ApplicationError
+from timetracer_otel.errors import ApplicationError, ReplayError
 from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.messages.http import split_url
-from timetracer_otel.replayers.session import Session
+from timetracer_otel.replayers.hanging_up import HangUp
+from timetracer_otel.replayers.session import CANCELLATION_SECONDS, Session
 
 STARTUP_SECONDS = 60.0
 
@@ -29,7 +30,7 @@ class AppResponse(msgspec.Struct):
     """
 
     response: HttpResponse | None
-    raised: Exception | None = None
+    raised: BaseException | None = None
 
 
 class AsgiClient:
@@ -111,14 +112,15 @@ class AsgiClient:
 
         async def run() -> AppResponse:
             with session.activate():
-                return await self._request(request)
+                return await self._request(request, session)
 
         return self._runner.run(run(), context=contextvars.copy_context())
 
-    async def _request(self, request: HttpRequest) -> AppResponse:
-        done = asyncio.Event()
+    async def _request(self, request: HttpRequest, session: Session) -> AppResponse:
+        hang_up = HangUp(session)
+        gone = asyncio.Event()
         sent: list[dict[str, Any]] = [
-            {"type": "http.request", "body": request.body or b"", "more_body": False}
+            {"type": "http.request", "body": request.body or b"", "more_body": not request.complete}
         ]
         response = HttpResponse(0, [], b"")
         body: list[bytes] = []
@@ -126,10 +128,12 @@ class AsgiClient:
         async def receive() -> dict[str, Any]:
             if sent:
                 return sent.pop()
-            await done.wait()
+            await gone.wait()
             return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:
+            if gone.is_set():
+                return  # as servers do
             if message["type"] == "http.response.start":
                 response.status = message["status"]
                 response.headers = [
@@ -138,16 +142,36 @@ class AsgiClient:
                 ]
             elif message["type"] == "http.response.body":
                 body.append(bytes(message.get("body", b"")))
-                if not message.get("more_body", False):
-                    done.set()
+                if not message.get("more_body", False) or hang_up.over(sum(map(len, body))):
+                    gone.set()
 
-        raised = None
-        try:
-            await self._app(asgi_scope(request, self._state), receive, send)
-        except Exception as error:  # noqa: BLE001  # the app's own exception is part of the verdict
-            raised = error
+        if hang_up.possible:
+            loop = asyncio.get_running_loop()
+            session.on_cancellation = lambda: loop.call_soon_threadsafe(gone.set)
+        raised = await _ended(self._app(asgi_scope(request, self._state), receive, send), gone, hang_up)
         response.body = b"".join(body)
         return AppResponse(response if response.status else None, raised)
+
+
+async def _ended(
+    running: Coroutine[Any, Any, None], gone: asyncio.Event, hang_up: HangUp
+) -> BaseException | None:
+    """Wait until the app ended; what it raised. Hangs up where the recorded client did."""
+    task = asyncio.create_task(running)
+    try:
+        done, _ = await asyncio.wait([task], timeout=hang_up.after)
+        if not done:
+            gone.set()
+            done, _ = await asyncio.wait([task], timeout=hang_up.patience)
+        if not done:
+            return ReplayError(
+                "the app goes on after the client hung up, where it ended when it was recorded;"
+                " it was stopped"
+            )
+    finally:
+        if task.cancel():
+            await asyncio.wait([task], timeout=CANCELLATION_SECONDS)
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 class WsgiClient:
@@ -174,11 +198,11 @@ class WsgiClient:
 
         def run() -> AppResponse:
             with session.activate():
-                return self._request(request)
+                return self._request(request, HangUp(session))
 
         return contextvars.copy_context().run(run)
 
-    def _request(self, request: HttpRequest) -> AppResponse:
+    def _request(self, request: HttpRequest, hang_up: HangUp) -> AppResponse:
         response = HttpResponse(0, [], b"")
         body: list[bytes] = []
 
@@ -190,7 +214,11 @@ class WsgiClient:
         raised = None
         try:
             with contextlib.closing(_Closable(self._app(wsgi_environ(request), start_response))) as result:
-                body.extend(result.pieces)
+                size = 0
+                pieces = iter(result.pieces)
+                while not hang_up.reached(size) and (piece := next(pieces, None)) is not None:
+                    body.append(piece)
+                    size += len(piece)
         except Exception as error:  # noqa: BLE001  # the app's own exception is part of the verdict
             raised = error
         response.body = b"".join(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import enum
 import logging
@@ -19,7 +20,7 @@ from timetracer_otel import attributes as names
 from timetracer_otel import ports, values
 from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.config import Settings
-from timetracer_otel.errors import MissError
+from timetracer_otel.errors import MissError, ReplayError
 from timetracer_otel.lanes import LaneTable
 from timetracer_otel.messages import Answer, Failure, Request
 from timetracer_otel.nondeterminism import Event as ValueEvent
@@ -31,6 +32,10 @@ from timetracer_otel.replayers.matching import Grade, Matcher, Nearest, Recorded
 from timetracer_otel.store import FolderStore
 
 logger = logging.getLogger("timetracer_otel.replay")
+
+
+CANCELLATION_SECONDS = 5.0
+"""How much longer than the recorded request a call waits to be cancelled, and a client for an app to end."""
 
 
 class Outcome(enum.StrEnum):
@@ -86,6 +91,8 @@ class Session:
         self._lock = threading.Lock()
         self._values = None if reuse or len(self.cassettes) != 1 else self._recorded_values(self.cassettes[0])
         self.captured: list[Captured] = []
+        self.on_cancellation: Callable[[], object] | None = None
+        """Called, in any thread, when the last call waits to be cancelled as the recorded one was."""
         self._recorded = recorded or RecordedCalls(
             [call for cassette in cassettes for call in cassette.calls()]
         )
@@ -144,6 +151,27 @@ class Session:
     def new_lane(self) -> Any:
         """A lane for work about to start in another thread."""
         return self._lanes.new()
+
+    async def await_cancellation(self, title: str) -> None:
+        """Wait to be cancelled: as long as the recorded request took, and :data:`CANCELLATION_SECONDS` more.
+
+        Raises:
+            ReplayError: nobody did; it is listed among the misses.
+        """
+        # with calls still to come, it was something within the app that cancelled this one
+        if self.on_cancellation is not None and not self.matcher.unused():
+            self.on_cancellation()
+        seconds = max(map(seconds_of, self.cassettes), default=0.0) + CANCELLATION_SECONDS
+        await asyncio.sleep(seconds)
+        text = (
+            f"{title}: it was cancelled when it was recorded; nobody cancelled it now, in"
+            f" {seconds:.0f} seconds; record again when that is right"
+        )
+        with self._lock:
+            call = next((call for call in reversed(self.calls) if call.title == title[:500]), None)
+            if call is not None:
+                call.outcome, call.explanation = Outcome.MISSED, text
+        raise ReplayError(text)
 
     @contextlib.contextmanager
     def activate(self) -> Iterator[Session]:
@@ -297,6 +325,12 @@ def is_live(settings: Settings, integration: str, family: str) -> bool:
         return True
     mocked = settings.mock_plugins
     return bool(mocked) and integration not in mocked and family not in mocked
+
+
+def seconds_of(cassette: Cassette) -> float:
+    """How long the recorded request took, with all it left behind."""
+    ended = max((span.end_time_unix_nano for span in cassette.spans), default=0)
+    return max(0, ended - cassette.started) / 1e9
 
 
 def explain(request: Request, nearest: Nearest | None, names: str) -> str:

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from timetracer_otel.cassette import Cassette
+from timetracer_otel.errors import ReplayError
 from timetracer_otel.messages import Failure, HttpResponse
 from timetracer_otel.messages.http import body_content
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.clients import AppResponse
+from timetracer_otel.replayers.hanging_up import recorded_exception
 from timetracer_otel.replayers.matching import Grade, differences
 from timetracer_otel.replayers.session import Outcome, Session
 
@@ -61,7 +62,8 @@ def judge(session: Session, path: str, answer: AppResponse, redactor: Redactor, 
     cassette = session.cassettes[0]
     response = answer.response
     found = [*response_differences(cassette.inbound_response, response, redactor), *call_differences(session)]
-    if answer.raised is not None and not recorded_exception(cassette):
+    raised_ours = isinstance(answer.raised, ReplayError)
+    if answer.raised is not None and (raised_ours or not recorded_exception(cassette)):
         found.insert(0, f"the app raised {type(answer.raised).__name__}: {answer.raised}")
     return Verdict(
         title=cassette.title,
@@ -106,11 +108,6 @@ def _response_parts(recorded: HttpResponse, live: HttpResponse) -> Iterator[str]
             # the smallest parts that differ, or all of it where only line ends or layout of a text do
             found = list(differences(_unwrapped(left), _unwrapped(right), "response body"))
             yield from map(str, found or differences(left, right, "response body"))
-
-
-def recorded_exception(cassette: Cassette) -> bool:
-    """True when the app raised while it was recorded, too."""
-    return any(event.name == "exception" for event in cassette.entry.events)
 
 
 def call_differences(session: Session) -> Iterator[str]:

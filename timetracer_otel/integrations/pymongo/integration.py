@@ -7,6 +7,7 @@ of theirs belongs to no request, and in a replay there is none.
 
 from __future__ import annotations
 
+import functools
 import socket
 import sys
 import weakref
@@ -182,7 +183,7 @@ class PyMongoIntegration(Integration):
         """Raise what was raised when recording, else have the reply ready."""
         if isinstance(recorded, Failure):
             if recorded.type_name in exceptions.CANCELLED:
-                yield exceptions.wait_for_cancellation
+                yield functools.partial(exceptions.wait_for_cancellation, request.title())
             raise self.rebuild_failure(recorded, call)
         reply = cast("MongoReply", recorded)
         exhaust.note(connection, request, reply)
