@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from tests.replaying.recorded import ASKED, SETTINGS, cassette
 from timetracer_otel import ports
-from timetracer_otel.errors import ApplicationError
+from timetracer_otel.errors import ApplicationError, ReplayError
 from timetracer_otel.integrations import asgi, flask
 from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.replayers import hanging_up
 from timetracer_otel.replayers.clients import AppResponse, AsgiClient, WsgiClient, asgi_scope, wsgi_environ
 from timetracer_otel.replayers.runner import import_app, make_client, with_headers
 from timetracer_otel.replayers.session import Session
@@ -288,3 +289,31 @@ def test_headers_given_replace_the_recorded_ones() -> None:
     assert with_headers(recorded, [("authorization", "Bearer t"), ("X-A", "3")]) == HttpRequest(
         "GET", "/", [("authorization", "Bearer t"), ("X-A", "3")], b"body"
     )
+
+
+def test_an_app_that_waits_for_its_client_to_leave_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            received.append(await receive())
+            received.append(await receive())
+
+    received: list[Any] = []
+    monkeypatch.setattr(hanging_up, "WHOLE_SECONDS", 0.05)
+    with AsgiClient(app) as client:
+        answer = client.send(ASKED, Session([cassette()], SETTINGS))
+    assert answer == AppResponse(None)
+    assert [message["type"] for message in received] == ["http.request", "http.disconnect"]
+
+
+def test_an_app_that_goes_on_without_its_client_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(hanging_up, "WHOLE_SECONDS", 0.05)
+    monkeypatch.setattr(hanging_up, "CANCELLATION_SECONDS", 0.05)
+    with AsgiClient(app) as client:
+        answer = client.send(ASKED, Session([cassette()], SETTINGS))
+    assert answer.response is None
+    assert isinstance(answer.raised, ReplayError)
+    assert "goes on after the client hung up" in str(answer.raised)

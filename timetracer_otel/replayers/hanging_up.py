@@ -10,6 +10,10 @@ from timetracer_otel.replayers.session import CANCELLATION_SECONDS, Session, sec
 
 LEAST_SECONDS = 1.0
 """A replayed app is given so long to come where the recorded one was, however fast that was."""
+WHOLE_SECONDS = 30.0
+"""How much longer than the recorded request the client waits for an answer that was recorded whole: an app
+may wait for its client to leave, and answer then, to nobody.
+"""
 
 
 class HangUp:
@@ -33,7 +37,7 @@ class HangUp:
         self.possible = self.within_request or self.within_response or self._response is None
         self._fails = recorded_exception(cassette)
         took = seconds_of(cassette)
-        self.after: float | None = None
+        self.after = took + WHOLE_SECONDS
         """Seconds after which to hang up at the latest."""
         if self.within_request or self.within_response:
             self.after = max(took, LEAST_SECONDS)
@@ -54,7 +58,7 @@ class HangUp:
         response = self._response
         if response is not None and response.body is not None:
             return size >= len(response.body)
-        return self.after is not None and time.monotonic() - self._began > self.after
+        return time.monotonic() - self._began > self.after
 
 
 def recorded_exception(cassette: Cassette) -> bool:
