@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator
 
 import httpx
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
 
 UPSTREAM = os.environ["UPSTREAM_URL"]
@@ -62,17 +62,3 @@ async def idle() -> Response:
             print("left", flush=True)
 
     return StreamingResponse(parts())
-
-
-@app.post("/upload")
-async def upload(request: Request) -> dict[str, int]:
-    """The client hangs up in the middle of what it sends."""
-    got = 0
-    try:
-        async for piece in request.stream():
-            got += len(piece)
-            if piece:
-                await ask(f"/json/got-{got}")
-    finally:
-        print("left", flush=True)
-    return {"got": got}

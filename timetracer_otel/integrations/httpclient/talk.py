@@ -214,6 +214,9 @@ class _Nobody:
     def finish(self, answer: Any) -> None:
         """Nobody hears it."""
 
+    def reading(self, so_far: Any) -> None:
+        """Nobody hears it."""
+
     def gap(self, kind: str, detail: str) -> None:
         """Nobody hears it."""
 
