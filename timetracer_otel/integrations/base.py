@@ -168,7 +168,7 @@ class Integration(Wrappable):
         exchange = port.begin(self, request, span)
         recorded = exchange.recorded
         if isinstance(recorded, Failure) and recorded.type_name in exceptions.CANCELLED:
-            yield functools.partial(exceptions.wait_for_cancellation, request.title())  # type: ignore[union-attr]  # a Request by now
+            yield functools.partial(exceptions.wait_for_cancellation, request.title())
         own = None if recorded is None else self.own_error(call)
         if own is not None:
             raise own
