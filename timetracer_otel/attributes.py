@@ -46,6 +46,12 @@ MONGODB_COMMAND: Final = "timetracer.mongodb.command"
 MONGODB_REPLY: Final = "timetracer.mongodb.reply"
 MONGODB_SERVER: Final = "timetracer.mongodb.server"
 
+# gRPC
+GRPC_METHOD: Final = "timetracer.grpc.method"
+GRPC_TARGET: Final = "timetracer.grpc.target"
+GRPC_REQUEST: Final = "timetracer.grpc.request"
+GRPC_REPLY: Final = "timetracer.grpc.reply"
+
 # functions
 FUNCTION_NAME: Final = "timetracer.function.name"
 FUNCTION_ARGUMENTS: Final = "timetracer.function.arguments"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.services.full_house import FullHouse
+from tests.services.grpc_server import GrpcServer
 from tests.services.mongodb import MongoDb
 from tests.services.postgres import Postgres
 from tests.services.upstream import Upstream
@@ -20,7 +21,7 @@ _SQLITE_DRIVERS = {"sqlite": "pysqlite", "aiosqlite": "aiosqlite"}
 
 
 class Services:
-    """PostgreSQL, Valkey, MongoDB, an HTTP upstream, and a folder for SQLite files.
+    """PostgreSQL, Valkey, MongoDB, a gRPC server, an HTTP upstream, and a folder for SQLite files.
 
     Args:
         directory: An empty folder for their data.
@@ -32,6 +33,7 @@ class Services:
         self.valkey = Valkey()
         self.mongodb = MongoDb()
         self.upstream = Upstream()
+        self.grpc = GrpcServer()
         self._full = FullHouse()
 
     @property
@@ -41,6 +43,7 @@ class Services:
             "UPSTREAM_URL": self.upstream.url,
             "REDIS_URL": self.valkey.url,
             "MONGODB_URL": self.mongodb.url,
+            "GRPC_URL": self.grpc.url,
             "FULL_URL": self._full.url,
             "CLOSED_URL": "http://127.0.0.1:1",
         }
@@ -61,6 +64,7 @@ class Services:
         self.valkey.fresh()
         self.mongodb.fresh()
         self.upstream.fresh()
+        self.grpc.fresh()
         self._sqlite.mkdir(exist_ok=True)
         self._remove_sqlite()
 
@@ -70,6 +74,7 @@ class Services:
         self.valkey.stop()
         self.mongodb.stop()
         self.upstream.stop()
+        self.grpc.stop()
         self._remove_sqlite()
 
     def start(self) -> None:
@@ -78,6 +83,7 @@ class Services:
         self.valkey.start()
         self.mongodb.start()
         self.upstream.start()
+        self.grpc.start()
 
     def remove(self) -> None:
         """Stop everything for good."""
@@ -85,6 +91,7 @@ class Services:
         self.valkey.remove()
         self.mongodb.remove()
         self.upstream.remove()
+        self.grpc.remove()
         self._full.remove()
 
     def _remove_sqlite(self) -> None:

@@ -485,7 +485,7 @@ UNRECORDED = _Unrecorded()
 def span_name(request: Request) -> str:
     """A name of low cardinality, as semantic conventions ask: the method, or the operation."""
     standard = request.span_attributes()
-    for key in ("http.request.method", "db.operation.name", "code.function.name"):
+    for key in ("http.request.method", "db.operation.name", "code.function.name", "rpc.method"):
         if isinstance(name := standard.get(key), str) and name:
             return name
     text = standard.get("db.query.text")

@@ -37,6 +37,7 @@ _OURS = (
     "asyncpg:AsyncpgIntegration",
     "redis:RedisIntegration",
     "pymongo:PyMongoIntegration",
+    "grpc:GrpcIntegration",
 )
 
 _lock = threading.Lock()

@@ -2,6 +2,7 @@
 
 from timetracer_otel.messages.base import Answer, Canonical, Failure, Request
 from timetracer_otel.messages.function import FunctionCall, FunctionResult
+from timetracer_otel.messages.grpc import GrpcReply, GrpcRequest
 from timetracer_otel.messages.http import PIECE_BYTES, HttpRequest, HttpResponse
 from timetracer_otel.messages.mongodb import MongoCommand, MongoReply
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
@@ -15,6 +16,8 @@ __all__ = [
     "Failure",
     "FunctionCall",
     "FunctionResult",
+    "GrpcReply",
+    "GrpcRequest",
     "HttpRequest",
     "HttpResponse",
     "MongoCommand",

@@ -9,6 +9,7 @@ from timetracer_otel import attributes as names
 from timetracer_otel.errors import CodecError
 from timetracer_otel.messages.base import Answer, Failure, Request
 from timetracer_otel.messages.function import FunctionCall, FunctionResult
+from timetracer_otel.messages.grpc import GrpcReply, GrpcRequest
 from timetracer_otel.messages.http import HttpRequest, HttpResponse
 from timetracer_otel.messages.mongodb import MongoCommand, MongoReply
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
@@ -23,6 +24,7 @@ REQUESTS: dict[str, type[Request]] = {
     "redis": RedisCommand,
     "function": FunctionCall,
     "mongodb": MongoCommand,
+    "grpc": GrpcRequest,
 }
 ANSWERS: dict[str, type[Answer]] = {
     "http": HttpResponse,
@@ -30,6 +32,7 @@ ANSWERS: dict[str, type[Answer]] = {
     "redis": RedisReply,
     "function": FunctionResult,
     "mongodb": MongoReply,
+    "grpc": GrpcReply,
 }
 _ANSWER_MARK = {
     "http": names.HTTP_RESPONSE_STATUS_CODE,
@@ -37,6 +40,7 @@ _ANSWER_MARK = {
     "redis": names.REDIS_REPLY,
     "function": names.FUNCTION_RESULT,
     "mongodb": names.MONGODB_REPLY,
+    "grpc": names.GRPC_REPLY,
 }
 
 

@@ -24,6 +24,8 @@ _MACHINERY: Final = frozenset(
         "waitress", "watchfiles", "werkzeug._internal", "werkzeug._reloader", "werkzeug.serving",
         # makes ObjectIds, which are recorded as such; sessions and requests have random ids of their own
         "bson", "pymongo",
+        # deadlines, and threads that serve all calls of a channel
+        "grpc",
         # pools outlive the request that grew them
         "asyncpg.pool", "psycopg_pool", "sqlalchemy.pool",
         # test tools

@@ -3,8 +3,9 @@
 Masked are, in HTTP messages, credentials, cookies and API keys among the headers, passwords and
 secret parameters in URLs, and secret keys in JSON, forms and multipart bodies; in SQL the values of
 parameters and columns with secret names; in Redis passwords, secret hash fields and secret keys of JSON
-documents; in MongoDB what is in fields with secret names; in functions secret keywords and fields. Names
-are compared word by word, see :mod:`timetracer_otel.redaction.names`.
+documents; in MongoDB what is in fields with secret names; in functions secret keywords and fields; in gRPC
+credentials in the metadata and secret keys of messages that are JSON. Names are compared word by word, see
+:mod:`timetracer_otel.redaction.names`.
 
 Exceptions are left as they are: their text is what explains a failure.
 """
@@ -19,6 +20,8 @@ from timetracer_otel import attributes as attribute_names
 from timetracer_otel.messages import (
     FunctionCall,
     FunctionResult,
+    GrpcReply,
+    GrpcRequest,
     HttpRequest,
     HttpResponse,
     MongoCommand,
@@ -31,6 +34,7 @@ from timetracer_otel.messages import (
 )
 from timetracer_otel.redaction.data import DataRules
 from timetracer_otel.redaction.documents import DocumentRules
+from timetracer_otel.redaction.grpc import GrpcRules
 from timetracer_otel.redaction.http import HttpRules
 from timetracer_otel.redaction.mask import MASK, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames
@@ -63,6 +67,7 @@ class Redactor:
         self._data = DataRules(self._names)
         self._rules: dict[str, Callable[[str], str] | None] = {}
         self._documents = DocumentRules(self._names)
+        self._grpc = GrpcRules(self._names, self._http)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -106,6 +111,10 @@ class Redactor:
             clean = self._data.function_call(message, masked)
         elif isinstance(message, FunctionResult):
             clean = self._data.function_result(message, masked)
+        elif isinstance(message, GrpcRequest):
+            clean = self._grpc.request(message, masked)
+        elif isinstance(message, GrpcReply):
+            clean = self._grpc.reply(message, masked)
         elif isinstance(message, MongoCommand):
             clean = self._documents.command(message, masked)
         elif isinstance(message, MongoReply):

@@ -10,6 +10,8 @@ from timetracer_otel.messages import (
     Failure,
     FunctionCall,
     FunctionResult,
+    GrpcReply,
+    GrpcRequest,
     HttpRequest,
     HttpResponse,
     MongoCommand,
@@ -145,6 +147,24 @@ def _(message: MongoReply, *, full: bool) -> Iterator[Line]:
 
 
 @message_lines.register
+def _(message: GrpcRequest, *, full: bool) -> Iterator[Line]:
+    yield from _grpc(_ASKED, message.metadata, message.messages, full=full)
+
+
+@message_lines.register
+def _(message: GrpcReply, *, full: bool) -> Iterator[Line]:
+    yield from _grpc(_CAME, message.initial_metadata, message.messages, full=full)
+    if message.code or not message.complete or full:
+        said = f"status {message.code} {message.details or ''}".rstrip()
+        yield line(_CAME, text.clip(text.printable(said), None if full else SHORT))
+    if full:
+        trailers = [line(piece(f"{name}: ", "dim"), text.value(at)) for name, at in message.trailing_metadata]
+        yield from _headed(_CAME, trailers)
+    if not message.complete:
+        yield line(_CAME, piece("(cancelled by the client)", "yellow"))
+
+
+@message_lines.register
 def _(message: Failure, *, full: bool) -> Iterator[Line]:
     said = ", ".join(text.value(argument) for argument in message.args)
     yield line(_RAISED, piece(text.clip(f"{message.type_name}({said})", None if full else SHORT), "red"))
@@ -170,6 +190,17 @@ def _http(
     if full:
         yield from _headed(mark, [line(piece(f"{name}: ", "dim"), value) for name, value in headers])
     yield from _headed(mark, list(body_lines(body, coding, full=full)))
+
+
+def _grpc(
+    mark: Piece, metadata: Sequence[tuple[str, str | bytes]], messages: list[bytes] | None, *, full: bool
+) -> Iterator[Line]:
+    if full:
+        yield from _headed(mark, [line(piece(f"{name}: ", "dim"), text.value(at)) for name, at in metadata])
+    if messages is None:
+        yield line(mark, piece("(messages not recorded)", "yellow"))
+    else:
+        yield from _headed(mark, _rows(messages, "message", full=full))
 
 
 def _headed(mark: Piece, lines: Sequence[Line]) -> list[Line]:

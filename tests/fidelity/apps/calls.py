@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from tests.fidelity.apps import (
     aiosqlite_cases,
     asyncpg_cases,
+    grpc_async_cases,
+    grpc_cases,
     httpx_async_cases,
     httpx_cases,
     httpx_edge_cases,
@@ -46,6 +48,8 @@ MODULES = (
     redis_async_cases,
     mongodb_cases,
     mongodb_async_cases,
+    grpc_cases,
+    grpc_async_cases,
     unrepeatable_cases,
 )
 

@@ -1,0 +1,164 @@
+"""gRPC: every case live, recorded, and replayed without the server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from typing import Any
+
+import grpc
+import pytest
+
+from tests.fidelity.apps import grpc_async_cases, grpc_cases
+from tests.fidelity.apps.case import Case
+from tests.fidelity.apps.grpc_clients import ended, message, method
+from tests.integrations.ports import RecordingPort, ReplayPort, using
+from tests.services.grpc_server import GrpcServer, struct
+from timetracer_otel.errors import MissError, ReplayError
+from timetracer_otel.messages import GrpcReply, GrpcRequest
+from timetracer_otel.redaction import Redactor
+
+CASES = [*grpc_cases.CASES, *grpc_async_cases.CASES]
+
+
+def run(case: Case) -> Any:
+    return asyncio.run(case.function()) if case.is_async else case.function()
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.path for case in CASES])
+def test_live_recorded_replayed(case: Case, server: GrpcServer) -> None:
+    live = run(case)
+    with using(RecordingPort()) as recording:
+        recorded = run(case)
+    server.stop()
+    with using(ReplayPort(recording.calls)) as replaying:
+        replayed = run(case)
+
+    assert recorded == live
+    assert replayed == recorded
+    assert replaying.unused == []
+
+
+def changed(case_request: Any) -> Any:
+    with grpc.insecure_channel(os.environ["GRPC_URL"]) as channel:
+        return message(method(channel, "Reserve")(case_request))
+
+
+def test_another_message_is_a_miss(server: GrpcServer) -> None:
+    with using(RecordingPort()) as recording:
+        changed(struct(n=1))
+
+    with using(ReplayPort(recording.calls)), pytest.raises(MissError, match=r"/shop\.Stock/Reserve"):
+        changed(struct(n=2))
+
+
+def test_other_metadata_is_a_miss(server: GrpcServer) -> None:
+    def call(user: str) -> None:
+        with grpc.insecure_channel(os.environ["GRPC_URL"]) as channel:
+            method(channel, "Reserve")(struct(n=1), metadata=(("user", user), ("traceparent", user)))
+
+    with using(RecordingPort()) as recording:
+        call("ada")
+
+    with using(ReplayPort(recording.calls)), pytest.raises(MissError):
+        call("bob")
+
+
+def streamed() -> Any:
+    """What a call says of itself while it streams, and once it is cancelled."""
+    with grpc.insecure_channel(os.environ["GRPC_URL"]) as channel:
+        read = method(channel, "Watch")(struct(many=3))
+        told: list[Any] = [[message(each) for each in read], ended(read)]
+        call = method(channel, "Forever")(struct(n=1))
+        told.append([message(next(call)) for _ in range(3)])
+        told.append([call.cancel(), call.cancelled(), call.done()])
+        try:
+            next(call)
+        except grpc.RpcError as raised:
+            told.append([raised is call, str(call.code()), call.details()])
+        return told
+
+
+def test_streams_by_themselves(server: GrpcServer) -> None:
+    live = streamed()
+    with using(RecordingPort()) as recording:
+        recorded = streamed()
+    server.stop()
+    with using(ReplayPort(recording.calls)):
+        replayed = streamed()
+
+    assert recorded == live
+    assert replayed == recorded
+
+
+def test_reading_on_where_it_was_cancelled_is_refused(server: GrpcServer) -> None:
+    def read(many: int) -> None:
+        with grpc.insecure_channel(os.environ["GRPC_URL"]) as channel:
+            call = method(channel, "Forever")(struct(n=1))
+            for _ in range(many):
+                next(call)
+            call.cancel()
+
+    with using(RecordingPort()) as recording:
+        read(2)
+        deadline = time.monotonic() + 10
+        while recording.calls[0].answer is None and time.monotonic() < deadline:
+            threading.Event().wait(0.01)
+
+    with using(ReplayPort(recording.calls)), pytest.raises(ReplayError, match="cancelled here"):
+        read(3)
+
+
+def test_secrets_are_masked() -> None:
+    masked: list[str] = []
+    request = GrpcRequest(
+        "/shop.Stock/Reserve",
+        metadata=[("authorization", "Bearer abc"), ("x-api-key-bin", b"k"), ("user", "ada")],
+        messages=[b'{"password": "x", "n": 1}', b"\x08\x01"],
+    )
+    reply = GrpcReply(messages=[b'{"token": "t"}'], trailing_metadata=[("set-cookie", "session=1")])
+
+    clean = Redactor().message(request, masked)
+    clean_reply = Redactor().message(reply, masked)
+
+    assert clean.metadata == [
+        ("authorization", "Bearer [REDACTED]"),
+        ("x-api-key-bin", b"[REDACTED]"),
+        ("user", "ada"),
+    ]
+    assert clean.messages == [b'{"password": "[REDACTED]", "n": 1}', b"\x08\x01"]
+    assert clean_reply.messages == [b'{"token": "[REDACTED]"}']
+    assert clean_reply.trailing_metadata == [("set-cookie", "session=[REDACTED]")]
+    assert masked == [
+        "gRPC metadata authorization",
+        "gRPC metadata x-api-key-bin",
+        "gRPC request password",
+        "gRPC trailing metadata set-cookie",
+        "gRPC response token",
+    ]
+
+
+async def cancelled() -> Any:
+    async with grpc.aio.insecure_channel(os.environ["GRPC_URL"]) as channel:
+        call = method(channel, "Hang")(struct(n=1))
+        asyncio.get_running_loop().call_later(0.1, call.cancel)
+        try:
+            await call
+        except asyncio.CancelledError:
+            return [call.cancelled(), call.done(), str(await call.code()), await call.details()]
+    return None
+
+
+def test_an_asynchronous_call_that_is_cancelled(server: GrpcServer) -> None:
+    live = asyncio.run(cancelled())
+    with using(RecordingPort()) as recording:
+        recorded = asyncio.run(cancelled())
+    server.stop()
+    with using(ReplayPort(recording.calls)):
+        replayed = asyncio.run(cancelled())
+
+    assert live == [True, True, "StatusCode.CANCELLED", "Locally cancelled by application!"]
+    assert recorded == live
+    assert replayed == recorded

@@ -1,0 +1,5 @@
+"""grpcio: calls where they leave Python for the C core, below every class and interceptor of Python's."""
+
+from timetracer_otel.integrations.grpc.integration import GrpcIntegration
+
+__all__ = ["GrpcIntegration"]
