@@ -49,6 +49,7 @@ PENDING: dict[str, str] = {
     "urllib3": "as above",
     "requests": "as above",
     "botocore": "as above",
+    "grpc": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._can_read": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._connect": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._execute_in_cluster": "as above",
