@@ -214,7 +214,7 @@ class GrpcIntegration(Integration):
             return (yield call.proceed)
         last = call.args[0] if call.args else call.kwargs["last_observed_state"]
         if last is sys.modules["grpc"].ChannelConnectivity.READY:
-            yield exceptions.wait_for_cancellation
+            yield lambda: exceptions.wait_for_cancellation("a change of a channel's state")
         return None
 
 
