@@ -34,7 +34,15 @@ _TOKEN = re.compile(
     """,
     re.X | re.S,
 )
-_XID = re.compile(r"_sa_[0-9a-f]{32}|__asyncpg_savepoint_[0-9a-f]+__")
+# names of transactions, savepoints and cursors: random numbers, ids of threads, counters of the process
+_XID = re.compile(
+    r"""_sa_[0-9a-f]{32} | __asyncpg_savepoint_[0-9a-f]+__
+      | (?<=SAVEPOINT[ ]["`])s\d+_x\d+(?=["`]) | _django_curs_\d+_(?:sync|\d+)_\d+
+      | (?:(?<=SAVEPOINT[ ])|(?<=ROLLBACK[ ]TO[ ])|(?<=RELEASE[ ]))tortoise_savepoint_\d+""",
+    re.X,
+)
+# Django writes out a set, in an order that is another in each process
+_JSON_WORDS = re.compile(r"(?<=[ ]IN[ ]\()(?:'(?:false|true|null)',?){3}(?=\))")
 NAMESPACE = "db.namespace"
 """Semconv's name of the database."""
 INCOMPLETE = "timetracer.db.incomplete"
@@ -119,6 +127,7 @@ class SqlStatement(msgspec.Struct):
 
         White space between words is folded, sqlcommenter's comments are dropped, named binds are
         numbered by where they first appear: their names and the order of the mapping do not matter.
+        Names of savepoints and cursors that are others in each run are one name.
         """
         sets = self.parameters if self.executemany else [self.parameters]
         if not isinstance(sets, list | tuple):
@@ -260,7 +269,8 @@ def _folded(text: str, named: bool) -> tuple[str, tuple[str, ...]]:
             return bind(match["name"])
         return match[0]
 
-    return _XID.sub("_sa_xid", _TOKEN.sub(token, text)).strip(), tuple(order)
+    folded = _XID.sub("_sa_xid", _TOKEN.sub(token, text)).strip()
+    return _JSON_WORDS.sub("'false','null','true'", folded), tuple(order)
 
 
 def _ordered(parameters: Any, order: Sequence[str]) -> Any:

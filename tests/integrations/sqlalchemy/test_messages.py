@@ -57,6 +57,16 @@ def test_any_statement_has_a_canonical_form(text: str, parameters: Any) -> None:
     ("left", "right"),
     [
         (SqlStatement("SELECT  1\n"), SqlStatement("SELECT 1")),
+        (SqlStatement('SAVEPOINT "s14043_x1"'), SqlStatement('SAVEPOINT "s99_x12"')),
+        (SqlStatement("ROLLBACK TO tortoise_savepoint_0"), SqlStatement("ROLLBACK TO tortoise_savepoint_7")),
+        (
+            SqlStatement('FETCH FORWARD 7 FROM "_django_curs_140_sync_1"'),
+            SqlStatement('FETCH FORWARD 7 FROM "_django_curs_99_12_3"'),
+        ),
+        (
+            SqlStatement("CASE WHEN JSON_TYPE(?, ?) IN ('false','true','null') THEN 1 END"),
+            SqlStatement("CASE WHEN JSON_TYPE(?, ?) IN ('null','false','true') THEN 1 END"),
+        ),
         (SqlStatement("SELECT 1", ()), SqlStatement("SELECT 1", {})),
         (SqlStatement("SELECT ?", (1,)), SqlStatement("SELECT ?", [1])),
         (
@@ -90,6 +100,8 @@ def test_the_same(left: SqlStatement, right: SqlStatement) -> None:
     ("left", "right"),
     [
         (SqlStatement("SELECT 'a  b'"), SqlStatement("SELECT 'a b'")),
+        (SqlStatement('SELECT 1 FROM "s1_x1"'), SqlStatement('SELECT 1 FROM "s1_x2"')),
+        (SqlStatement("SELECT 'tortoise_savepoint_1'"), SqlStatement("SELECT 'tortoise_savepoint_2'")),
         (SqlStatement('SELECT "a  b"'), SqlStatement('SELECT "a b"')),
         (SqlStatement("SELECT $$a  b$$"), SqlStatement("SELECT $$a b$$")),
         (SqlStatement("SELECT E'it\\'s  b'"), SqlStatement("SELECT E'it\\'s b'")),
