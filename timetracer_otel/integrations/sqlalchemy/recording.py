@@ -93,16 +93,12 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
 
     def fetchone(self, *args: Any, **kwargs: Any) -> Any:
         """The next row."""
-        if self._self_pending is None:
-            return self.__wrapped__.fetchone(*args, **kwargs)
         row = self._timetracer_fetch(self.__wrapped__.fetchone, args, kwargs)
         self._timetracer_keep([] if row is None else [row], last=row is None)
         return row
 
     def fetchmany(self, *args: Any, **kwargs: Any) -> Any:
         """The next rows."""
-        if self._self_pending is None:
-            return self.__wrapped__.fetchmany(*args, **kwargs)
         rows = self._timetracer_fetch(self.__wrapped__.fetchmany, args, kwargs)
         wanted = args[0] if args else kwargs.get("size", self.__wrapped__.arraysize)
         self._timetracer_keep(rows, last=not rows or (isinstance(wanted, int) and len(rows) < wanted))
@@ -110,8 +106,6 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
 
     def fetchall(self, *args: Any, **kwargs: Any) -> Any:
         """All rows that are left."""
-        if self._self_pending is None:
-            return self.__wrapped__.fetchall(*args, **kwargs)
         rows = self._timetracer_fetch(self.__wrapped__.fetchall, args, kwargs)
         self._timetracer_keep(rows, last=True)
         return rows
@@ -129,16 +123,19 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         return row
 
     def _timetracer_rows(self) -> Iterator[Any]:
-        for row in self.__wrapped__:
-            self._timetracer_keep([row], last=False)
-            yield row
+        rows = iter(self.__wrapped__)
+        with contextlib.suppress(StopIteration):
+            while True:
+                row = self._timetracer_fetch(rows.__next__, (), {})
+                self._timetracer_keep([row], last=False)
+                yield row
         self.timetracer_finish(complete=True)
 
     def _timetracer_fetch(
         self, fetch: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         try:
-            with ports.inside():
+            with ports.inside():  # also after the last row: a server-side cursor asks its server again
                 return fetch(*args, **kwargs)
         except StopIteration:
             raise
@@ -188,7 +185,8 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
 
     def __exit__(self, *args: Any) -> Any:
         self.timetracer_finish(complete=False)
-        return self.__wrapped__.__exit__(*args)
+        with ports.inside():
+            return self.__wrapped__.__exit__(*args)
 
     def __del__(self) -> None:
         with contextlib.suppress(Exception):
