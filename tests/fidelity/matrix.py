@@ -45,6 +45,9 @@ What needs more than one request to show has tests of its own: 200 requests by 2
 (`test_many_at_once.py`), running services that nothing reaches (`test_nothing_arrives.py`), changed calls
 that are misses (`test_misses.py`), events one by one, clients that hang up and websockets
 (`test_streams.py`), all in `tests/fidelity/`.
+
+ORMs above recorded drivers (Django with sqlite3, psycopg and psycopg2; Tortoise with aiosqlite and asyncpg;
+SQLModel) have tests of their own too, in `tests/orms/`: live, recording and replaying, in a process each.
 """
 
 

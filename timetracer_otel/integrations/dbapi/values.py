@@ -177,6 +177,10 @@ _WRITERS: dict[str, Write] = {
     "psycopg.types.json.Json": lambda value: DriverValue("psycopg.json", plain(value.obj)),
     "psycopg.types.json.Jsonb": lambda value: DriverValue("psycopg.jsonb", plain(value.obj)),
     "psycopg2._json.Json": lambda value: DriverValue("psycopg2.json", plain(value.adapted)),
+    # Django's class for psycopg2, the same value as psycopg's own
+    "django.db.backends.postgresql.psycopg_any.Jsonb": lambda value: DriverValue(
+        "psycopg.jsonb", plain(value.adapted)
+    ),
     "psycopg2.extensions.Binary": lambda value: DriverValue("psycopg2.binary", bytes(value.adapted)),
 }
 _WRITERS |= {f"psycopg2._range.{name}": _psycopg2_range for name in _PSYCOPG2_RANGES}

@@ -1,0 +1,32 @@
+"""SQLModel above SQLAlchemy, with synchronous and asynchronous drivers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.orms.runs import Runs, run_all
+from tests.services.postgres import Postgres
+
+_SCENARIOS = (
+    "create_get_and_delete", "every_type_of_field", "relations", "transactions_and_savepoints", "errors",
+    "locks_and_parts", "asynchronously",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["sqlite", "psycopg"])
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: Postgres
+) -> Runs:
+    driver = str(request.param)
+    folder = tmp_path_factory.mktemp(driver)
+    return run_all("tests.orms.sqlmodel_scenarios", driver, folder, postgres)
+
+
+@pytest.mark.parametrize("scenario", _SCENARIOS)
+def test_the_same_live_recording_and_replaying(runs: Runs, scenario: str) -> None:
+    runs.check(scenario)
+
+
+def test_sqlalchemy_alone_records(runs: Runs) -> None:
+    assert runs.integrations == {"sqlalchemy"}
+    assert set(runs.recorded) == set(_SCENARIOS)

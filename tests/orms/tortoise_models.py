@@ -1,0 +1,48 @@
+"""What the shop keeps, for Tortoise."""
+
+from __future__ import annotations
+
+import enum
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class Kind(enum.StrEnum):
+    PAPER = "paper"
+    SOUND = "sound"
+
+
+class Author(Model):
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(max_length=50, unique=True)
+    age = fields.IntField(null=True)
+
+    def __repr__(self) -> str:
+        return f"Author({self.id}, {self.name}, {self.age}, saved={self._saved_in_db})"
+
+
+class Tag(Model):
+    id = fields.IntField(primary_key=True)
+    label = fields.CharField(max_length=20)
+
+
+class Book(Model):
+    id = fields.BigIntField(primary_key=True)
+    author: fields.ForeignKeyRelation[Author] = fields.ForeignKeyField("shop.Author", related_name="books")
+    tags: fields.ManyToManyRelation[Tag] = fields.ManyToManyField("shop.Tag", related_name="books")
+    title = fields.TextField()
+    price = fields.DecimalField(max_digits=8, decimal_places=2, default=0)
+    told = fields.JSONField(null=True)
+    published = fields.DatetimeField(null=True)
+    day = fields.DateField(null=True)
+    lasts = fields.TimeDeltaField(null=True)
+    key = fields.UUIDField(null=True)
+    content = fields.BinaryField(null=True)
+    sold = fields.IntField(default=0)
+    is_new = fields.BooleanField(default=True)
+    weight = fields.FloatField(null=True)
+    kind = fields.CharEnumField(Kind, default=Kind.PAPER)
+
+    def __repr__(self) -> str:
+        return f"Book({self.id}, {self.title}, {self.price!r}, sold={self.sold!r})"
