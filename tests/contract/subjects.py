@@ -108,6 +108,30 @@ class Urllib(Synchronous):
         return client.open("http://127.0.0.1:1/closed")
 
 
+class Aiohttp(Dependency):
+    """It knows coroutines only, and its sessions belong to an event loop."""
+
+    module = integration = "aiohttp"
+    scope = "opentelemetry.instrumentation.aiohttp_client"
+    instrumentor = "opentelemetry.instrumentation.aiohttp_client:AioHttpClientInstrumentor"
+
+    def client(self) -> Any:
+        return self.load().ClientSession
+
+    def call(self, client: Any, way: str) -> Any:
+        return asyncio.run(self.call_async(client, way))
+
+    def fail(self, client: Any) -> Any:
+        return asyncio.run(self._get(client, "http://127.0.0.1:1/closed"))
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        return await self._get(client, f"{os.environ['UPSTREAM_URL']}/json?way={way}")
+
+    async def _get(self, client: Any, url: str) -> Any:
+        async with client() as session, session.get(url) as response:
+            return type(response), response.status, response.headers, await response.read()
+
+
 class Redis(Dependency):
     module = integration = "redis"
     scope = "opentelemetry.instrumentation.redis"
@@ -449,6 +473,7 @@ SUBJECTS: dict[str, type[Subject]] = {
     "requests over urllib3": RequestsOverUrllib3,
     "urllib3": Urllib3,
     "urllib": Urllib,
+    "aiohttp": Aiohttp,
     "redis": Redis,
     "pymongo": PyMongo,
     "sqlalchemy": SqlAlchemy,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.services.aws import Aws
 from tests.services.full_house import FullHouse
 from tests.services.grpc_server import GrpcServer
 from tests.services.mongodb import MongoDb
@@ -34,6 +35,7 @@ class Services:
         self.mongodb = MongoDb()
         self.upstream = Upstream()
         self.grpc = GrpcServer()
+        self.aws = Aws()
         self._full = FullHouse()
 
     @property
@@ -41,6 +43,7 @@ class Services:
         """What an application is told about them; the same in every run."""
         variables = {
             "UPSTREAM_URL": self.upstream.url,
+            "AWS_URL": self.aws.url,
             "REDIS_URL": self.valkey.url,
             "MONGODB_URL": self.mongodb.url,
             "GRPC_URL": self.grpc.url,
@@ -65,6 +68,7 @@ class Services:
         self.mongodb.fresh()
         self.upstream.fresh()
         self.grpc.fresh()
+        self.aws.fresh()
         self._sqlite.mkdir(exist_ok=True)
         self._remove_sqlite()
 
@@ -75,6 +79,7 @@ class Services:
         self.mongodb.stop()
         self.upstream.stop()
         self.grpc.stop()
+        self.aws.stop()
         self._remove_sqlite()
 
     def start(self) -> None:
@@ -84,6 +89,7 @@ class Services:
         self.mongodb.start()
         self.upstream.start()
         self.grpc.start()
+        self.aws.start()
 
     def remove(self) -> None:
         """Stop everything for good."""
@@ -92,6 +98,7 @@ class Services:
         self.mongodb.remove()
         self.upstream.remove()
         self.grpc.remove()
+        self.aws.remove()
         self._full.remove()
 
     def _remove_sqlite(self) -> None:

@@ -24,6 +24,7 @@ _OURS = (
     "flask:FlaskIntegration",
     "httpx:HttpxIntegration",
     "httpx:Httpx2Integration",
+    "aiohttp:AiohttpIntegration",
     "httpclient:HttpClientIntegration",
     "httpclient:UrllibIntegration",
     "httpclient:Urllib3Integration",

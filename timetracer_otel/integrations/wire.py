@@ -7,6 +7,7 @@ above (redirects, decoding, cookies, exceptions) is the library's own work.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -140,16 +141,20 @@ class ResponseReader:
     """
 
     __slots__ = (
-        "_body", "_chunked", "_head", "_left", "_method", "_waiting", "ended", "response"
+        "_body", "_chunked", "_head", "_left", "_method", "_then", "_waiting",
+        "describe_as", "ended", "response",
     )  # fmt: skip
 
     def __init__(self, method: str) -> None:
         self._method = method
         self._head = bytearray()
         self._waiting: list[bytes] = []
+        self._then: Callable[[], None] | None = None  # what came before anybody wanted the body
         self._body: ResponseBody | None = None
         self._chunked: Dechunker | None = None
         self._left: int | None = None
+        self.describe_as: Callable[[BaseException], Failure] = exceptions.describe
+        """Reads an exception into a message."""
         self.response: HttpResponse | None = None
         """Status and headers, once they are there."""
         self.ended = False
@@ -176,10 +181,13 @@ class ResponseReader:
             self._feed_body(body, data)
         if not waiting:
             self._feed_body(body, b"")
+        if self._then is not None:
+            self._then()
 
     def eof(self) -> None:
         """The connection ended."""
         if self.ended or self._body is None:
+            self._then = self._then or self.eof
             return
         if self._chunked is None and self._left is None:
             self._end(self._body)
@@ -189,6 +197,7 @@ class ResponseReader:
     def failed(self, error: BaseException) -> None:
         """Reading on raised."""
         if self.ended or self._body is None:
+            self._then = self._then or functools.partial(self.failed, error)
             return
         self.ended = True
         if self._chunked is not None and (part := self._chunked.rest()[0]):
@@ -198,13 +207,14 @@ class ResponseReader:
     def closed(self) -> None:
         """Nobody reads on."""
         if self.ended or self._body is None:
+            self._then = self._then or self.closed
             return
         self.ended = True
         self._body.closed()
 
     def describe(self, error: BaseException) -> Failure:
         """What was raised in the body, with how far the chunk was."""
-        failure = exceptions.describe(error)
+        failure = self.describe_as(error)
         if self._chunked is not None:
             if self._chunked.garbage is not None:
                 failure.fields[_GARBAGE] = self._chunked.garbage
@@ -282,8 +292,9 @@ def written(
         ReplayError: the reader goes on where the recorded one stopped.
         BaseException: what reading raised.
     """
-    yield _written_head(response), 0.0
+    head = _written_head(response)
     if not has_body(method, response.status):
+        yield head, 0.0
         return
     failed = response.failure
     hung_up = failed is not None and failed.type_name == HUNG_UP
@@ -292,11 +303,18 @@ def written(
         raised = _HungUpError() if hung_up else failure(failed)
     fields = {} if failed is None else failed.fields
     chunked = _header(response.headers, "transfer-encoding").lower() == "chunked"
+    # a body that came in one piece came with the head
+    together = bool(response.body) and not (paced or chunked or response.chunks)
+    if not together:
+        yield head, 0.0
     missing, left = _integer(fields.get(_MISSING)), len(response.pieces())
     try:
         for piece, wait in RecordedBody(response, title, raised, paced=paced).pieces():
             left -= 1
-            if not chunked:
+            if together:
+                together = False
+                yield head + piece, wait
+            elif not chunked:
                 yield piece, wait
             elif left or not missing:
                 yield b"%x\r\n%b\r\n" % (len(piece), piece), wait
@@ -311,6 +329,22 @@ def written(
         return
     if chunked:
         yield b"0\r\n\r\n", 0.0
+
+
+def address(host: str, port: int | None, scheme: str) -> str:
+    """Scheme, host and port, the port where it is not the usual one."""
+    shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    usual = 443 if scheme in ("https", "wss") else 80
+    return f"{scheme}://{shown}" + ("" if port in (None, usual) else f":{port}")
+
+
+def ends_itself(method: str, response: HttpResponse) -> bool:
+    """False where the end of the connection is the end of the response."""
+    return (
+        not has_body(method, response.status)
+        or _header(response.headers, "transfer-encoding").lower() == "chunked"
+        or _header(response.headers, "content-length").isdecimal()
+    )
 
 
 def has_body(method: str, status: int) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.fidelity.apps import (
+    aiohttp_cases,
     aiosqlite_cases,
     asyncpg_cases,
+    boto3_cases,
     grpc_async_cases,
     grpc_cases,
     httpx_async_cases,
@@ -36,6 +38,8 @@ MODULES = (
     requests_cases,
     urllib3_cases,
     urllib_cases,
+    aiohttp_cases,
+    boto3_cases,
     sql_cases,
     sql_edge_cases,
     sql_async_cases,

@@ -218,14 +218,7 @@ def _url(connection: Any, target: str) -> str:
     host = str(tunnel or connection.host)
     port = connection._tunnel_port if tunnel else connection.port
     secure = connection.default_port == http.client.HTTPS_PORT
-    return address(host, port, "https" if secure else "http") + target
-
-
-def address(host: str, port: int | None, scheme: str) -> str:
-    """Scheme, host and port, the port where it is not the usual one."""
-    shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    usual = http.client.HTTPS_PORT if scheme == "https" else http.client.HTTP_PORT
-    return f"{scheme}://{shown}" + ("" if port in (None, usual) else f":{port}")
+    return wire.address(host, port, "https" if secure else "http") + target
 
 
 def _replayed_socket(connection: Any) -> sockets.ReplayedSocket:
