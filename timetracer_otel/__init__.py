@@ -12,14 +12,19 @@ if TYPE_CHECKING:
     from timetracer_otel.api import install, record, replay, statistics, uninstall
     from timetracer_otel.cassette import Cassette
     from timetracer_otel.exporters.processor import CassetteSpanExporter, CassetteSpanProcessor
+    from timetracer_otel.integrations.middleware import AsgiMiddleware, WsgiMiddleware
+    from timetracer_otel.launcher.in_code import auto_setup
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsgiMiddleware",
     "Cassette",
     "CassetteSpanExporter",
     "CassetteSpanProcessor",
+    "WsgiMiddleware",
     "__version__",
+    "auto_setup",
     "install",
     "record",
     "replay",
@@ -28,9 +33,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsgiMiddleware": "timetracer_otel.integrations.middleware",
     "Cassette": "timetracer_otel.cassette",
     "CassetteSpanExporter": "timetracer_otel.exporters.processor",
     "CassetteSpanProcessor": "timetracer_otel.exporters.processor",
+    "WsgiMiddleware": "timetracer_otel.integrations.middleware",
+    "auto_setup": "timetracer_otel.launcher.in_code",
     "install": "timetracer_otel.api",
     "record": "timetracer_otel.api",
     "replay": "timetracer_otel.api",

@@ -146,6 +146,10 @@ class Entry(Protocol):
         """The app has read the request's body to its end."""
         ...
 
+    def routed(self, route: str) -> None:
+        """The framework found this route template for the request."""
+        ...
+
     def response_started(self, response: HttpResponse) -> None:
         """The app sent status and headers."""
         ...

@@ -10,9 +10,12 @@ import contextlib
 import functools
 import importlib
 import io
+import json
 import os
+import types
 from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, ClassVar
 
 from opentelemetry import trace
@@ -353,11 +356,18 @@ class Asgi(Framework):
         arriving = [{"type": "http.request", "body": b'{"n": 1}', "more_body": False}]
         sent: list[dict[str, Any]] = []
 
+        answered = asyncio.Event()
+
         async def receive() -> dict[str, Any]:
-            return arriving.pop(0) if arriving else {"type": "http.disconnect"}
+            if arriving:
+                return arriving.pop(0)
+            await answered.wait()
+            return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:
             sent.append(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                answered.set()
 
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
@@ -407,17 +417,17 @@ class Starlette(Asgi):
 
     def client(self) -> Any:
         routing = importlib.import_module("starlette.routing")
-        json = importlib.import_module("starlette.responses").JSONResponse
+        answer = importlib.import_module("starlette.responses").JSONResponse
 
         async def asynchronous(request: Any) -> Any:
             assert await request.json() == {"n": 1}
-            return json(work("/async"))
+            return answer(work("/async"))
 
         def synchronous(request: Any) -> Any:
-            return json(work("/sync"))
+            return answer(work("/sync"))
 
         def thread(request: Any) -> Any:
-            return json(work_in_thread())
+            return answer(work_in_thread())
 
         def failing(request: Any) -> Any:
             fail()
@@ -427,7 +437,132 @@ class Starlette(Asgi):
         return self.load().Starlette(routes=routes)
 
 
-class Flask(Framework):
+class Litestar(Asgi):
+    """Its instrumentation is a plugin, which an app is made with."""
+
+    module = integration = "litestar"
+    scope = "opentelemetry.instrumentation.asgi"
+    instrumentor = ""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.plugged = False
+
+    def instrumentors(self) -> list[Any]:
+        return [self]
+
+    def instrument(self) -> None:
+        """Make apps with the plugin."""
+        self.plugged = True
+
+    def uninstrument(self) -> None:
+        """Make apps without it."""
+        self.plugged = False
+
+    def client(self) -> Any:
+        litestar = self.load()
+        plugins = []
+        if self.plugged:
+            plugins.append(importlib.import_module("litestar.plugins.opentelemetry").OpenTelemetryPlugin())
+
+        async def asynchronous(data: Any) -> dict[str, str]:
+            assert data == {"n": 1}
+            return work("/async")
+
+        def synchronous(data: Any) -> dict[str, str]:
+            assert data == {"n": 1}
+            return work("/sync")
+
+        def thread() -> dict[str, str]:
+            return work_in_thread()
+
+        def failing() -> None:
+            fail()
+
+        for function in (asynchronous, synchronous):
+            function.__annotations__ = {"data": dict[str, int], "return": dict[str, str]}
+        thread.__annotations__ = {"return": dict[str, str]}
+        failing.__annotations__ = {"return": None}
+        handlers = [
+            litestar.post("/async")(asynchronous),
+            litestar.post("/sync", sync_to_thread=True)(synchronous),
+            litestar.post("/thread", sync_to_thread=True)(thread),
+            litestar.post("/failing", sync_to_thread=True)(failing),
+        ]
+        return litestar.Litestar(handlers, plugins=plugins, openapi_config=None)
+
+
+class Wsgi(Framework):
+    def request(self, app: Any, path: str) -> Any:
+        heads: list[tuple[str, list[tuple[str, str]]]] = []
+        environ = {
+            "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "q=1",
+            "SERVER_NAME": "shop", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": "shop",
+            "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "8", "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(b'{"n": 1}'), "wsgi.errors": io.StringIO(),
+            "wsgi.multithread": False, "wsgi.multiprocess": False, "wsgi.run_once": False,
+        }  # fmt: skip
+        result = app(environ, lambda status, headers, *_: heads.append((status, headers)))
+        body = b"".join(result)
+        if hasattr(result, "close"):
+            result.close()
+        return heads, body
+
+
+class Django(Wsgi):
+    module = "django.core.handlers.wsgi"
+    integration = "django"
+    scope = "opentelemetry.instrumentation.django"
+    instrumentor = "opentelemetry.instrumentation.django:DjangoInstrumentor"
+    handler = "WSGIHandler"
+
+    def load(self) -> Any:
+        self._settings()
+        return super().load()
+
+    def instrumentors(self) -> list[Any]:
+        self._settings()
+        return super().instrumentors()
+
+    def _settings(self) -> None:
+        """What ``DJANGO_SETTINGS_MODULE`` names, in an app: there before anything else."""
+        settings = importlib.import_module("django.conf").settings
+        if not settings.configured:
+            settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=types.ModuleType("urls"), MIDDLEWARE=[])
+
+    def client(self) -> Any:
+        handler = getattr(self.load(), self.handler)
+        answer = importlib.import_module("django.http").JsonResponse
+        route = importlib.import_module("django.urls").path
+
+        async def asynchronous(request: Any) -> Any:
+            assert json.loads(request.body) == {"n": 1}
+            return answer(work("/async"))
+
+        def synchronous(request: Any) -> Any:
+            assert json.loads(request.body) == {"n": 1}
+            return answer(work("/sync"))
+
+        def thread(request: Any) -> Any:
+            return answer(work_in_thread())
+
+        def failing(request: Any) -> Any:
+            fail()
+
+        views = {"async": asynchronous, "sync": synchronous, "thread": thread, "failing": failing}
+        settings = importlib.import_module("django.conf").settings
+        settings.ROOT_URLCONF.urlpatterns = [route(path, view) for path, view in views.items()]
+        importlib.import_module("django").setup()
+        return handler()
+
+
+class DjangoOverAsgi(Django, Asgi):
+    module = "django.core.handlers.asgi"
+    handler = "ASGIHandler"
+    request = Asgi.request
+
+
+class Flask(Wsgi):
     module = integration = "flask"
     scope = "opentelemetry.instrumentation.flask"
     instrumentor = "opentelemetry.instrumentation.flask:FlaskInstrumentor"
@@ -446,21 +581,6 @@ class Flask(Framework):
         app.post("/failing")(fail)
         app.config["PROPAGATE_EXCEPTIONS"] = True
         return app
-
-    def request(self, app: Any, path: str) -> Any:
-        heads: list[tuple[str, list[tuple[str, str]]]] = []
-        environ = {
-            "REQUEST_METHOD": "POST", "SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "q=1",
-            "SERVER_NAME": "shop", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": "shop",
-            "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "8", "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(b'{"n": 1}'), "wsgi.errors": io.StringIO(),
-            "wsgi.multithread": False, "wsgi.multiprocess": False, "wsgi.run_once": False,
-        }  # fmt: skip
-        result = app(environ, lambda status, headers, *_: heads.append((status, headers)))
-        body = b"".join(result)
-        if hasattr(result, "close"):
-            result.close()
-        return heads, body
 
 
 def fail() -> None:
@@ -484,5 +604,8 @@ SUBJECTS: dict[str, type[Subject]] = {
     "psycopg": Psycopg,
     "fastapi": FastApi,
     "starlette": Starlette,
+    "litestar": Litestar,
     "flask": Flask,
+    "django": Django,
+    "django over asgi": DjangoOverAsgi,
 }

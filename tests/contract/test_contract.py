@@ -192,13 +192,20 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
 
 def expected_requests(library: str, scope: str) -> list[list[Seen]]:
     """One cassette a request, the work it does in it: also in threads."""
-    reads_body = {"fastapi": ("/async", "/sync"), "starlette": ("/async",), "flask": ("/sync",)}[library]
+    reads_body = {
+        "fastapi": ("/async", "/sync"),
+        "starlette": ("/async",),
+        "litestar": ("/async", "/sync"),
+        "flask": ("/sync",),
+        "django": ("/async", "/sync"),
+        "django over asgi": ("/async", "/sync", "/thread", "/failing"),
+    }[library]
     requests = []
     for path in SUBJECTS[library].paths:  # type: ignore[attr-defined]  # frameworks have them
         body = '{"n": 1}' if path in reads_body else ""
         # Flask passes the exception on to its server, which answers
         answer = "NoneType" if (library, path) == ("flask", "/failing") else "HttpResponse"
-        request = [Seen(library, f"{path}?q=1 {body}", scope, answer)]
+        request = [Seen(SUBJECTS[library].integration, f"{path}?q=1 {body}", scope, answer)]
         if path != "/failing":
             request.append(Seen("app", f"work {path}", "app", ""))
         requests.append(request)

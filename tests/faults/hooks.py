@@ -65,8 +65,8 @@ TRUSTED: dict[str, frozenset[str]] = {
         {
             "timetracer_otel.integrations.asgi:_Conversation.__init__",
             "timetracer_otel.integrations.entries:activated.__init__",
-            "timetracer_otel.integrations.flask:_Body.__init__",
-            "timetracer_otel.integrations.flask:_starting",
+            "timetracer_otel.integrations.wsgi:_Body.__init__",
+            "timetracer_otel.integrations.wsgi:_starting",
             "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._mocks",
             "timetracer_otel.integrations.sqlalchemy.integration:_Commit.__init__",
             "timetracer_otel.integrations.sqlalchemy.integration:isinstance_of_replay",
@@ -84,7 +84,7 @@ TRUSTED: dict[str, frozenset[str]] = {
         {
             "timetracer_otel.integrations.base:Invocation.proceed",
             "timetracer_otel.integrations.base:run",
-            "timetracer_otel.integrations.flask:_Body.__next__",
+            "timetracer_otel.integrations.wsgi:_Body.__next__",
             "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._executemany.executemany",
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor.__next__",
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor._timetracer_fetch",
@@ -124,8 +124,8 @@ TRUSTED: dict[str, frozenset[str]] = {
         {
             "timetracer_otel.integrations.bodies:ResponseBody.closed",
             "timetracer_otel.integrations.bodies:ResponseBody.ended",
-            "timetracer_otel.integrations.flask:_Body._end",
-            "timetracer_otel.integrations.flask:_Input._note",
+            "timetracer_otel.integrations.wsgi:_Body._end",
+            "timetracer_otel.integrations.wsgi:_Input._note",
             "timetracer_otel.ports:report",
         }
     ),

@@ -22,6 +22,10 @@ _UPLOAD = (
 _EVENT = b'{ "event" : "paid",\n\t"amount": 12.50, "n\\u00e4me": "\\u00fc" }\r\n'
 _FASTAPI = ("fastapi",)
 _FLASK = ("flask",)
+_FIRST = (*_FASTAPI, *_FLASK)
+_DJANGO = ("django", "django-asgi")
+_EVERY = (*_FIRST, "starlette", "litestar", *_DJANGO)
+_ASGI = ("fastapi", "starlette", "litestar", "django-asgi")
 
 
 def _get(target: str, *headers: tuple[str, str]) -> tuple[Request, ...]:
@@ -47,7 +51,7 @@ def _row(
     requests: tuple[Request, ...],
     *,
     statuses: tuple[int, ...] = (),
-    frameworks: tuple[str, ...] = ("fastapi", "flask"),
+    frameworks: tuple[str, ...] = _EVERY,
     repeats: bool = True,
     any_order: bool = True,
 ) -> Row:
@@ -75,6 +79,7 @@ INBOUND = (
         "chunked-body",
         "body in chunks",
         (Request("POST", "/in/raw", _JSON, b"chunk " * 1000, chunked=True),),
+        frameworks=(*_FLASK, *_ASGI),
     ),
     _row("unread-body", "body that the endpoint never reads", _post("/in/unread", b"ignored" * 100)),
     _row("body-in-parts", "body read in parts", _post("/in/read-in-parts", b"one line\n" * 5000)),
@@ -107,7 +112,7 @@ INBOUND = (
         "stream-with-async-calls",
         "calls inside an asynchronous generator",
         _get("/in/stream-with-async-calls"),
-        frameworks=_FASTAPI,
+        frameworks=_ASGI,
     ),
     _row(
         "stream-that-fails",
@@ -117,13 +122,14 @@ INBOUND = (
     ),
     _row(
         "background",
-        "calls made after the response: background tasks (FastAPI), a thread (Flask)",
+        "calls made after the response: background tasks, a thread (Flask, Django)",
         (Request("POST", "/in/background"), Request("GET", "/in/background/result")),
     ),
     _row(
         "teardown",
         "calls made when the request is torn down",
         (Request("GET", "/in/teardown"), Request("GET", "/in/teardown/result")),
+        frameworks=_FIRST,
     ),
     _row("exception", "exception nobody catches: 500", _get("/in/exception"), statuses=(500,)),
     _row("exception-after-call", "exception after a call", _get("/in/exception-after-call"), statuses=(500,)),
@@ -182,15 +188,22 @@ INBOUND = (
             ("Authorization", "Bearer s3cret-token"),
         ),
     ),
-    _row("not-compressed", "gzip middleware, not asked for", _get("/in/compressed")),
+    _row("not-compressed", "gzip middleware, not asked for", _get("/in/compressed"), frameworks=_FIRST),
     _row(
         "compressed",
         "gzip middleware; the time is inside its answer",
         _get("/in/compressed", ("Accept-Encoding", "gzip")),
+        frameworks=_FIRST,
         repeats=False,
     ),
     _row("file", "a file: FileResponse, send_file", _get("/in/file")),
-    _row("file-range", "part of a file", _get("/in/file", ("Range", "bytes=3-9")), statuses=(206,)),
+    _row(
+        "file-range",
+        "part of a file",
+        _get("/in/file", ("Range", "bytes=3-9")),
+        statuses=(206,),
+        frameworks=(*_FIRST, "starlette"),
+    ),
     _row(
         "file-not-changed",
         "file that has not changed since",
@@ -209,7 +222,37 @@ INBOUND = (
             f"checkout-{driver}",
             f"checkout: upstream, {driver} and Redis in one request, twice",
             _checkout(driver),
+            frameworks=(*_FIRST, *_DJANGO),
         )
         for driver in ("sqlite", "psycopg2", "psycopg")
     ),
+    _row(
+        "async-view",
+        "asynchronous view: three calls side by side, one from a thread",
+        _get("/in/async-view/one") + _get("/in/async-view/two"),
+        frameworks=_DJANGO,
+    ),
+    _row(
+        "async-exception",
+        "exception in an asynchronous view",
+        _get("/in/async-exception"),
+        statuses=(500,),
+        frameworks=_DJANGO,
+    ),
+    _row(
+        "middleware",
+        "middleware that asks after the view did",
+        _get("/in/asked-by-middleware"),
+        frameworks=_DJANGO,
+    ),
+    _row("class-based", "class-based view", _get("/in/class-based?may=yes"), frameworks=_DJANGO),
+    _row(
+        "permission-denied",
+        "403 raised by a view",
+        _get("/in/class-based"),
+        statuses=(403,),
+        frameworks=_DJANGO,
+    ),
+    _row("async-class-based", "class of coroutines", _get("/in/async-class-based"), frameworks=_DJANGO),
+    _row("thread", "calls in an executor's threads", _get("/in/thread"), frameworks=_DJANGO),
 )

@@ -86,7 +86,9 @@ def _sections(variants: list[Variant], suffix: str, outcome: Outcome) -> list[st
             by_library.setdefault(row.library, []).append(row)
     for library, its_rows in by_library.items():
         lines = [f"## {library}{suffix}", ""]
-        titles = [f"{variant.framework}: {check}" for variant in variants for check in CHECKS]
+        # a column for each framework that has any of these rows
+        shown = [variant for variant in variants if not {*its_rows}.isdisjoint(rows_of(variant))]
+        titles = [f"{variant.framework}: {check}" for variant in shown for check in CHECKS]
         lines.append("| case | with | " + " | ".join(map(_title, titles)) + " |")
         lines.append("|---" * (len(titles) + 2) + "|")
         by_edge: dict[str, list[Row]] = {}
@@ -94,14 +96,25 @@ def _sections(variants: list[Variant], suffix: str, outcome: Outcome) -> list[st
             by_edge.setdefault(row.edge, []).append(row)
         for edge, alike in by_edge.items():
             backends = ", ".join(row.backend for row in alike if row.backend)
-            cells = [_cell(variant, alike, check, outcome) for variant in variants for check in CHECKS]
+            cells = [_cell(variant, alike, check, outcome) for variant in shown for check in CHECKS]
             lines.append(f"| {edge.replace('|', '&#124;')} | {backends} | " + " | ".join(cells) + " |")
         parts.append("\n".join([*lines, ""]))
     return parts
 
 
 def _title(title: str) -> str:
-    return title.replace("fastapi", "FastAPI").replace("flask", "Flask")
+    framework, _, check = title.partition(":")
+    return f"{_NAMES[framework]}:{check}"
+
+
+_NAMES = {
+    "fastapi": "FastAPI",
+    "flask": "Flask",
+    "starlette": "Starlette",
+    "litestar": "Litestar",
+    "django": "Django",
+    "django-asgi": "Django over ASGI",
+}
 
 
 def _cell(variant: Variant, alike: list[Row], check: str, outcome: Outcome) -> str:

@@ -31,6 +31,10 @@ SQL = ("SQLAlchemy", "SQLAlchemy, asynchronous")
 VARIANTS = (
     Variant("fastapi", "fastapi"),
     Variant("flask", "flask"),
+    Variant("starlette", "starlette", libraries=("Inbound",)),
+    Variant("litestar", "litestar", libraries=("Inbound",)),
+    Variant("django", "django", libraries=("Inbound",)),
+    Variant("django-asgi", "django-asgi", libraries=("Inbound",)),
     Variant("fastapi-sqlalchemy-2.0", "fastapi", "2.0", SQL),
     Variant("flask-sqlalchemy-2.0", "flask", "2.0", SQL),
 )

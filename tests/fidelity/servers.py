@@ -20,6 +20,16 @@ _READY = re.compile(r"(?:[Rr]unning on|Listening at:) http://127\.0\.0\.1:(\d+)"
 _COMMANDS = {
     "small": ["uvicorn", "tests.recording.small_app:app", "--host", "127.0.0.1", "--port", "0"],
     "fastapi": ["uvicorn", "tests.fidelity.apps.fastapi_app:app", "--host", "127.0.0.1", "--port", "0"],
+    "starlette": ["uvicorn", "tests.fidelity.apps.starlette_app:app", "--host", "127.0.0.1", "--port", "0"],
+    "litestar": ["uvicorn", "tests.fidelity.apps.litestar_app:app", "--host", "127.0.0.1", "--port", "0"],
+    "django-asgi": [
+        *("uvicorn", "tests.fidelity.apps.django_site.asgi:application"),
+        *("--host", "127.0.0.1", "--port", "0"),
+    ],
+    "django": [
+        *("gunicorn", "tests.fidelity.apps.django_site.wsgi:application", "--bind", "127.0.0.1:0"),
+        *("--workers", "1", "--threads", "8", "--no-control-socket"),
+    ],
     "flask": [
         *("gunicorn", "tests.fidelity.apps.flask_app:app", "--bind", "127.0.0.1:0"),
         *("--workers", "1", "--threads", "8", "--no-control-socket"),

@@ -21,7 +21,8 @@ def test_what_did_not_run_or_failed_is_not_claimed() -> None:
 
     lines = [line for line in document(passed_in(reports)).splitlines() if line.startswith("|")]
 
-    assert [line for line in lines if "✓" in line] == ["| JSON body |  | ✓ | ✗ | ✗ | ✗ |"]
+    others = " | ".join(["✗"] * 2 * 5)
+    assert [line for line in lines if "✓" in line] == [f"| JSON body |  | ✓ | ✗ | {others} |"]
 
 
 def test_every_row_has_a_name_of_its_own_and_runs_somewhere() -> None:

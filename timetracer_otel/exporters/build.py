@@ -110,7 +110,7 @@ class CassetteBuilder:
         payload = batch.entry
         assert payload is not None
         span.attributes[names.ENTRY_FRAMEWORK] = payload.framework
-        if payload.route and names.HTTP_ROUTE not in span.attributes:
+        if payload.route:  # the framework's own word; some instrumentations put a method there, or no slash
             span.attributes[names.HTTP_ROUTE] = payload.route
         response = payload.response
         for message in (payload.request, response):

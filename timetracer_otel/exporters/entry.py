@@ -127,6 +127,13 @@ class RecordedEntry:
         """The request's body is whole."""
         self._request_ended = True
 
+    def routed(self, route: str) -> None:
+        """Note the route template."""
+        self._payload.route = route
+        if self._own is not None:
+            self._own.update_name(f"{self._payload.request.method} {route}")
+            self._own.set_attribute(names.HTTP_ROUTE, route)
+
     def response_started(self, response: HttpResponse) -> None:
         """Note status and headers."""
         self._payload.response = response

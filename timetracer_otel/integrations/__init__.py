@@ -20,8 +20,12 @@ ENTRY_POINT_GROUP = "timetracer_otel_integrations"
 _OURS = (
     "asgi:FastApiIntegration",
     "asgi:StarletteIntegration",
+    "litestar:LitestarIntegration",
+    "middleware:AsgiMiddlewareIntegration",
     "asgi:UvicornIntegration",
     "flask:FlaskIntegration",
+    "django:DjangoIntegration",
+    "middleware:WsgiMiddlewareIntegration",
     "httpx:HttpxIntegration",
     "httpx:Httpx2Integration",
     "aiohttp:AiohttpIntegration",

@@ -1,4 +1,7 @@
-"""Inbound HTTP over ASGI (https://asgi.readthedocs.io/en/latest/specs/www.html): FastAPI, Starlette."""
+"""Inbound HTTP over ASGI (https://asgi.readthedocs.io/en/latest/specs/www.html).
+
+FastAPI and Starlette; Litestar, Django and plain applications build on it.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +30,20 @@ class AsgiIntegration(Wrappable):
 
     def points(self) -> Sequence[Point]:
         """The application's ``__call__``."""
-        return (Point(self.module, f"{self.class_name}.__call__", wrapper=self._call),)
+        return (Point(self.module, f"{self.class_name}.__call__", wrapper=self.serve),)
 
     def traced(self, app: Any) -> bool:
         """True when an instrumentation opens the SERVER span of this application's requests."""
         return bool(getattr(app, "_is_instrumented_by_opentelemetry", False))
 
-    def _call(
+    def route(self, app: Any, scope: Message) -> str | None:
+        """The route template of a request that the app has served, where no span tells it."""
+        return None
+
+    def serve(
         self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        """A wrapt wrapper of the application's ``__call__``: one request, or the lifespan."""
         port = ports.entry_port()
         if port is None or kwargs or len(args) != 3:
             return wrapped(*args, **kwargs)
@@ -67,7 +75,13 @@ class AsgiIntegration(Wrappable):
             safely(entry.failed, error)
             raise
         finally:
+            safely(self._name, entry, instance, scope)
             safely(entry.close)
+
+    def _name(self, entry: ports.Entry, app: Any, scope: Message) -> None:
+        route = self.route(app, scope)
+        if route:
+            entry.routed(route)
 
     def _open(self, port: ports.EntryPort, instance: Any, scope: Message) -> ports.Entry | None:
         return port.open(self.name, request_head(scope), None, traced=self.traced(instance))
@@ -85,8 +99,12 @@ class AsgiIntegration(Wrappable):
                 safely(port.stopping)
             await send(message)
 
-        with contextlib.nullcontext() if startup is None else activated(startup):
-            await app(scope, receive, noting_send)
+        try:
+            with contextlib.nullcontext() if startup is None else activated(startup):
+                await app(scope, receive, noting_send)
+        finally:
+            if startup is not None:
+                safely(startup.done)  # an app without lifespan raises instead of answering
 
 
 class FastApiIntegration(AsgiIntegration):
@@ -101,6 +119,10 @@ class FastApiIntegration(AsgiIntegration):
         native = getattr(app, "_native_telemetry", None)
         return super().traced(app) or (native is not None and bool(native.enabled()))
 
+    def route(self, app: Any, scope: Message) -> str | None:
+        """The path of the route that matched."""
+        return matching_route(app, scope) if not self.traced(app) else None
+
 
 class StarletteIntegration(AsgiIntegration):
     """Starlette without FastAPI."""
@@ -108,6 +130,27 @@ class StarletteIntegration(AsgiIntegration):
     name = "starlette"
     module = "starlette.applications"
     class_name = "Starlette"
+
+    def route(self, app: Any, scope: Message) -> str | None:
+        """The path of the route that matched."""
+        return matching_route(app, scope) if not self.traced(app) else None
+
+
+def matching_route(app: Any, scope: Message) -> str | None:
+    """The path of the route of a Starlette application that matches, with the mounts above it."""
+    # a mount that was gone through has left its own root path in the scope
+    scope = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
+    found = ""
+    routes = app.routes
+    while routes:
+        tried = [(route, *route.matches(scope)) for route in routes]
+        # of a partial match only the method is wrong
+        best = max(tried, key=lambda one: one[1].value)
+        if not best[1].value:
+            break
+        found += getattr(best[0], "path", "")
+        routes, scope = getattr(best[0], "routes", None), {**scope, **best[2]}
+    return found or None
 
 
 class UvicornIntegration(Wrappable):

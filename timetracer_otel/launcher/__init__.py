@@ -96,6 +96,11 @@ def start() -> None:
             os._exit(2)
 
 
+def started() -> bool:
+    """True once :func:`start` was asked to record or to replay."""
+    return _started
+
+
 def take_flags() -> None:
     """Rename settings given as launcher flags: ``--timetracer_dir`` sets ``OTEL_TIMETRACER_DIR``."""
     for name, value in list(os.environ.items()):

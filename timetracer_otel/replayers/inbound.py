@@ -182,6 +182,9 @@ class ReplayedEntry:
     def request_ended(self) -> None:
         """Already whole."""
 
+    def routed(self, route: str) -> None:
+        """Nothing to note."""
+
     def response_started(self, response: HttpResponse) -> None:
         """Nothing to note."""
 

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import hmac
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 
@@ -52,6 +52,15 @@ def lines_of_upstream() -> Iterator[str]:
     with httpx.stream("GET", url("/chunks/3")) as response:
         yield from response.iter_lines()
     yield httpx.get(url("/json/inside-the-generator")).text
+
+
+async def async_lines_of_upstream() -> AsyncIterator[str]:
+    """The same, asynchronously."""
+    async with httpx.AsyncClient() as client:
+        async with client.stream("GET", url("/chunks/3")) as response:
+            async for line in response.aiter_lines():
+                yield line
+        yield (await client.get(url("/json/inside-the-generator"))).text
 
 
 def gated_events(name: str) -> Iterator[bytes]:

@@ -1,0 +1,1 @@
+"""The Django site: one view for each scenario, served over WSGI and over ASGI."""

@@ -1,0 +1,142 @@
+"""Django, over WSGI and over ASGI.
+
+The standard instrumentation is a middleware, and works on the settings. So a request is seen above
+it, where a handler is called, and it is put off until there are settings: it would set empty ones
+where there are none yet, and the app's own would be refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from timetracer_otel import ports
+from timetracer_otel.integrations.asgi import AsgiIntegration
+from timetracer_otel.integrations.base import Point, Wrappable
+from timetracer_otel.integrations.entries import activated, safely
+from timetracer_otel.integrations.wsgi import WsgiIntegration
+
+_THEIRS = "opentelemetry.instrumentation.django"
+
+
+class DjangoIntegration(Wrappable):
+    """Sees requests where a handler is called, and what Django learns of them on the way."""
+
+    name = "django"
+
+    def __init__(self) -> None:
+        self._put_off: Callable[[], Any] | None = None
+
+    def points(self) -> Sequence[Point]:
+        """Both handlers; routes, exceptions and late answers; settings and their instrumentation."""
+        handlers = "django.core.handlers"
+        return (
+            *_WsgiHandler().points(),
+            *_AsgiHandler().points(),
+            Point(f"{handlers}.asgi", "ASGIHandler.send_response", wrapper=_answer, optional=True),
+            Point(f"{handlers}.base", "BaseHandler.resolve_request", wrapper=_resolve, optional=True),
+            Point(f"{handlers}.exception", "handle_uncaught_exception", wrapper=_failed, optional=True),
+            Point(f"{handlers}.base", "BaseHandler.load_middleware", wrapper=self._load, optional=True),
+            Point(_THEIRS, "DjangoInstrumentor._instrument", wrapper=self._instrument, optional=True),
+            Point(_THEIRS, "DjangoInstrumentor._uninstrument", wrapper=self._uninstrument, optional=True),
+        )
+
+    def _instrument(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Change the settings now if there are any, else when a handler reads them."""
+        from django.conf import settings
+
+        if settings.configured:
+            wrapped(*args, **kwargs)
+        else:
+            self._put_off = partial(wrapped, *args, **kwargs)
+
+    def _uninstrument(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        put_off, self._put_off = self._put_off, None
+        if put_off is None:
+            wrapped(*args, **kwargs)
+
+    def _load(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        put_off, self._put_off = self._put_off, None
+        if put_off is not None:
+            safely(put_off)
+        return wrapped(*args, **kwargs)
+
+
+class _WsgiHandler(WsgiIntegration):
+    name = "django"
+    module = "django.core.handlers.wsgi"
+    class_name = "WSGIHandler"
+
+    def traced(self, app: Any) -> bool:
+        return _has_tracing(app)
+
+
+class _AsgiHandler(AsgiIntegration):
+    name = "django"
+    module = "django.core.handlers.asgi"
+    class_name = "ASGIHandler"
+
+    def traced(self, app: Any) -> bool:
+        return _has_tracing(app)
+
+    def serve(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if args and args[0]["type"] == "lifespan":  # which Django does not know, and refuses
+            return wrapped(*args, **kwargs)
+        return super().serve(wrapped, instance, args, kwargs)
+
+
+def _has_tracing(handler: Any) -> bool:
+    return any(type(link).__module__.startswith(_THEIRS) for link in _middleware(handler))
+
+
+def _middleware(handler: Any) -> Iterator[Any]:
+    """What a handler passes a request through, as far as each names the next. Outermost first."""
+    link = handler._middleware_chain
+    while link is not None:
+        yield link
+        link = next((found for name in _NEXT if (found := getattr(link, name, None)) is not None), None)
+
+
+_NEXT = ("__wrapped__", "get_response", "func", "awaitable")
+"""Where Django's wrappers, a middleware, and asgiref's adapters keep what they call."""
+
+
+async def _reactivated(entry: Any, wrapped: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    with activated(entry):
+        return await wrapped(*args, **kwargs)
+
+
+def _answer(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The SERVER span ended in a middleware; what a streamed answer calls belongs to it all the same."""
+    entry = ports.current_entry()
+    if entry is None:
+        return wrapped(*args, **kwargs)
+    return _reactivated(entry, wrapped, args, kwargs)
+
+
+def _resolve(
+    wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    match = wrapped(*args, **kwargs)
+    routed = getattr(ports.current_entry(), "routed", None)
+    route = getattr(match, "route", None)
+    if routed is not None and isinstance(route, str):
+        safely(routed, f"/{route.removeprefix('^').removesuffix('$')}")
+    return match
+
+
+def _failed(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    failed = getattr(ports.current_entry(), "failed", None)
+    error = args[2][1] if len(args) > 2 else None
+    if failed is not None and isinstance(error, BaseException):
+        safely(failed, error)
+    return wrapped(*args, **kwargs)
