@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
@@ -26,6 +29,10 @@ from timetracer_otel.replayers.session import Session
 from timetracer_otel.store import open_store
 
 __all__ = ["install", "record", "replay", "statistics", "uninstall"]
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def install() -> None:
@@ -64,7 +71,11 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         print(recording.path)
 
     Works around any code, in ``with`` and in ``async with``, with no web framework and no
-    OpenTelemetry set up.
+    OpenTelemetry set up. As a decorator of a function, asynchronous ones included, each call is a
+    cassette of its own::
+
+        @timetracer_otel.record("cassettes/", name="nightly import")
+        def run_import() -> None: ...
 
     Args:
         dir: the store, a folder; ``TIMETRACER_DIR`` by default.
@@ -84,6 +95,7 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
     ) -> None:
         self.settings = settings if settings is not None else config.load()
         self.name = name
+        self._dir = dir
         self.path: Path | None = None
         """The cassette, once the block has ended."""
         provider = otel_trace.get_tracer_provider()
@@ -136,6 +148,34 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, trace)
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        """The function, each call of it recorded.
+
+        Raises:
+            TypeError: it is a generator function, whose work is done after its call.
+        """
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"{function.__qualname__} is a generator: use 'with record(...)' around its use")
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def recorded_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
+                with self._again():
+                    return await function(*args, **kwargs)
+
+            return recorded_coroutine  # type: ignore[return-value]  # a coroutine function, as it was
+
+        @functools.wraps(function)
+        def recorded(*args: P.args, **kwargs: P.kwargs) -> T:
+            with self._again():
+                return function(*args, **kwargs)
+
+        return recorded
+
+    def _again(self) -> record:
+        """A block like this one: a function may call itself, or be called by several at once."""
+        return record(self._dir, name=self.name, settings=self.settings)
 
 
 _blocks = threading.Lock()

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,36 @@ def test_a_folder_that_cannot_be_written_costs_a_warning_and_no_more(
     assert recording.path is None
     [line] = [record.getMessage() for record in caplog.records if record.name == "timetracer_otel"]
     assert line.startswith("timetracer-otel: writing a cassette: NotADirectoryError")
+
+
+def test_each_call_of_a_decorated_function_is_a_cassette(tmp_path: Path, upstream: Upstream) -> None:
+    @timetracer_otel.record(tmp_path, name="import")
+    def run_import(number: int) -> int:
+        """Ask for a thing."""
+        return httpx.get(f"{upstream.url}/json/{number}").status_code
+
+    @timetracer_otel.record(tmp_path, name="asynchronous import")
+    async def run_async_import(number: int) -> int:
+        async with httpx.AsyncClient() as client:
+            return (await client.get(f"{upstream.url}/json/{number}")).status_code
+
+    results = [run_import(1), run_import(number=2), asyncio.run(run_async_import(3))]
+
+    cassettes = sorted(map(Cassette.load, tmp_path.rglob("*.json")), key=lambda cassette: cassette.started)
+    titles = [
+        (one.title, [call.request.title() for call in one.calls() if call.request]) for one in cassettes
+    ]
+    assert (results, run_import.__doc__) == ([200, 200, 200], "Ask for a thing.")
+    assert titles == [
+        ("import", [f"GET {upstream.url}/json/1"]),
+        ("import", [f"GET {upstream.url}/json/2"]),
+        ("asynchronous import", [f"GET {upstream.url}/json/3"]),
+    ]
+
+
+def test_a_generator_is_not_decorated(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"use 'with record\(\.\.\.\)' around its use"):
+
+        @timetracer_otel.record(tmp_path)
+        def numbers() -> Iterator[int]:
+            yield 1

@@ -41,7 +41,11 @@ def _headers(
 
 @click.command("replay", cls=_WithCommand, options_metavar="[OPTIONS]")
 @click.argument("paths", metavar="[PATH]... (--app MODULE:APP | -- COMMAND...)", nargs=-1)
-@click.option("--app", metavar="MODULE:APP", help="The ASGI or WSGI application, as for uvicorn or gunicorn.")
+@click.option(
+    "--app",
+    metavar="MODULE:APP",
+    help="The ASGI or WSGI application, as for uvicorn or gunicorn, or Django's settings module.",
+)
 @click.option("--factory", is_flag=True, help="APP is a function that makes the application.")
 @click.option(
     "--header", "headers", metavar="'NAME: VALUE'", multiple=True, callback=_headers,

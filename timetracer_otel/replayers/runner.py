@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -42,7 +43,8 @@ def replay_in_process(
     """Send each recorded request to the app and judge what it does; one verdict as each is done.
 
     Args:
-        app: ``module:attribute`` of an ASGI or WSGI application, imported after the shims are in place.
+        app: ``module:attribute`` of an ASGI or WSGI application, or the module of a Django project's
+            settings; imported after the shims are in place.
         paths: cassette files and folders.
         settings: see :mod:`timetracer_otel.config`.
         factory: the attribute is a function that makes the application.
@@ -94,17 +96,25 @@ def prepare_process() -> None:
 
 
 def import_app(spec: str, *, factory: bool) -> Any:
-    """The application that ``module:attribute`` names.
+    """The application that ``module:attribute`` names, or that the settings of a Django project make.
 
     Raises:
         ApplicationError: there is no such module or attribute, or importing it fails.
     """
     module_name, _, attribute = spec.partition(":")
-    if not module_name or not attribute:
-        raise ApplicationError(f"--app {spec!r}: give it as MODULE:ATTRIBUTE, as for uvicorn")
     cwd = str(Path.cwd())
     if cwd not in sys.path:
         sys.path.insert(0, cwd)
+    try:
+        if not attribute and _are_settings(module_name):
+            return _django_application(module_name)
+    except Exception as error:
+        raise ApplicationError(f"--app {spec}: {type(error).__name__}: {error}") from error
+    if not module_name or not attribute:
+        raise ApplicationError(
+            f"--app {spec!r}: give it as MODULE:ATTRIBUTE, as for uvicorn, or the settings module of a Django"
+            " project"
+        )
     try:
         found: Any = importlib.import_module(module_name)
         for name in attribute.split("."):
@@ -112,6 +122,26 @@ def import_app(spec: str, *, factory: bool) -> Any:
         return found() if factory else found
     except Exception as error:
         raise ApplicationError(f"--app {spec}: {type(error).__name__}: {error}") from error
+
+
+def _are_settings(module_name: str) -> bool:
+    """True for a module that has what every Django project sets."""
+    try:
+        return hasattr(importlib.import_module(module_name), "ROOT_URLCONF")
+    except ModuleNotFoundError as error:
+        if error.name == module_name:
+            return False
+        raise
+    except ValueError:  # no name of a module at all
+        return False
+
+
+def _django_application(settings_module: str) -> Any:
+    """The project's WSGI application, which serves asynchronous views as well."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = settings_module
+    from django.core.wsgi import get_wsgi_application
+
+    return get_wsgi_application()
 
 
 def make_client(app: Any) -> AsgiClient | WsgiClient:
