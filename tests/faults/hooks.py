@@ -54,6 +54,8 @@ PENDING: dict[str, str] = {
     "django": "as above",
     "asgi": "as above",
     "wsgi": "as above",
+    "timetracer_otel.integrations.asgi:AsgiIntegration.route": "for applications of no framework",
+    "timetracer_otel.integrations.wsgi:WsgiIntegration.route": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._can_read": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._connect": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._execute_in_cluster": "as above",
