@@ -49,6 +49,7 @@ PENDING: dict[str, str] = {
     "urllib3": "as above",
     "requests": "as above",
     "botocore": "as above",
+    "aiohttp": "as above",
     "grpc": "as above",
     "litestar": "as above",
     "django": "as above",
