@@ -139,7 +139,11 @@ def test_an_app_that_changed_is_different(recorded: Upstream) -> None:
     ("arguments", "said"),
     [
         (["-k", "nothing like it"], "error: none of the cassettes holds an inbound request to replay\n"),
-        (["--app", "app"], "error: --app 'app': give it as MODULE:ATTRIBUTE, as for uvicorn\n"),
+        (
+            ["--app", "app"],
+            "error: --app 'app': give it as MODULE:ATTRIBUTE, as for uvicorn, or the settings"
+            " module of a Django project\n",
+        ),
         (
             ["--app", "no_such:app"],
             "error: --app no_such:app: ModuleNotFoundError: No module named 'no_such'\n",

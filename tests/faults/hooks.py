@@ -57,6 +57,8 @@ PENDING: dict[str, str] = {
     "wsgi": "as above",
     "timetracer_otel.integrations.asgi:AsgiIntegration.route": "for applications of no framework",
     "timetracer_otel.integrations.wsgi:WsgiIntegration.route": "as above",
+    "timetracer_otel.exporters.recorder:RecordedExchange._give_up": "as above",
+    "timetracer_otel.exporters.recorder:Recorder.await_cancellation": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._can_read": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._connect": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._execute_in_cluster": "as above",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.replaying.recorded import ASKED, SETTINGS, cassette
 from timetracer_otel import ports
 from timetracer_otel.errors import ApplicationError, ReplayError
-from timetracer_otel.integrations import asgi, flask
+from timetracer_otel.integrations import asgi, wsgi
 from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.replayers import hanging_up
 from timetracer_otel.replayers.clients import AppResponse, AsgiClient, WsgiClient, asgi_scope, wsgi_environ
@@ -55,7 +55,7 @@ def test_an_asgi_scope_says_all_of_a_request(request: HttpRequest) -> None:
 @given(requests())
 def test_a_wsgi_environment_says_all_that_wsgi_can_of_a_request(request: HttpRequest) -> None:
     environ = wsgi_environ(request)
-    head = flask.request_head(environ)
+    head = wsgi.request_head(environ)
     # CGI has no order, no case and no repetition
     expected: dict[str, list[str]] = {}
     for name, value in request.headers:
@@ -272,8 +272,16 @@ def test_an_application_is_named_by_module_and_attribute() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("app", "--app 'app': give it as MODULE:ATTRIBUTE, as for uvicorn"),
-        (":app", "--app ':app': give it as MODULE:ATTRIBUTE, as for uvicorn"),
+        (
+            "app",
+            "--app 'app': give it as MODULE:ATTRIBUTE, as for uvicorn, or the settings"
+            " module of a Django project",
+        ),
+        (
+            ":app",
+            "--app ':app': give it as MODULE:ATTRIBUTE, as for uvicorn, or the settings"
+            " module of a Django project",
+        ),
         ("no.such.module:app", "--app no.such.module:app: ModuleNotFoundError: No module named 'no'"),
         ("json:app", "--app json:app: AttributeError: module 'json' has no attribute 'app'"),
     ],
