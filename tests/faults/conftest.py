@@ -1,7 +1,21 @@
-"""Servers whose surroundings fail."""
+"""Servers whose surroundings fail, and what was said of it."""
 
 from __future__ import annotations
 
-from tests.processes.conftest import start, store
+from collections.abc import Iterator
 
-__all__ = ["start", "store"]
+import pytest
+
+from tests.processes.conftest import start, store
+from timetracer_otel import ports
+
+__all__ = ["fresh_reports", "start", "store"]
+
+
+@pytest.fixture
+def fresh_reports() -> Iterator[None]:
+    """Nothing went wrong in this process yet, whatever other tests did in it."""
+    ports._reported.clear()
+    ports.forget_failures()
+    yield
+    ports.forget_failures()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,16 @@ from opentelemetry.sdk.trace.export import (
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import timetracer_otel
-from timetracer_otel import ports
 from timetracer_otel.exporters.recorder import Recorder
 from timetracer_otel.store import FolderStore
 
+pytestmark = pytest.mark.usefixtures("fresh_reports")
 METHODS = ("span_started", "span_ended", "flush", "close", "sum_up")
 
 
 class Failing(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         raise RuntimeError("the collector is away")
-
-
-@pytest.fixture(autouse=True)
-def fresh_reports() -> Iterator[None]:
-    ports._reported.clear()
-    yield
-    ports.forget_failures()
 
 
 def job(provider: TracerProvider) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from timetracer_otel import config, ports
+from timetracer_otel import config
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.exporters import writer
 from timetracer_otel.exporters.processor import tap
@@ -31,13 +30,7 @@ class StuckStore(FolderStore):
         return super().write(cassette)
 
 
-@pytest.fixture(autouse=True)
-def fresh_reports() -> Iterator[None]:
-    ports._reported.clear()
-    yield
-    ports.forget_failures()
-
-
+@pytest.mark.usefixtures("fresh_reports")
 def test_a_disk_that_is_stuck(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
