@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.programs import NotRun
 from tests.services.together import Services
 from tests.services.upstream import Upstream
 
@@ -19,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(NotRun())
     if config.getoption("--write-fidelity") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(FidelityWriter())
 
