@@ -378,10 +378,13 @@ def _half(on: _Handler) -> None:
 
 
 def _invalid_chunk(on: _Handler) -> None:
+    """In one packet: whether aiohttp fails at once or waits depends on what it had read before the bad chunk."""
     on.close_connection = True
-    on.begin_chunks("text/plain")
-    on.chunk(b"good")
-    on.wfile.write(b"this is no chunk size\r\n")
+    on.send_response_only(200)
+    on.send_header("Content-Type", "text/plain")
+    on.send_header("Transfer-Encoding", "chunked")
+    on.end_headers()
+    on.wfile.write(b"4\r\ngood\r\nthis is no chunk size\r\n")
 
 
 def _cut_off(on: _Handler) -> None:
