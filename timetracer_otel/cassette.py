@@ -37,6 +37,10 @@ from timetracer_otel.tree import SpanTree
 VERSION: Final = "1"
 """Of the cassette format; a reader of version 1 reads every ``1`` and ``1.x``."""
 
+STRUCTURE_ONLY: Final = "structure only"
+"""The kind of gap that says that nothing of a cassette can be replayed."""
+
+_WHY_NOT: Final = "it holds structure only: no request and no answer was recorded with its spans"
 _METHODS: Final = (names.HTTP_REQUEST_METHOD, "http.method")
 _PATHS: Final = (names.HTTP_ROUTE, "url.path", names.URL_FULL, "http.target", "http.url")
 
@@ -337,12 +341,14 @@ class Cassette:
     @property
     def why_not(self) -> str | None:
         """Why it cannot be replayed; ``None`` when it can."""
+        if any(gap.kind == STRUCTURE_ONLY for gap in self.gaps):
+            return _WHY_NOT
         recorded = names.CASSETTE_VERSION in self.resource.attributes
         if recorded or self.inbound_request is not None:
             return None
         if any(names.CALL_INTEGRATION in span.attributes for span in self.spans):
             return None
-        return "it holds structure only: no request and no answer was recorded with its spans"
+        return _WHY_NOT
 
     def __repr__(self) -> str:
         return f"<Cassette {self.title!r} {self.entry.trace_id[:16]} {len(self.spans)} spans>"

@@ -15,12 +15,14 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+__all__ = ["GZIP_WINDOW", "SUFFIXES", "Compression", "compress", "decompress", "detect", "zstd"]
+
 Compression: TypeAlias = Literal["none", "gzip", "zstd"]
 SUFFIXES: Final[dict[Compression, str]] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
-_GZIP_WINDOW: Final = 31  # zlib's largest window, with gzip's header
+GZIP_WINDOW: Final = 31  # zlib's largest window, with gzip's header
 _MAX_FRAMES: Final = 1000
 
 
@@ -86,7 +88,7 @@ class _Frame(Protocol):
 
 
 def _open(compression: Compression) -> _Frame:
-    return zlib.decompressobj(_GZIP_WINDOW) if compression == "gzip" else zstd.ZstdDecompressor()
+    return zlib.decompressobj(GZIP_WINDOW) if compression == "gzip" else zstd.ZstdDecompressor()
 
 
 def _too_large(limits: Limits) -> CassetteLimitError:

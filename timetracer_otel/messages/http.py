@@ -76,7 +76,8 @@ class HttpRequest(msgspec.Struct):
     """A request. ``body`` is as sent (still content-encoded); ``None`` when it was not recorded.
 
     ``complete`` is false when its receiver read no further than ``body``. Headers keep order, case
-    and repetition; bytes outside ASCII are read as Latin-1.
+    and repetition; bytes outside ASCII are read as Latin-1. ``headers_recorded`` is false where another
+    tool recorded it, and left them out.
     """
 
     method: str
@@ -84,6 +85,7 @@ class HttpRequest(msgspec.Struct):
     headers: list[tuple[str, str]] = msgspec.field(default_factory=list)
     body: bytes | None = b""
     complete: bool = True
+    headers_recorded: bool = True
 
     family: ClassVar[str] = "http"
 
@@ -95,6 +97,8 @@ class HttpRequest(msgspec.Struct):
             data[names.HTTP_REQUEST_BODY] = _body_value(self.body)
         if not self.complete:
             data[names.HTTP_REQUEST_INCOMPLETE] = True
+        if not self.headers_recorded:
+            data[names.HTTP_REQUEST_NO_HEADERS] = True
         return data
 
     @classmethod
@@ -106,6 +110,7 @@ class HttpRequest(msgspec.Struct):
             headers=_read_headers(attributes, names.HTTP_REQUEST_HEADER, names.HTTP_REQUEST_HEADER_NAMES),
             body=_body_bytes(attributes.get(names.HTTP_REQUEST_BODY)),
             complete=attributes.get(names.HTTP_REQUEST_INCOMPLETE) is not True,
+            headers_recorded=attributes.get(names.HTTP_REQUEST_NO_HEADERS) is not True,
         )
 
     def header(self, name: str) -> str | None:
@@ -114,7 +119,7 @@ class HttpRequest(msgspec.Struct):
 
     def canonical(self) -> Canonical:
         """Method, URL by its parts, headers that matter, and the body by its content type; GraphQL by
-        its operations and variables.
+        its operations and variables. Headers and body are ``None`` where they were not recorded.
         """
         parts = split_url(self.url)
         operations = self._operations()
@@ -126,6 +131,8 @@ class HttpRequest(msgspec.Struct):
                 signed = lower == "authorization" and value.startswith(_SIGNATURE)
                 headers.setdefault(lower, []).append(_SIGNATURE if signed else value)
         content_type = self.header("content-type") or ""
+        if not self.headers_recorded and self.body and self.body[:1] in b"{[":
+            content_type = "application/json"  # what else begins so
         boundary = _BOUNDARY.search(content_type)
         body = self.body
         if boundary and "multipart/" in content_type.lower():
@@ -140,7 +147,7 @@ class HttpRequest(msgspec.Struct):
                 if operations and self.method == "GET"
                 else _unsigned(parse_qsl(parts.query, keep_blank_values=True))
             ),
-            "headers": headers,
+            "headers": headers if self.headers_recorded else None,
             "body": (
                 {"graphql": [one.plain() for one in operations]}
                 if operations
@@ -162,7 +169,9 @@ class HttpRequest(msgspec.Struct):
             form["method"],
             form["url"],
             tuple(map(tuple, form["query"])),
-            frozenset((name, *given) for name, given in form["headers"].items()),
+            None
+            if form["headers"] is None
+            else frozenset((name, *given) for name, given in form["headers"].items()),
             values.canonical(body) if isinstance(body, dict) else body,
         )
 

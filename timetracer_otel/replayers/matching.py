@@ -17,7 +17,7 @@ import msgspec
 from timetracer_otel.cassette import Call
 from timetracer_otel.messages import Request
 from timetracer_otel.redaction import Redactor, masked_equal
-from timetracer_otel.replayers.recorded import Place, RecordedCalls, Unused
+from timetracer_otel.replayers.recorded import Place, RecordedCalls, Unused, not_recorded
 
 MAX_COMPARED = 500
 """Recorded calls a miss is compared with to find the nearest."""
@@ -150,8 +150,9 @@ class Matcher:
         for index, recorded in self._unused.incomplete(request.family):
             if canonical is None:
                 canonical = request.canonical()
-            if "body" in recorded and recorded["body"] is None:
-                recorded = {**recorded, "body": canonical["body"]}
+            missing = not_recorded(recorded)
+            if missing:
+                recorded = {**recorded, **{part: canonical[part] for part in missing}}
             if masked_equal(recorded, canonical):
                 return index
         return None

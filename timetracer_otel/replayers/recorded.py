@@ -82,15 +82,20 @@ class RecordedCalls:
     @cached_property
     def incomplete(self) -> dict[str, list[tuple[int, Canonical]]]:
         """By family, the calls whose recorded form lacks something: masks that our own rules would
-        not make, a body that was over the limit.
+        not make, a body that was over the limit, headers that another tool left out.
         """
         found: dict[str, list[tuple[int, Canonical]]] = {}
         for index, call in enumerate(self.calls):
             if call.request is not None:
                 form = call.request.canonical()
-                if ("body" in form and form["body"] is None) or MASK in repr(form):
+                if not_recorded(form) or MASK in repr(form):
                     found.setdefault(call.family, []).append((index, form))
         return found
+
+
+def not_recorded(form: Canonical) -> list[str]:
+    """The parts of a recorded request that were not recorded."""
+    return [part for part in ("headers", "body") if part in form and form[part] is None]
 
 
 class EqualCalls:

@@ -1,0 +1,1 @@
+"""Traces of any origin to cassettes: split by entry span, payloads taken over, gaps listed, at any size."""

@@ -1,0 +1,187 @@
+"""A distributed trace by entry spans: what each process did for one request, apart from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final, Protocol, TypeVar
+
+from timetracer_otel.span import Resource, Span, SpanKind
+
+_INBOUND: Final = frozenset({SpanKind.SERVER, SpanKind.CONSUMER})
+_OUTBOUND: Final = frozenset({SpanKind.CLIENT, SpanKind.PRODUCER})
+_REMOTE_KNOWN: Final = 0x100
+_REMOTE: Final = 0x200
+_PROCESS: Final = (
+    "service.namespace",
+    "service.name",
+    "service.instance.id",
+    "host.id",
+    "host.name",
+    "container.id",
+    "k8s.pod.uid",
+    "k8s.pod.name",
+    "process.pid",
+)
+"""What tells one process from another."""
+_MANY: Final = 2**63
+
+
+class SpanLike(Protocol):
+    """What splitting needs to know of a span; see :class:`~timetracer_otel.span.Span`."""
+
+    @property
+    def span_id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def parent_span_id(self) -> str:
+        """Its parent's; empty for a root."""
+        ...
+
+    @property
+    def kind(self) -> int:
+        """Its kind, by number."""
+        ...
+
+    @property
+    def flags(self) -> int:
+        """Its flags."""
+        ...
+
+    @property
+    def start_time_unix_nano(self) -> int:
+        """When it began."""
+        ...
+
+    @property
+    def end_time_unix_nano(self) -> int:
+        """When it ended; 0 when it did not."""
+        ...
+
+
+S = TypeVar("S", bound=SpanLike)
+
+
+def process_of(resource: Resource) -> Hashable:
+    """What spans of one process have in common, and those of another have not."""
+    attributes = resource.attributes
+    said = tuple((name, repr(attributes[name])) for name in _PROCESS if name in attributes)
+    return said or tuple(sorted((name, repr(value)) for name, value in attributes.items()))
+
+
+def split(spans: Sequence[S], process: Callable[[S], Hashable]) -> list[list[S]]:
+    """The spans of one trace by entry span.
+
+    A span begins a part of its own when its parent is in another process, as far as that can be told: the
+    instrumentation says so, their resources differ, or it takes in what its parent sent out. One
+    whose parent is missing belongs to the request that its process was working on then, if there was one.
+
+    Args:
+        spans: of one trace, each with an id of its own.
+        process: what spans of one process have in common.
+
+    Returns:
+        The parts by the start of their entry spans; in each the entry span, then the others by start.
+    """
+    by_id = {span.span_id: span for span in spans}
+    processes = {span.span_id: process(span) for span in spans}
+    entries: dict[str, S] = {}
+    orphans: list[S] = []
+    for span in spans:
+        parent = by_id.get(span.parent_span_id)
+        if parent is None or parent is span:
+            if span.parent_span_id and span.kind not in _INBOUND and not _is_remote(span):
+                orphans.append(span)
+            else:
+                entries[span.span_id] = span
+        elif _begins(span, parent, processes):
+            entries[span.span_id] = span
+    adopted = _adopt(orphans, entries, processes)
+    owners: dict[str, str] = {span_id: span_id for span_id in entries}
+    owners.update(adopted)
+    for span in spans:
+        if span.span_id not in owners:
+            _climb(span, by_id, owners, entries)
+    parts: dict[str, list[S]] = {span_id: [entry] for span_id, entry in entries.items()}
+    for span in sorted(spans, key=_order):
+        owner = owners[span.span_id]
+        if owner != span.span_id:
+            parts[owner].append(span)
+    return sorted(parts.values(), key=lambda part: _order(part[0]))
+
+
+def split_spans(spans: Sequence[Span]) -> list[list[Span]]:
+    """:func:`split` for spans that know their resource."""
+    known: dict[int, Hashable] = {}
+
+    def process(span: Span) -> Hashable:
+        resource = span.resource
+        found = known.get(id(resource))
+        if found is None:
+            found = known[id(resource)] = process_of(resource)
+        return found
+
+    return split(spans, process)
+
+
+def _order(span: SpanLike) -> tuple[int, str]:
+    return span.start_time_unix_nano, span.span_id
+
+
+def _is_remote(span: SpanLike) -> bool:
+    return span.flags & _REMOTE != 0
+
+
+def _begins(span: SpanLike, parent: SpanLike, processes: dict[str, Hashable]) -> bool:
+    flags = span.flags
+    if flags & _REMOTE_KNOWN:
+        return flags & _REMOTE != 0
+    if processes[span.span_id] != processes[parent.span_id]:
+        return True
+    return span.kind in _INBOUND and parent.kind in _OUTBOUND
+
+
+def _adopt(
+    orphans: Sequence[SpanLike], entries: dict[str, S], processes: dict[str, Hashable]
+) -> dict[str, str]:
+    """For each span whose parent is missing the entry it belongs to; those of none become entries."""
+    if not orphans:
+        return {}
+    at_work: dict[Hashable, list[S]] = {}
+    for entry in sorted(entries.values(), key=_order):
+        at_work.setdefault(processes[entry.span_id], []).append(entry)
+    adopted: dict[str, str] = {}
+    for span in orphans:
+        before = [
+            entry
+            for entry in at_work.get(processes[span.span_id], ())
+            if entry.start_time_unix_nano <= span.start_time_unix_nano
+        ]
+        found = [
+            entry for entry in before if span.start_time_unix_nano <= (entry.end_time_unix_nano or _MANY)
+        ] or (before if len(before) == 1 else [])
+        if found:
+            adopted[span.span_id] = found[-1].span_id
+        else:
+            entries[span.span_id] = span  # type: ignore[assignment]  # orphans are of the same type
+            adopted[span.span_id] = span.span_id
+    return adopted
+
+
+def _climb(span: S, by_id: dict[str, S], owners: dict[str, str], entries: dict[str, S]) -> None:
+    """Find the entry above a span, and note it for all spans on the way."""
+    way = [span.span_id]
+    seen = {span.span_id}
+    above = span.parent_span_id
+    while above not in owners and above in by_id and above not in seen:
+        seen.add(above)
+        way.append(above)
+        above = by_id[above].parent_span_id
+    owner = owners.get(above)
+    if owner is None:  # parents in a circle: the one they lead to begins a part, cut from its parent
+        owner = above if above in by_id else span.span_id
+        entries[owner] = by_id[owner]
+    for span_id in way:
+        owners[span_id] = owner
+    owners[owner] = owner
