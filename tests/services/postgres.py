@@ -75,8 +75,8 @@ class Postgres:
 
 @contextlib.contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Keep the workers of a test run apart: run by root, the first server on a machine adds a user for it, and
-    of two that do so at once one fails.
+    """Keep the workers of a test run apart: run by root, the first server on a machine adds a user for
+    it, and of two that do so at once one fails.
     """
     with Path(tempfile.gettempdir(), "timetracer-tests-postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -378,7 +378,7 @@ def _half(on: _Handler) -> None:
 
 
 def _invalid_chunk(on: _Handler) -> None:
-    """In one packet: whether aiohttp fails at once or waits depends on what it had read before the bad chunk."""
+    """In one packet: what aiohttp makes of a bad chunk depends on what it had read before."""
     on.close_connection = True
     on.send_response_only(200)
     on.send_header("Content-Type", "text/plain")
