@@ -35,8 +35,9 @@ server process (uvicorn, gunicorn) is asked over a real connection, and its answ
 byte: status, headers except `Date` and `Server`, body, chunks.
 
 - **live = recording**: the application without timetracer-otel answers as the one that records.
-- **recording = replay**: the application in replay, with PostgreSQL, Valkey and the upstream stopped and no
-  SQLite file there, answers as it did while recording; in the recorded order and in the reverse one.
+- **recording = replay**: the application in replay, with PostgreSQL, MariaDB, Valkey and the upstream
+  stopped and no SQLite file there, answers as it did while recording; in the recorded order and in the
+  reverse one.
 
 ✓ equal, ✗ not equal, ↻ equal in replay, while two live runs differ by nature (clock, random sources,
 races), blank: the framework has no such endpoint.

@@ -22,6 +22,7 @@ class Row:
         repeats: False if the answers differ by nature from one run to the next (clock, random
             sources, races): then the run without recording is not compared, only its statuses.
         any_order: False if the requests are equal, so that only their order tells them apart.
+        needs: A program of a system package without which it is not run.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Row:
     frameworks: tuple[str, ...] = ("fastapi", "flask")
     repeats: bool = True
     any_order: bool = True
+    needs: str = ""
 
     @property
     def expected_statuses(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.fidelity.apps.calls import all_cases
+from tests.fidelity.apps.databases import NEEDS
 from tests.fidelity.inbound_rows import INBOUND
 from tests.fidelity.row import Row
 from tests.fidelity.wire import Request
@@ -59,6 +60,7 @@ def _case_rows() -> Iterator[Row]:
                 requests=(Request("GET", path),),
                 frameworks=frameworks,
                 repeats=case.repeats,
+                needs=case.needs or NEEDS.get(backend, ""),
             )
 
 

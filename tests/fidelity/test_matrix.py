@@ -34,7 +34,12 @@ def each(*, repeating: bool = False, any_order: bool = False) -> pytest.MarkDeco
     return pytest.mark.parametrize(
         ("variant", "row"),
         [
-            pytest.param(variant, row, id=f"{variant.name}-{row.name}")
+            pytest.param(
+                variant,
+                row,
+                id=f"{variant.name}-{row.name}",
+                marks=[pytest.mark.needs(row.needs)] if row.needs else [],
+            )
             for variant in VARIANTS
             for row in rows_of(variant)
             if (row.repeats or not repeating) and (row.any_order or not any_order)

@@ -7,8 +7,10 @@ from pathlib import Path
 from tests.services.aws import Aws
 from tests.services.full_house import FullHouse
 from tests.services.grpc_server import GrpcServer
+from tests.services.mariadb import PROGRAM, MariaDb
 from tests.services.mongodb import MongoDb
 from tests.services.postgres import Postgres
+from tests.services.programs import find
 from tests.services.upstream import Upstream
 from tests.services.valkey import Valkey
 
@@ -18,11 +20,13 @@ _POSTGRES_DRIVERS = {
     "psycopg-async": "psycopg",
     "asyncpg": "asyncpg",
 }
+_MYSQL_DRIVERS = {"pymysql": "mysql", "mysqlconnector": "mariadb", "aiomysql": "mariadb"}
 _SQLITE_DRIVERS = {"sqlite": "pysqlite", "aiosqlite": "aiosqlite"}
 
 
 class Services:
-    """PostgreSQL, Valkey, MongoDB, a gRPC server, an HTTP upstream, and a folder for SQLite files.
+    """PostgreSQL, MariaDB where it is installed, Valkey, MongoDB, a gRPC server, an HTTP upstream, AWS, and
+    a folder for SQLite files.
 
     Args:
         directory: An empty folder for their data.
@@ -31,6 +35,7 @@ class Services:
     def __init__(self, directory: Path) -> None:
         self._sqlite = directory / "sqlite"
         self.postgres = Postgres(directory / "postgres")
+        self.mariadb = MariaDb(directory / "mariadb") if find(PROGRAM) else None
         self.valkey = Valkey()
         self.mongodb = MongoDb()
         self.upstream = Upstream()
@@ -52,6 +57,8 @@ class Services:
         }
         for name, driver in _POSTGRES_DRIVERS.items():
             variables[_variable(name)] = self.postgres.url(_database(name), driver)
+        for name in _MYSQL_DRIVERS if self.mariadb else ():
+            variables[_variable(name)] = self.mariadb.url(_database(name), name, _MYSQL_DRIVERS[name])
         for name, driver in _SQLITE_DRIVERS.items():
             variables[_variable(name)] = f"sqlite+{driver}:///{self._sqlite}/{name}.db"
         return variables
@@ -64,6 +71,8 @@ class Services:
     def fresh(self) -> None:
         """Empty everything, so that the same requests get the same answers."""
         self.postgres.fresh(_database(name) for name in _POSTGRES_DRIVERS)
+        if self.mariadb:
+            self.mariadb.fresh(_database(name) for name in _MYSQL_DRIVERS)
         self.valkey.fresh()
         self.mongodb.fresh()
         self.upstream.fresh()
@@ -75,6 +84,8 @@ class Services:
     def stop(self) -> None:
         """Stop everything; nothing listens, no file is left."""
         self.postgres.stop()
+        if self.mariadb:
+            self.mariadb.stop()
         self.valkey.stop()
         self.mongodb.stop()
         self.upstream.stop()
@@ -85,6 +96,8 @@ class Services:
     def start(self) -> None:
         """Start everything again at the same addresses."""
         self.postgres.start()
+        if self.mariadb:
+            self.mariadb.start()
         self.valkey.start()
         self.mongodb.start()
         self.upstream.start()
@@ -94,6 +107,8 @@ class Services:
     def remove(self) -> None:
         """Stop everything for good."""
         self.postgres.remove()
+        if self.mariadb:
+            self.mariadb.remove()
         self.valkey.remove()
         self.mongodb.remove()
         self.upstream.remove()

@@ -19,6 +19,7 @@ class Case:
             saw as plain JSON values.
         repeats: Whether the same call gives the same answer twice, so that the answer without
             recording and the answer with it can be compared.
+        needs: A program of a system package without which it is not run.
     """
 
     library: str
@@ -27,6 +28,7 @@ class Case:
     function: Callable[..., Any]
     backends: tuple[str, ...]
     repeats: bool
+    needs: str = ""
 
     @property
     def is_async(self) -> bool:
@@ -41,12 +43,14 @@ class Cases:
         library: The heading in the matrix.
         prefix: First part of the path.
         backends: Names the module knows; every case is run with each.
+        needs: A program of a system package without which none is run.
     """
 
-    def __init__(self, library: str, prefix: str, backends: tuple[str, ...] = ()) -> None:
+    def __init__(self, library: str, prefix: str, backends: tuple[str, ...] = (), needs: str = "") -> None:
         self.library = library
         self.prefix = prefix
         self.backends = backends
+        self.needs = needs
         self._cases: list[Case] = []
 
     def __call__(
@@ -64,7 +68,8 @@ class Cases:
             name = function.__name__.replace("_", "-")
             place = "/{backend}" if self.backends else ""
             path = f"/{self.prefix}{place}/{name}"
-            self._cases.append(Case(self.library, path, edge, function, only or self.backends, repeats))
+            backends = only or self.backends
+            self._cases.append(Case(self.library, path, edge, function, backends, repeats, self.needs))
             return function
 
         return add

@@ -33,8 +33,12 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-SYNC_DRIVERS = ("sqlite", "psycopg2", "psycopg")
-ASYNC_DRIVERS = ("aiosqlite", "psycopg-async", "asyncpg")
+ON_MYSQL = ("pymysql", "mysqlconnector")
+ASYNC_ON_MYSQL = ("aiomysql",)
+SYNC_DRIVERS = ("sqlite", "psycopg2", "psycopg", *ON_MYSQL)
+ASYNC_DRIVERS = ("aiosqlite", "psycopg-async", "asyncpg", *ASYNC_ON_MYSQL)
+NEEDS = dict.fromkeys((*ON_MYSQL, *ASYNC_ON_MYSQL), "mariadbd")
+"""What only a system package brings: the tests of a backend without it are not run."""
 ON_POSTGRES = ("psycopg2", "psycopg")
 ASYNC_ON_POSTGRES = ("psycopg-async", "asyncpg")
 
@@ -49,7 +53,7 @@ class Author(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
-    country: Mapped[str | None] = mapped_column(default=None)
+    country: Mapped[str | None] = mapped_column(String(100), default=None)
     books: Mapped[list[Book]] = relationship(
         back_populates="author", order_by="Book.title", cascade="all, delete-orphan"
     )
@@ -59,7 +63,7 @@ class Book(Base):
     __tablename__ = "books"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    title: Mapped[str]
+    title: Mapped[str] = mapped_column(String(100))
     price: Mapped[decimal.Decimal] = mapped_column(Numeric(10, 2), default=decimal.Decimal("9.90"))
     author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"))
     author: Mapped[Author] = relationship(back_populates="books")
@@ -85,10 +89,10 @@ class Specimen(Base):
     raw: Mapped[bytes | None] = mapped_column(LargeBinary)
     document: Mapped[Any] = mapped_column(JSON, nullable=True)
     big: Mapped[int | None] = mapped_column(BigInteger)
-    ratio: Mapped[float | None] = mapped_column(Float)
+    ratio: Mapped[float | None] = mapped_column(Float(53))
     flag: Mapped[bool | None]
     mood: Mapped[Mood | None] = mapped_column(Enum(Mood))
-    words: Mapped[str | None]
+    words: Mapped[str | None] = mapped_column(String(100))
 
 
 POSTGRES_ONLY = MetaData()
@@ -106,17 +110,24 @@ relics = Table(
 
 def address(driver: str) -> str:
     """The URL of a driver's own database."""
-    return os.environ["DB_" + driver.replace("-", "_").upper()]
+    return os.environ[_variable(driver)]
+
+
+def _variable(driver: str) -> str:
+    return "DB_" + driver.replace("-", "_").upper()
 
 
 def sync_engines() -> dict[str, Engine]:
     """One engine for each synchronous driver; none of them has connected yet."""
-    return {driver: create_engine(address(driver)) for driver in SYNC_DRIVERS}
+    return {
+        driver: create_engine(address(driver)) for driver in SYNC_DRIVERS if _variable(driver) in os.environ
+    }
 
 
 def async_engines() -> dict[str, AsyncEngine]:
     """One engine for each asynchronous driver; none of them has connected yet."""
-    return {driver: create_async_engine(address(driver)) for driver in ASYNC_DRIVERS}
+    there = (driver for driver in ASYNC_DRIVERS if _variable(driver) in os.environ)
+    return {driver: create_async_engine(address(driver)) for driver in there}
 
 
 def create_tables(connection: Any) -> None:

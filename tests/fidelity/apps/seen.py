@@ -40,6 +40,8 @@ def rows(result: Any) -> Any:
 
 _FIELDS = (
     "code",
+    "errno",
+    "msg",
     "pgcode",
     "pgerror",
     "sqlstate",

@@ -34,6 +34,12 @@ SPECIMENS: list[dict[str, Any]] = [
     {"id": uuid.UUID(int=3), **_FULL, "amount": Decimal("-0.00000001"), "big": -(2**63), "ratio": 1e300},
     {"id": uuid.UUID(int=4), **_FULL, "raw": b"", "words": "", "document": [], "flag": False},
 ]
+ON_MARIADB = (
+    "SELECT 1.50, 9007199254740993, 18446744073709551615, TIMESTAMP'2026-11-20 12:00:00.5', "
+    "DATE'2026-11-20', TIMEDIFF('10:00', '34:00:00.25'), x'00ff', 'ü', NULL, 1e300, TRUE, b'101', "
+    "JSON_ARRAY(1, NULL), ST_GeomFromText('POINT(1 2)'), YEAR('2026-11-20')"
+)
+"""A query with a column of each type."""
 
 
 def shown(row: Row[Any] | Specimen) -> dict[str, Any]:

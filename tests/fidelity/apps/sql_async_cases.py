@@ -14,6 +14,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from tests.fidelity.apps.case import Cases
 from tests.fidelity.apps.databases import (
     ASYNC_DRIVERS,
+    ASYNC_ON_MYSQL,
     ASYNC_ON_POSTGRES,
     Author,
     Book,
@@ -21,7 +22,7 @@ from tests.fidelity.apps.databases import (
     relics,
 )
 from tests.fidelity.apps.seen import raised, rows, seen
-from tests.fidelity.apps.specimens import SPECIMENS, shown
+from tests.fidelity.apps.specimens import ON_MARIADB, SPECIMENS, shown
 
 CASES = Cases("SQLAlchemy, asynchronous", "sql-async", ASYNC_DRIVERS)
 
@@ -133,7 +134,10 @@ async def errors(engine: AsyncEngine) -> Any:
     return answer
 
 
-@CASES("types: Decimal, timestamp, date, time, interval, UUID, bytes, JSON, int8, float, enum, null")
+@CASES(
+    "types: Decimal, timestamp, date, time, interval, UUID, bytes, JSON, int8, float, enum, null",
+    only=("aiosqlite", *ASYNC_ON_POSTGRES),  # aiomysql takes no UUID
+)
 async def types(engine: AsyncEngine) -> Any:
     async with AsyncSession(engine) as session:
         session.add_all(Specimen(**values) for values in SPECIMENS)
@@ -152,12 +156,16 @@ async def postgres_types(engine: AsyncEngine) -> Any:
         return rows(await connection.execute(select(relics)))
 
 
-@CASES("types as the driver gives them", only=ASYNC_ON_POSTGRES)
+@CASES("types as the driver gives them", only=(*ASYNC_ON_POSTGRES, *ASYNC_ON_MYSQL))
 async def raw_types(engine: AsyncEngine) -> Any:
     statement = (
-        "SELECT 1.50::numeric, 'NaN'::float8, '-Infinity'::float8, 9007199254740993::int8, "
-        "'2026-11-20 12:00+02'::timestamptz, '10:00:00'::time, '1 day 02:03:04'::interval, "
-        "'\\x00ff'::bytea, '{\"a\": [1, null]}'::json, '{1,2,NULL}'::int[], NULL, 'a'::char(3)"
+        ON_MARIADB
+        if engine.dialect.name == "mariadb"
+        else (
+            "SELECT 1.50::numeric, 'NaN'::float8, '-Infinity'::float8, 9007199254740993::int8, "
+            "'2026-11-20 12:00+02'::timestamptz, '10:00:00'::time, '1 day 02:03:04'::interval, "
+            "'\\x00ff'::bytea, '{\"a\": [1, null]}'::json, '{1,2,NULL}'::int[], NULL, 'a'::char(3)"
+        )
     )
     async with engine.connect() as connection:
         return seen(tuple((await connection.exec_driver_sql(statement)).one()))

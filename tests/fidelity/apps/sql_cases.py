@@ -22,7 +22,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session, joinedload, selectinload, sessionmaker
 
 from tests.fidelity.apps.case import Cases
-from tests.fidelity.apps.databases import SYNC_DRIVERS, Author, Book
+from tests.fidelity.apps.databases import ON_MYSQL, ON_POSTGRES, SYNC_DRIVERS, Author, Book
 from tests.fidelity.apps.seen import raised, rows, seen
 
 CASES = Cases("SQLAlchemy", "sql", SYNC_DRIVERS)
@@ -61,9 +61,7 @@ def core(engine: Engine) -> Any:
 
 @CASES("text() with named parameters; the same parameters in another order")
 def text_statement(engine: Engine) -> Any:
-    statement = text(
-        "SELECT CAST(:b AS VARCHAR(10)) AS b, CAST(:a AS INTEGER) AS a, CAST(:b AS VARCHAR(10)) AS c"
-    )
+    statement = text("SELECT CAST(:b AS CHAR(10)) AS b, CAST(:a AS INTEGER) AS a, CAST(:b AS CHAR(10)) AS c")
     with engine.connect() as connection:
         return [
             rows(connection.execute(statement, {"a": 1, "b": "x"})),
@@ -76,7 +74,7 @@ def driver_sql(engine: Engine) -> Any:
     mark = "?" if engine.dialect.name == "sqlite" else "%s"
     with engine.connect() as connection:
         result = connection.exec_driver_sql(
-            f"SELECT CAST({mark} AS INTEGER) AS first, CAST({mark} AS VARCHAR(10)) AS second", (7, "seven")
+            f"SELECT CAST({mark} AS INTEGER) AS first, CAST({mark} AS CHAR(10)) AS second", (7, "seven")
         )
         return rows(result)
 
@@ -88,7 +86,7 @@ def returning(engine: Engine) -> Any:
         return rows(connection.execute(statement))
 
 
-@CASES("UPDATE ... RETURNING, DELETE ... RETURNING")
+@CASES("UPDATE ... RETURNING, DELETE ... RETURNING", only=("sqlite", *ON_POSTGRES))
 def returning_from_others(engine: Engine) -> Any:
     with engine.begin() as connection:
         connection.execute(insert(Author).values(name="to change"))
@@ -264,7 +262,7 @@ def orm_bulk(engine: Engine) -> Any:
         return [list(inserted), gone.rowcount, rows(left)]
 
 
-@CASES("lastrowid", only=("sqlite",))
+@CASES("lastrowid", only=("sqlite", *ON_MYSQL))
 def lastrowid(engine: Engine) -> Any:
     with engine.begin() as connection:
         result = connection.execute(text("INSERT INTO authors (name) VALUES (:name)"), {"name": "last row"})

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import (
     DatabaseError,
     IntegrityError,
+    InterfaceError,
     MultipleResultsFound,
     NoResultFound,
     OperationalError,
@@ -30,7 +31,7 @@ from sqlalchemy.orm import Session
 from tests.fidelity.apps.case import Cases
 from tests.fidelity.apps.databases import ON_POSTGRES, SYNC_DRIVERS, Author, Book, Specimen, relics
 from tests.fidelity.apps.seen import raised, rows, seen
-from tests.fidelity.apps.specimens import SPECIMENS, shown
+from tests.fidelity.apps.specimens import ON_MARIADB, SPECIMENS, shown
 
 CASES = Cases("SQLAlchemy", "sql", SYNC_DRIVERS)
 
@@ -120,7 +121,10 @@ def aborted_transaction(engine: Engine) -> Any:
     return answer
 
 
-@CASES("types: Decimal, timestamp, date, time, interval, UUID, bytes, JSON, int8, float, enum, null")
+@CASES(
+    "types: Decimal, timestamp, date, time, interval, UUID, bytes, JSON, int8, float, enum, null",
+    only=("sqlite", *ON_POSTGRES, "pymysql"),  # mysqlconnector takes no UUID
+)
 def types(engine: Engine) -> Any:
     with Session(engine) as session:
         session.add_all(Specimen(**values) for values in SPECIMENS)
@@ -139,7 +143,7 @@ def raw_types(engine: Engine) -> Any:
         "'\\x00ff'::bytea, '{\"a\": [1, null]}'::json, '{1,2,NULL}'::int[], NULL, 'a'::char(3)"
     )
     on_sqlite = "SELECT 1.5, 9007199254740993, x'00ff', 'text', NULL, 1e400, 2.0"
-    statement = on_sqlite if engine.dialect.name == "sqlite" else on_postgres
+    statement = {"sqlite": on_sqlite, "postgresql": on_postgres}.get(engine.dialect.name, ON_MARIADB)
     with engine.connect() as connection:
         return seen(tuple(connection.exec_driver_sql(statement).one()))
 
@@ -271,7 +275,7 @@ def no_database(engine: Engine) -> Any:
     try:
         with own.connect() as connection:
             return connection.scalar(select(literal(1)))
-    except OperationalError as error:
+    except (OperationalError, InterfaceError) as error:
         return raised(error)
     finally:
         own.dispose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +15,14 @@ DIAGNOSTICS = (
     "statement_position", "internal_position", "internal_query", "context", "schema_name", "table_name",
     "column_name", "datatype_name", "constraint_name", "source_file", "source_line", "source_function",
 )  # fmt: skip
-_NOT_FIELDS = frozenset({"orig", "_info", "_encoding", "_pgconn", "pgconn", "cursor"})
+_NOT_FIELDS = frozenset(
+    {"orig", "_info", "_encoding", "_pgconn", "pgconn", "cursor", "original_exception", "traceback"}
+)
 _DIAG = "$diag"
 _PGCODE = "$pgcode"
 _PGERROR = "$pgerror"
+_ORIGINAL = "$original"
+"""PyMySQL's exception holds the one that it was made of, and the text of its traceback."""
 DISCONNECTED = "$disconnected"
 """The failure took the connection with it."""
 
@@ -62,6 +67,8 @@ def _add_fields(failure: Failure, error: BaseException) -> None:
     if module.startswith("psycopg2"):
         failure.fields[_PGCODE] = getattr(error, "pgcode", None)
         failure.fields[_PGERROR] = getattr(error, "pgerror", None)
+    if getattr(error, "original_exception", error) is error.__context__:
+        failure.fields[_ORIGINAL] = True
     for below, link in ((failure.cause, error.__cause__), (failure.context, error.__context__)):
         if below is not None and link is not None:
             _add_fields(below, link)
@@ -89,6 +96,8 @@ def _set_fields(error: BaseException, failure: Failure) -> None:
         _psycopg2(error, failure, diagnostics)
     elif module == "psycopg" or module.startswith("psycopg."):
         _psycopg(error, diagnostics)
+    elif _ORIGINAL in failure.fields and error.__context__ is not None:
+        _pymysql(error, error.__context__)
     elif isinstance(getattr(type(error), "driver_exception", None), property):
         error.orig = error.__cause__  # type: ignore[attr-defined]  # SQLAlchemy 2.1's adapters
     for below, link in ((failure.cause, error.__cause__), (failure.context, error.__context__)):
@@ -107,6 +116,11 @@ def _psycopg(error: Any, diagnostics: dict[str, Any]) -> None:
     } or None
     error._encoding = "utf-8"
     error._pgconn = None
+
+
+def _pymysql(error: Any, original: BaseException) -> None:
+    error.original_exception = original
+    error.traceback = "".join(traceback.format_exception(original))
 
 
 class _Diagnostics:

@@ -33,6 +33,7 @@ class Driver(msgspec.Struct, frozen=True):
         columns: named columns, not bare tuples.
         records: rows are asyncpg's records.
         forgets: a closed cursor knows nothing of its last result.
+        tuples: ``fetchmany`` and ``fetchall`` give tuples of rows, not lists.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Driver(msgspec.Struct, frozen=True):
     columns: bool = False
     records: bool = False
     forgets: bool = False
+    tuples: bool = False
 
     def description(self, columns: Sequence[Any]) -> list[Any]:
         """A cursor's ``description``."""
@@ -75,6 +77,11 @@ _CLASSES = {
     ),
     "psycopg": ("psycopg:Connection", "psycopg:Cursor", "psycopg:ServerCursor"),
     "pymysql": ("pymysql.connections:Connection", "pymysql.cursors:Cursor", "pymysql.cursors:SSCursor"),
+    "mysqlconnector": (
+        "mysql.connector.connection:MySQLConnection",
+        "mysql.connector.cursor:MySQLCursorBuffered",
+        "mysql.connector.cursor:MySQLCursor",
+    ),
     "mysqldb": ("MySQLdb.connections:Connection", "MySQLdb.cursors:Cursor", "MySQLdb.cursors:SSCursor"),
 }
 _RESULTS = {"pysqlite": "cursor", "psycopg": "cursor", "pymysql": "rowcount", "mysqldb": "rowcount"}
@@ -105,7 +112,8 @@ def _driver(dialect: type, name: str, asynchronous: bool) -> Driver:
         result=result,
         columns=name in ("psycopg", "psycopg2"),
         records=name == "asyncpg",
-        forgets=name == "psycopg",
+        forgets=name in ("psycopg", "mysqlconnector"),
+        tuples=not asynchronous and name in ("pymysql", "mysqldb"),
     )
 
 

@@ -82,6 +82,8 @@ def apply(dialect: Any, requests: Iterable[Request], namespace: str) -> dict[str
             continue
         if applied is not None or known.get(name, _MISSING) == fresh.get(name, _MISSING):
             setattr(dialect, name, value)
+    if getattr(dialect, "is_mariadb", False):  # it compiles in other ways than for MySQL
+        dialect._set_mariadb(True, known.get("server_version_info") or ())
     setattr(dialect, _APPLIED, (facts, known.get("server_version_info")))
     return facts
 

@@ -39,7 +39,8 @@ class ReplayConnection:
         self._level: str | None = None
         self._default_level = learned.get("default_isolation_level") if isinstance(learned, dict) else None
         self._connection = _DriverConnection(self)
-        self.autocommit = False
+        # a method in some drivers
+        self.autocommit: Any = _ignore if callable(getattr(driver.connection, "autocommit", None)) else False
         self.closed = False
         self.broken = False
         self.isolation_level = "" if driver.name == "pysqlite" else None
@@ -281,13 +282,17 @@ class ReplayCursor:
         rows = self._take(1)
         return rows[0] if rows else None
 
-    def fetchmany(self, size: int | None = None) -> list[Any]:
+    def fetchmany(self, size: int | None = None) -> Any:
         """The next rows."""
-        return self._take(self.arraysize if size is None else size)
+        return self._all(self._take(self.arraysize if size is None else size))
 
-    def fetchall(self) -> list[Any]:
+    def fetchall(self) -> Any:
         """All rows that are left."""
-        return self._take(None)
+        return self._all(self._take(None))
+
+    def _all(self, rows: list[Any]) -> Any:
+        driver = self.timetracer_checkout.driver
+        return tuple(rows) if driver.tuples and self._driver_class is driver.cursor else rows
 
     def _take(self, count: int | None) -> list[Any]:
         end = len(self._rows) if count is None else self._next + count
