@@ -135,7 +135,7 @@ def test_a_client_that_hangs_up_does_so_in_a_replay(how: str, stage: Stage) -> N
 
     assert (recorded, replayed) == (expected, expected)
     assert "timetracer-otel:" not in server.log
-    assert "not made" not in server.log
+    assert "missing: " not in server.log
     assert [(verdict["outcome"], verdict["differences"]) for verdict in verdicts] == [("same", [])]
 
 

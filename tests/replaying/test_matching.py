@@ -165,7 +165,7 @@ SQL = "SELECT * FROM orders WHERE id = :id"
         (
             redis("SET", "stock", 1),
             RedisCommand(["SET", "stock", 1, "EX", 60]),
-            ["command: recorded ['SET', 'stock', '1'], live ['SET', 'stock', '1', 'EX', '60']"],
+            ["command[3]: recorded nothing, live 'EX'", "command[4]: recorded nothing, live '60'"],
         ),
     ],
 )  # fmt: skip

@@ -71,7 +71,7 @@ def test_calls_are_answered_and_noted() -> None:
             HttpRequest("PUT", "http://rates/EUR?a=1", [("x-a", "1"), ("x-b", "2"), ("x-c", "3")], b"new"),
             "PUT http://rates/EUR?a=1: no recorded call answers it."
             " Nearest is GET http://rates/EUR; it differs in"
-            " method: recorded 'GET', live 'PUT'; query: recorded [], live [['a', '1']];"
+            " method: recorded 'GET', live 'PUT'; query[0]: recorded nothing, live ['a', '1'];"
             " headers.x-a: recorded nothing, live ['1'];"
             " headers.x-b: recorded nothing, live ['2']; and 2 more",
         ),

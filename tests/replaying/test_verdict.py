@@ -11,17 +11,18 @@ from tests.replaying.recorded import (
     JSON,
     REDACTOR,
     SETTINGS,
+    TRACE,
     Made,
     cassette,
     get,
     redis,
     sql,
 )
+from timetracer_otel.comparison import Difference, Finding, Row
 from timetracer_otel.errors import MissError
 from timetracer_otel.messages import Failure, HttpRequest, HttpResponse, Request, SqlStatement
-from timetracer_otel.replayers.clients import AppResponse
 from timetracer_otel.replayers.session import Session
-from timetracer_otel.replayers.verdict import Verdict, judge
+from timetracer_otel.replayers.verdict import Ended, Verdict, judge
 
 TEXT = ("content-type", "text/plain; charset=utf-8")
 
@@ -39,8 +40,8 @@ def replay(
             session.begin(CALLERS[request.family], request)
         except MissError:
             continue  # the app may go on after a failed call
-    answer = AppResponse(live) if isinstance(live, HttpResponse) else AppResponse(None, live)
-    return judge(session, "cassettes/one.json", answer, REDACTOR, 0.25)
+    ended = Ended(live, None, 0.25) if isinstance(live, HttpResponse) else Ended(None, live, 0.25)
+    return judge(session, "cassettes/one.json", ended, REDACTOR)
 
 
 def test_the_same_is_the_same() -> None:
@@ -53,6 +54,8 @@ def test_the_same_is_the_same() -> None:
         status=201,
         seconds=0.25,
         recorded_seconds=0.005,
+        rows=[Row("same", "GET http://rates/EUR", integration="httpx", grade="exact")],
+        trace_id=TRACE,
     )
 
 
@@ -67,30 +70,30 @@ def test_the_same_is_the_same() -> None:
         (
             ANSWERED,
             HttpResponse(201, [JSON, ("X-Shop", "two")], ANSWERED.body),
-            ["response header x-shop[0]: recorded 'one', live 'two'"],
+            ["response header x-shop: recorded 'one', live 'two'"],
         ),
         (
             ANSWERED,
             HttpResponse(201, [JSON], ANSWERED.body),
-            ["response header x-shop: recorded ['one'], live nothing"],
+            ["response header x-shop: recorded 'one', live nothing"],
         ),
         (
             ANSWERED,
             HttpResponse(201, [*ANSWERED.headers, ("x-more", "1")], ANSWERED.body),
-            ["response header x-more: recorded nothing, live ['1']"],
+            ["response header x-more: recorded nothing, live '1'"],
         ),
         (
             ANSWERED,
             HttpResponse(201, ANSWERED.headers, b'{"order": {"id": 8, "paid": true, "at": 1}}'),
             [
-                "response body.order.id: recorded 7, live 8",
-                "response body.order.at: recorded nothing, live 1",
+                "response body $.order.id: recorded 7, live 8",
+                "response body $.order.at: recorded nothing, live 1",
             ],
         ),
         (
             HttpResponse(200, [TEXT], b"one\ntwo\nthree\n"),
             HttpResponse(200, [TEXT], b"one\n2\nthree\n"),
-            ["response body[1]: recorded 'two', live '2'"],
+            ["response body line 2: recorded 'two', live '2'"],
         ),
         (
             HttpResponse(200, [TEXT], b"one\n"),
@@ -105,17 +108,17 @@ def test_the_same_is_the_same() -> None:
         (
             HttpResponse(200, [], b"\xff\x00"),
             HttpResponse(200, [], b"\xff\x01"),
-            [r"response body: recorded b'\xff\x00', live b'\xff\x01'"],
+            ["response body: recorded 2 bytes of SHA-256 ea5dbf9596d1, live 2 bytes of SHA-256 437cb43a3022"],
         ),
         (
             HttpResponse(200, [JSON], b"[1, 2]"),
             HttpResponse(200, [JSON], b"[1, 2, 3]"),
-            ["response body: recorded [1, 2], live [1, 2, 3]"],
+            ["response body $[2]: recorded nothing, live 3"],
         ),
         (
             HttpResponse(200, [JSON], b'{"a": 1}'),
             HttpResponse(200, [JSON], b'{"a": "1"}'),
-            ["response body.a: recorded 1, live '1'"],
+            ["response body $.a: recorded 1, live '1'"],
         ),
     ],
     ids=[
@@ -157,9 +160,10 @@ def test_what_says_nothing_about_the_app_is_not_compared(recorded: HttpResponse,
 
 def test_an_exception_in_place_of_the_response() -> None:
     verdict = replay(live=KeyError("price"))
-    assert (verdict.outcome, verdict.differences, verdict.status) == (
+    assert (verdict.outcome, verdict.differences, verdict.follows, verdict.status) == (
         "different",
-        ["the app raised KeyError: 'price'", "response: recorded 201, live none"],
+        ["the app raised KeyError: 'price'"],
+        ["response: recorded 201, live none"],
         None,
     )
 
@@ -182,29 +186,42 @@ def test_calls_that_were_missing_extra_and_moved_are_named_though_the_response_i
         "UPDATE stock SET n = 2: no recorded call answers it. Nearest is UPDATE stock SET n = 1;"
         " it differs in statement: recorded 'UPDATE stock SET n = 1', live 'UPDATE stock SET n = 2'"
     )
+    changed = f"SQL statement: recorded {UPDATE!r}, live 'UPDATE stock SET n = 2'"
     assert verdict == Verdict(
         title="POST /checkout/7",
         path="cassettes/one.json",
         outcome="different",
-        differences=[
-            f"call: {missed}",
-            "call not made: GET http://rates/EUR",
-            f"write not made: {UPDATE}",
-            "call not made: GET flags",
-        ],
+        differences=[f"changed write: {changed}", "missing: GET http://rates/EUR"],
+        follows=["missing: GET flags"],
         calls=1,
-        missing=["GET http://rates/EUR", UPDATE, "GET flags"],
-        extra=["UPDATE stock SET n = 2"],
+        missing=["GET http://rates/EUR", "GET flags"],
+        changed=["UPDATE stock SET n = 2"],
         missed=[missed],
         status=201,
         seconds=0.25,
         recorded_seconds=0.005,
-    )
+        findings=[
+            Finding(
+                "changed", f"changed write: {changed}", write=True, detail=missed, recorded=1, live=0,
+                parts=[Difference("SQL statement", f"{UPDATE!r}", "'UPDATE stock SET n = 2'")],
+            ),
+            Finding("missing", "missing: GET http://rates/EUR", recorded=0),
+            Finding("missing", "missing: GET flags", follows=True, recorded=2),
+        ],
+        rows=[
+            Row("missing", "GET http://rates/EUR", integration="httpx", path=["pricing"], findings=[1]),
+            Row(
+                "changed", "UPDATE stock SET n = 2", UPDATE, "sqlalchemy", write=True, findings=[0]
+            ),
+            Row("missing", "GET flags", integration="redis", findings=[2]),
+        ],
+        trace_id=TRACE,
+    )  # fmt: skip
 
 
 def test_a_missing_write_alone_is_a_failure() -> None:
     verdict = replay(sql(UPDATE))
-    assert (verdict.outcome, verdict.differences) == ("different", [f"write not made: {UPDATE}"])
+    assert (verdict.outcome, verdict.differences) == ("different", [f"missing write: {UPDATE}"])
 
 
 def test_the_request_itself_is_the_title() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
+from timetracer_otel import ports
 from timetracer_otel.tree import ENTRY
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
 
 _parents: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_entries: weakref.WeakKeyDictionary[Any, Span] = weakref.WeakKeyDictionary()
 _watched: weakref.WeakSet[TracerProvider] = weakref.WeakSet()
 
 
@@ -25,6 +27,8 @@ class _Watcher(SpanProcessor):
         parent = otel_trace.get_current_span(parent_context)
         if isinstance(parent, ReadableSpan):
             _parents[span] = parent
+        elif (session := ports.session.get()) is not None:
+            _entries.setdefault(session, span)
 
 
 def watch(provider: object) -> None:
@@ -32,6 +36,11 @@ def watch(provider: object) -> None:
     if isinstance(provider, TracerProvider) and provider not in _watched:
         _watched.add(provider)
         provider.add_span_processor(_Watcher())
+
+
+def entry_of(session: object) -> Span | None:
+    """The entry span of the request that a session answers; ``None`` where none was drawn."""
+    return _entries.get(session)
 
 
 def path_above(span: Any, scopes: tuple[str, ...]) -> tuple[str, ...] | None:

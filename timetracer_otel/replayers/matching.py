@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import enum
 import threading
-from collections.abc import Iterator
 from difflib import SequenceMatcher
-from typing import Any
 
 import msgspec
 
 from timetracer_otel.cassette import Call
+from timetracer_otel.comparison import Difference, differences
 from timetracer_otel.messages import Request
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.recorded import Place, RecordedCalls, Unused, not_recorded
@@ -47,17 +46,6 @@ class Match(msgspec.Struct, frozen=True):
 
     call: Call
     grade: Grade
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """One part in which a live request is not the recorded one."""
-
-    part: str
-    recorded: str
-    live: str
-
-    def __str__(self) -> str:
-        return f"{self.part}: recorded {self.recorded}, live {self.live}"
 
 
 class Nearest(msgspec.Struct, frozen=True):
@@ -156,30 +144,3 @@ class Matcher:
             if masked_equal(recorded, canonical):
                 return index
         return None
-
-
-def differences(recorded: Any, live: Any, part: str = "") -> Iterator[Difference]:
-    """Where two canonical forms differ, part by part, the smallest parts that do."""
-    if isinstance(recorded, dict) and isinstance(live, dict):
-        for key in [*recorded, *(key for key in live if key not in recorded)]:
-            name = f"{part}.{key}" if part else str(key)
-            if key not in recorded:
-                yield Difference(name, "nothing", _show(live[key]))
-            elif key not in live:
-                yield Difference(name, _show(recorded[key]), "nothing")
-            else:
-                yield from differences(recorded[key], live[key], name)
-    elif _is_list(recorded) and _is_list(live) and len(recorded) == len(live):
-        for index, (left, right) in enumerate(zip(recorded, live, strict=True)):
-            yield from differences(left, right, f"{part}[{index}]")
-    elif not masked_equal(recorded, live):
-        yield Difference(part or "value", _show(recorded), _show(live))
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple)
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else text[:117] + "..."

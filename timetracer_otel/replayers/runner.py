@@ -27,7 +27,7 @@ from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.clients import AsgiClient, WsgiClient
 from timetracer_otel.replayers.inbound import CassetteLibrary
 from timetracer_otel.replayers.process import load_all
-from timetracer_otel.replayers.verdict import Verdict, judge
+from timetracer_otel.replayers.verdict import Ended, Verdict, judge
 from timetracer_otel.sampling import RecordOnly
 
 
@@ -178,7 +178,7 @@ def _replay_one(
     response = client.send(request, session)
     seconds = time.perf_counter() - began
     session.close()
-    return judge(session, path, response, redactor, seconds)
+    return judge(session, path, Ended(response.response, response.raised, seconds), redactor)
 
 
 def with_headers(request: HttpRequest, headers: Sequence[tuple[str, str]]) -> HttpRequest:

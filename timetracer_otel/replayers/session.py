@@ -47,12 +47,24 @@ class Outcome(enum.StrEnum):
 
 
 class LiveCall(msgspec.Struct):
-    """One call the app made during a replay."""
+    """One call the app made during a replay.
+
+    Attributes:
+        path: names of the spans above it, ``None`` when not known.
+        lane: the task or thread that made it.
+        began: when, by :func:`time.perf_counter_ns`.
+        recorded: the recorded call that answered it, and how exactly it matched.
+        explanation: why none did.
+    """
 
     integration: str
     title: str
     outcome: Outcome
     writes: bool
+    request: Request
+    path: tuple[str, ...] | None = None
+    lane: int = 0
+    began: int = msgspec.field(default_factory=time.perf_counter_ns)
     grade: Grade | None = None
     recorded: Call | None = None
     explanation: str = ""
@@ -110,7 +122,7 @@ class Session:
             MissError: no recorded call answers it.
         """
         if self.live(caller):
-            self._note(caller, request, Outcome.LIVE)
+            self._note(caller, request, Outcome.LIVE, None)
             return LiveExchange()
         path = None if self._reuse else path_above(span or otel_trace.get_current_span(), caller.scopes)
         lane = self._lanes.current()
@@ -118,7 +130,7 @@ class Session:
         if match is None and self._fallback is not None:
             match = self._fallback.matcher.match(request, None, lane)
         if match is None:
-            return self._missed(caller, request)
+            return self._missed(caller, request, path)
         answer = match.call.fresh_answer()
         if answer is None:
             raise self._miss(
@@ -126,8 +138,9 @@ class Session:
                 request,
                 f"{request.title()[:300]}: it was recorded, but its answer was not;"
                 f" see the gaps of the cassette ({self._names()})",
+                path,
             )
-        self._note(caller, request, Outcome.ANSWERED, match.grade, match.call)
+        self._note(caller, request, Outcome.ANSWERED, path, match.grade, match.call)
         return ReplayedExchange(answer)
 
     def recorded_requests(self, caller: ports.Caller) -> Iterator[Request]:
@@ -208,6 +221,11 @@ class Session:
         return path
 
     @property
+    def recorded_calls(self) -> list[Call]:
+        """The calls that were recorded, in order."""
+        return self._recorded.calls
+
+    @property
     def misses(self) -> list[LiveCall]:
         """Live calls that nothing recorded answered."""
         return [call for call in self.calls if call.outcome is Outcome.MISSED]
@@ -221,8 +239,9 @@ class Session:
             if not is_live(self.settings, call.integration, call.family)
         ]
 
-    def _missed(self, caller: ports.Caller, request: Request) -> ports.Exchange:
-        error = self._miss(caller, request, explain(request, self.matcher.nearest(request), self._names()))
+    def _missed(self, caller: ports.Caller, request: Request, path: tuple[str, ...] | None) -> ports.Exchange:
+        text = explain(request, self.matcher.nearest(request), self._names())
+        error = self._miss(caller, request, text, path)
         if self.settings.on_miss == "fail":
             raise error
         if self.settings.on_miss == "record":
@@ -230,8 +249,10 @@ class Session:
             return CapturedExchange(self, call)
         return LiveExchange()
 
-    def _miss(self, caller: ports.Caller, request: Request, text: str) -> MissError:
-        self._note(caller, request, Outcome.MISSED, explanation=text)
+    def _miss(
+        self, caller: ports.Caller, request: Request, text: str, path: tuple[str, ...] | None
+    ) -> MissError:
+        self._note(caller, request, Outcome.MISSED, path, explanation=text)
         return MissError(text)
 
     def _names(self) -> str:
@@ -243,12 +264,22 @@ class Session:
         caller: ports.Caller,
         request: Request,
         outcome: Outcome,
+        path: tuple[str, ...] | None,
         grade: Grade | None = None,
         recorded: Call | None = None,
         explanation: str = "",
     ) -> None:
         call = LiveCall(
-            caller.name, request.title()[:500], outcome, request.writes, grade, recorded, explanation
+            caller.name,
+            request.title()[:500],
+            outcome,
+            request.writes,
+            request,
+            path,
+            self._lanes.current(),
+            grade=grade,
+            recorded=recorded,
+            explanation=explanation,
         )
         with self._lock:
             self.calls.append(call)

@@ -2,140 +2,247 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from timetracer_otel.errors import ReplayError
-from timetracer_otel.messages import Failure, HttpResponse
-from timetracer_otel.messages.http import body_content
-from timetracer_otel.redaction import Redactor, masked_equal
-from timetracer_otel.replayers.clients import AppResponse
-from timetracer_otel.replayers.hanging_up import recorded_exception
-from timetracer_otel.replayers.matching import Grade, differences
-from timetracer_otel.replayers.session import Outcome, Session
-
-_UNCOMPARED = frozenset({"date", "server", "content-length", "connection", "keep-alive", "transfer-encoding"})
-"""Response headers that a server adds, or that follow from the body."""
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.comparison import (
+    Comparison,
+    Finding,
+    Made,
+    Row,
+    Run,
+    compare,
+    made,
+    recorded_exception,
+)
+from timetracer_otel.errors import CodecError, ReplayError
+from timetracer_otel.messages import Answer, Failure
+from timetracer_otel.redaction import Redactor
+from timetracer_otel.replayers.livetree import entry_of
+from timetracer_otel.replayers.session import LiveCall, Outcome, Session, is_live
 
 
 class Verdict(msgspec.Struct):
     """One cassette's replay.
 
     Attributes:
+        title: the request: ``POST /checkout``.
+        path: where the cassette is.
         outcome: ``same``; ``different``; or ``error`` when it could not be replayed.
-        differences: one line each: in the response, then in the calls.
-        calls: calls the app made.
-        moved: calls answered from another place in the tree.
-        missing: recorded calls that did not happen.
-        extra: calls that were let through or had no recorded answer.
+        differences: one line each, causes only: what the app did otherwise, then what it answered.
+        follows: one line each: what is most likely due to a call that found no answer, or to an exception
+            that is no longer raised; nothing here without something in ``differences``.
+        notes: one line each: what is worth knowing and makes nothing different, as calls that moved.
+        calls: how many the app made.
+        moved: how many of them were answered from another place in the tree.
+        missing, extra, changed: recorded calls that did not happen; calls that were not recorded; calls
+            that are others now. By their titles.
         missed: the explanations of calls that nothing answered.
+        status: the live HTTP status, where there is one.
         seconds, recorded_seconds: how long it took now, and then.
+        findings: differences and notes with their parts.
+        rows: both trees as one.
+        trace_id: of the recording.
     """
 
     title: str
     path: str
     outcome: Literal["same", "different", "error"]
     differences: list[str] = msgspec.field(default_factory=list)
+    follows: list[str] = msgspec.field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
     calls: int = 0
     moved: int = 0
     missing: list[str] = msgspec.field(default_factory=list)
     extra: list[str] = msgspec.field(default_factory=list)
+    changed: list[str] = msgspec.field(default_factory=list)
     missed: list[str] = msgspec.field(default_factory=list)
     status: int | None = None
     seconds: float = 0.0
     recorded_seconds: float = 0.0
+    findings: list[Finding] = msgspec.field(default_factory=list)
+    rows: list[Row] = msgspec.field(default_factory=list)
+    trace_id: str = ""
+
+    def text(self) -> str:
+        """All of it in lines, the title first, for a test that fails or a log."""
+        lines = [f"{self.title}: {self.outcome}", *self.differences]
+        lines += [f"(follows) {line}" for line in self.follows]
+        lines += [f"(note) {line}" for line in self.notes]
+        return "\n  ".join(lines)
 
 
-def judge(session: Session, path: str, answer: AppResponse, redactor: Redactor, seconds: float) -> Verdict:
+class Ended(msgspec.Struct):
+    """What an app made of a request or a message.
+
+    Attributes:
+        outcome: the response or result; ``None`` where there is none.
+        raised: what it raised; may stand beside an outcome.
+        seconds: how long it took.
+    """
+
+    outcome: Answer | Failure | None = None
+    raised: BaseException | None = None
+    seconds: float = 0.0
+
+
+def judge(session: Session, path: str, ended: Ended, redactor: Redactor) -> Verdict:
     """Compare a replay with its cassette.
 
     Args:
         session: the session that answered its calls.
         path: where the cassette came from.
-        answer: what the app answered and raised.
+        ended: what the app made of it.
         redactor: masks the live response as the recorded one was.
-        seconds: how long the replay took.
     """
+    comparison = compare_replay(session, ended, redactor)
     cassette = session.cassettes[0]
-    response = answer.response
-    found = [*response_differences(cassette.inbound_response, response, redactor), *call_differences(session)]
-    raised_ours = isinstance(answer.raised, ReplayError)
-    if answer.raised is not None and (raised_ours or not recorded_exception(cassette)):
-        found.insert(0, f"the app raised {type(answer.raised).__name__}: {answer.raised}")
-    return Verdict(
-        title=cassette.title,
-        path=path,
-        outcome="different" if found else "same",
-        differences=found,
+    return verdict_of(
+        comparison,
+        cassette,
+        path,
         calls=len(session.calls),
-        moved=sum(call.grade is Grade.MOVED for call in session.calls),
-        missing=[call.request.title()[:300] for call in session.unused if call.request is not None],
-        extra=[call.title for call in session.calls if call.outcome is Outcome.MISSED],
         missed=[call.explanation for call in session.misses],
-        status=None if response is None else response.status,
-        seconds=seconds,
-        recorded_seconds=cassette.duration / 1e9,
+        status=getattr(ended.outcome, "status", None),
+        seconds=ended.seconds,
     )
 
 
-def response_differences(
-    recorded: HttpResponse | Failure | None, live: HttpResponse | None, redactor: Redactor
-) -> Iterator[str]:
-    """One line for each part of the response that is not as recorded."""
-    if not isinstance(recorded, HttpResponse):
-        return  # nothing recorded to compare with: the cassette's gaps say why
-    if live is None:
-        yield f"response: recorded {recorded.status}, live none"
-        return
-    # whether the recorded response was masked is not known: the live one need only equal it in one way
-    masked = redactor.message(live, [])
-    yield from min((list(_response_parts(recorded, form)) for form in (live, masked)), key=len)
+def verdict_of(
+    comparison: Comparison,
+    cassette: Cassette,
+    path: str,
+    *,
+    calls: int,
+    missed: list[str],
+    status: int | None,
+    seconds: float,
+) -> Verdict:
+    """The verdict that a comparison comes to.
+
+    Args:
+        comparison: what was found.
+        cassette: the recording.
+        path: where it came from.
+        calls: how many the app made.
+        missed: the explanations of those that nothing answered.
+        status: the live HTTP status.
+        seconds: how long the replay took.
+    """
+    findings, rows = comparison.findings, comparison.rows
+    return Verdict(
+        title=cassette.title,
+        path=path,
+        outcome="same" if comparison.same else "different",
+        differences=[one.text for one in findings if one.fails and not one.follows],
+        follows=[one.text for one in findings if one.fails and one.follows],
+        notes=[one.text for one in findings if not one.fails],
+        calls=calls,
+        moved=sum(row.grade == "moved" for row in rows),
+        missing=[row.title for row in rows if row.mark == "missing"],
+        extra=[row.title for row in rows if row.mark == "extra"],
+        changed=[row.title for row in rows if row.mark == "changed"],
+        missed=missed,
+        status=status if isinstance(status, int) else None,
+        seconds=seconds,
+        recorded_seconds=cassette.duration / 1e9,
+        findings=findings,
+        rows=rows,
+        trace_id=cassette.entry.trace_id,
+    )
 
 
-def _response_parts(recorded: HttpResponse, live: HttpResponse) -> Iterator[str]:
-    if recorded.status != live.status:
-        yield f"response status: recorded {recorded.status}, live {live.status}"
-    for difference in differences(_headers(recorded), _headers(live)):
-        yield f"response header {difference}"
-    if recorded.body is not None and recorded.complete:
-        content_type = recorded.header("content-type") or ""
-        left = body_content(recorded.body, content_type)
-        right = body_content(live.body, live.header("content-type") or "")
-        if not masked_equal(left, right):
-            # the smallest parts that differ, or all of it where only line ends or layout of a text do
-            found = list(differences(_unwrapped(left), _unwrapped(right), "response body"))
-            yield from map(str, found or differences(left, right, "response body"))
+def compare_replay(session: Session, ended: Ended | None, redactor: Redactor) -> Comparison:
+    """What a replay did otherwise than its cassette.
+
+    Args:
+        session: the session that answered its calls.
+        ended: what the app made of it; ``None`` to compare the calls alone.
+        redactor: masks the live response as the recorded one was.
+    """
+    recorded, live, known = _runs(session, ended)
+    return compare(recorded, live, known=known, redactor=redactor, only_calls=ended is None)
 
 
-def call_differences(session: Session) -> Iterator[str]:
+def call_differences(session: Session) -> list[str]:
     """One line for each call that is not as recorded."""
-    for call in session.misses:
-        yield f"call: {call.explanation}"
-    for recorded in session.unused:
-        request = recorded.request
-        if request is None:
+    comparison = compare_replay(session, None, Redactor.from_settings(session.settings))
+    return [finding.detail or finding.text for finding in comparison.findings if finding.fails]
+
+
+def _runs(session: Session, ended: Ended | None) -> tuple[Run, Run, dict[int, int]]:
+    """Both sides, and which recorded call answered which live one."""
+    cassette = session.cassettes[0]
+    places: dict[int, int] = {}
+    ours: list[Made] = []
+    for call in session.recorded_calls:
+        if not is_live(session.settings, call.integration, call.family) and _readable(call):
+            places[id(call)] = len(ours)
+            ours.append(made(call, cassette.started, with_answer=False))
+    known: dict[int, int] = {}
+    theirs: list[Made] = []
+    for live in session.calls:
+        if live.outcome is Outcome.LIVE:
             continue
-        kind = "write" if request.writes else "call"
-        yield f"{kind} not made: {request.title()[:300]}"
-
-
-def _headers(response: HttpResponse) -> dict[str, list[str]]:
-    grouped: dict[str, list[str]] = {}
-    for name, value in response.headers:
-        if name.lower() not in _UNCOMPARED:
-            grouped.setdefault(name.lower(), []).append(value)
-    return grouped
-
-
-def _unwrapped(content: Any) -> Any:
-    if isinstance(content, dict) and len(content) == 1:
-        return next(iter(content.values()))
-    if isinstance(content, str):
+        place = None if live.recorded is None else places.get(id(live.recorded))
+        if live.recorded is not None and place is None:
+            continue  # answered by what was recorded outside requests
+        if place is not None and place not in known:
+            known[place] = len(theirs)
+        theirs.append(_made(live, answered=session.settings.on_miss != "fail"))
+    outcome = None
+    if ended is not None:
         try:
-            return json.loads(content)
-        except ValueError:
-            return content.splitlines()
-    return content
+            outcome = cassette.inbound_response
+        except CodecError:
+            outcome = None  # whoever replays it says so
+    recorded = Run(outcome, ours, recorded_exception(cassette), cassette.duration or None)
+    if ended is None:
+        return recorded, Run(None, theirs), known
+    raised = _raised(session, ended, recorded)
+    return recorded, Run(ended.outcome, theirs, raised, int(ended.seconds * 1e9)), known
+
+
+def _readable(call: object) -> bool:
+    """A call of a family that is not known here is answered by nobody, and asked by nobody."""
+    try:
+        return getattr(call, "request", None) is not None
+    except CodecError:
+        return False
+
+
+def _made(call: LiveCall, *, answered: bool) -> Made:
+    return Made(
+        request=call.request,
+        title=call.title[:300],
+        family=call.request.family,
+        integration=call.integration,
+        writes=call.writes,
+        path=call.path,
+        lane=call.lane,
+        explanation="" if answered else call.explanation,
+        grade="" if call.grade is None else str(call.grade),
+    )
+
+
+def _raised(session: Session, ended: Ended, recorded: Run) -> str:
+    """What went through the app: what it raised, else what its entry span says, as the recording does."""
+    error = ended.raised
+    if error is not None:
+        if isinstance(error, ReplayError) and session.misses:
+            return f"{type(error).__name__}: a call found no answer"
+        text = str(error)
+        return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+    span = entry_of(session)
+    if span is None:  # not known: the same, unless the answer says otherwise
+        unlike = getattr(recorded.outcome, "status", None) != getattr(ended.outcome, "status", None)
+        return "" if unlike else recorded.raised
+    for event in span.events:
+        if event.name == "exception":
+            attributes = event.attributes or {}
+            kind = str(attributes.get("exception.type", "exception")).rpartition(".")[2]
+            message = str(attributes.get("exception.message", ""))
+            return f"{kind}: {message}"[:300] if message else kind
+    return ""

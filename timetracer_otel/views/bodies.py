@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from typing import Final
 
+from timetracer_otel.comparison.bodies import decoded
 from timetracer_otel.views import text
 from timetracer_otel.views.lines import Line, Piece, line, piece
 
 SHORT: Final = 160
 """Characters of one line, unless everything is shown."""
-_MAX_INFLATED: Final = 16 * 1024 * 1024
 _HEX_ROW: Final = 32
-_CODINGS: Final = {"gzip", "x-gzip", "deflate"}
 
 
 def body_lines(body: bytes | None, coding: str | None, *, full: bool) -> Iterator[Line]:
@@ -29,7 +27,7 @@ def body_lines(body: bytes | None, coding: str | None, *, full: bool) -> Iterato
         return
     if not body:
         return
-    plain = _decoded(body, coding)
+    plain = decoded(body, coding)
     try:
         words = plain.decode()
     except UnicodeDecodeError:
@@ -55,18 +53,3 @@ def _binary(body: bytes, *, full: bool) -> Iterator[Line]:
         return
     for start in range(0, len(body), _HEX_ROW):
         yield line(body[start : start + _HEX_ROW].hex(" "))
-
-
-def _decoded(body: bytes, coding: str | None) -> bytes:
-    """The body without its gzip or deflate coding, where it is whole and of a sane size."""
-    if coding is None or coding.strip().lower() not in _CODINGS:
-        return body
-    for window in (47, -15):  # zlib or gzip, told by the header; raw deflate, as some servers send it
-        inflate = zlib.decompressobj(window)
-        try:
-            plain = inflate.decompress(body, _MAX_INFLATED)
-        except zlib.error:
-            continue
-        if inflate.eof:
-            return plain
-    return body

@@ -9,6 +9,8 @@ from timetracer_otel.replayers.verdict import Verdict
 from timetracer_otel.views import text
 from timetracer_otel.views.lines import Line, Piece, line, piece, spaced
 
+_CLIPPED: Final = 80
+_NOTES: Final = 5
 _STYLES: Final = {"same": "green", "different": "bold red", "error": "bold red"}
 
 
@@ -26,8 +28,20 @@ def verdict_lines(verdict: Verdict) -> Iterator[Line]:
         None if same else piece(verdict.path, "dim"),
     )
     for difference in verdict.differences:
-        for place, row in enumerate(difference.splitlines()):
-            yield line(row, indent="    " if place == 0 else "      ")
+        yield from _rows(difference, "")
+    if verdict.follows:
+        shown = "; ".join(text.clip(one, _CLIPPED) for one in verdict.follows[:2])
+        more = len(verdict.follows) - 2
+        yield from _rows(f"and so: {shown}{f'; and {more} more' if more > 0 else ''}", "dim")
+    for note in verdict.notes[:_NOTES]:
+        yield from _rows(f"note: {note}", "dim")
+    if len(verdict.notes) > _NOTES:
+        yield from _rows(f"and {text.count(len(verdict.notes) - _NOTES, 'more note')}", "dim")
+
+
+def _rows(said: str, style: str) -> Iterator[Line]:
+    for place, row in enumerate(said.splitlines()):
+        yield line(piece(row, style), indent="    " if place == 0 else "      ")
 
 
 def summary_line(outcomes: Mapping[str, int], seconds: float) -> Line:

@@ -1,0 +1,1 @@
+"""The engine that compares two runs."""
