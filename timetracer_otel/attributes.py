@@ -67,6 +67,10 @@ CALL_INDEX: Final = "timetracer.call.index"
 
 # the entry span
 ENTRY_FRAMEWORK: Final = "timetracer.entry.framework"
+ENTRY_FAMILY: Final = "timetracer.entry.family"
+"""The message family of what began it, where that was no HTTP request."""
+ENTRY_TITLE: Final = "timetracer.entry.title"
+"""What began it in a few words, where that was no HTTP request."""
 GAPS: Final = "timetracer.gaps"
 EVENT_VALUE: Final = "timetracer.value"
 """Span event: one answer of the clock or of a random source (attributes ``source``, ``value``)."""

@@ -244,7 +244,7 @@ class Cassette:
         """
         span = self.entry
         try:
-            _ = self.inbound_request, self.inbound_response
+            _ = self.inbound_message, self.inbound_answer
             for call in self.calls():
                 span = call.span
                 _ = call.request, call.answer
@@ -291,8 +291,44 @@ class Cassette:
         return answer if isinstance(answer, HttpResponse | Failure) else None
 
     @property
+    def inbound_message(self) -> Request | None:
+        """What began it, HTTP or not: a request, a task, messages of a topic, an RPC; ``None`` when it
+        was not recorded or its family is not known here.
+
+        Raises:
+            CodecError: a payload attribute is malformed.
+        """
+        if self.inbound_family == "http":
+            return self.inbound_request
+        try:
+            return read_request(self.inbound_family, self.entry.attributes)
+        except KeyError:
+            return None
+
+    @property
+    def inbound_answer(self) -> Answer | Failure | None:
+        """What came of it.
+
+        Raises:
+            CodecError: a payload attribute is malformed.
+        """
+        if self.inbound_family == "http":
+            return self.inbound_response
+        return read_answer(self.inbound_family, self.entry.attributes)
+
+    @property
+    def inbound_family(self) -> str:
+        """The message family of what began it."""
+        return str(self.entry.attributes.get(names.ENTRY_FAMILY, "http"))
+
+    @property
     def _inbound(self) -> bool:
-        return self.entry.kind is SpanKind.SERVER and names.CALL_INTEGRATION not in self.entry.attributes
+        attributes = self.entry.attributes
+        return (
+            self.entry.kind is SpanKind.SERVER
+            and names.CALL_INTEGRATION not in attributes
+            and names.ENTRY_FAMILY not in attributes
+        )
 
     # for people
 
@@ -300,6 +336,8 @@ class Cassette:
     def title(self) -> str:
         """``POST /checkout``, by the route where it is known; the span's name where it is not HTTP."""
         attributes = self.entry.attributes
+        if isinstance(title := attributes.get(names.ENTRY_TITLE), str):
+            return title
         method = next((value for name in _METHODS if isinstance(value := attributes.get(name), str)), "")
         path = next(
             (value for name in _PATHS if isinstance(value := attributes.get(name), str) and value), ""
@@ -344,7 +382,7 @@ class Cassette:
         if any(gap.kind == STRUCTURE_ONLY for gap in self.gaps):
             return _WHY_NOT
         recorded = names.CASSETTE_VERSION in self.resource.attributes
-        if recorded or self.inbound_request is not None:
+        if recorded or self.inbound_message is not None:
             return None
         if any(names.CALL_INTEGRATION in span.attributes for span in self.spans):
             return None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -175,6 +175,30 @@ class Entry(Protocol):
         ...
 
 
+class Inbound(Protocol):
+    """One inbound message that is no HTTP request, in progress: a task, a message of a topic, an RPC."""
+
+    def activate(self) -> contextlib.AbstractContextManager[None]:
+        """Make this the entry that work in this context belongs to."""
+        ...
+
+    def answered(self, answer: Answer) -> None:
+        """What came of it."""
+        ...
+
+    def failed(self, error: BaseException) -> None:
+        """The app raised this; there may be an answer beside it."""
+        ...
+
+    def gap(self, kind: str, detail: str) -> None:
+        """List something of it that could not be recorded."""
+        ...
+
+    def close(self) -> None:
+        """The app is done with it."""
+        ...
+
+
 class Startup(Protocol):
     """An app that starts up."""
 
@@ -204,6 +228,35 @@ class EntryPort(Protocol):
         """
         ...
 
+    def receive(
+        self, caller: Caller, message: Request, *, traced: bool, headers: Mapping[str, str]
+    ) -> Inbound | None:
+        """A message came in that is no HTTP request; ``None`` when nobody wants it.
+
+        Args:
+            caller: the integration that saw it.
+            message: what was said; it may still grow until the entry is closed (a stream).
+            traced: an OpenTelemetry instrumentation will open the CONSUMER or SERVER span.
+            headers: where the trace context of the sender travels.
+
+        Raises:
+            MissError: in replay, when no cassette recorded such a message.
+        """
+        ...
+
+    def deliver(
+        self, caller: Caller, accepts: Callable[[Request], bool], timeout: float | None
+    ) -> Request | None:
+        """In replay, the next recorded message for an app that fetches its messages; ``None`` when there
+        is none within that time, and always while recording.
+
+        Args:
+            caller: the integration whose app fetches.
+            accepts: whether a message is one that the app asked for.
+            timeout: seconds to wait; ``None``: until there is one.
+        """
+        ...
+
     def startup(self, framework: str) -> Startup | None:
         """The app starts up (the ASGI lifespan): calls from here on belong to no request."""
         ...
@@ -217,7 +270,7 @@ session: ContextVar[Port | None] = ContextVar("timetracer_session", default=None
 """The replay session of this context."""
 
 _inside: ContextVar[bool] = ContextVar("timetracer_inside", default=False)
-_entry: ContextVar[Entry | Startup | None] = ContextVar("timetracer_entry", default=None)
+_entry: ContextVar[Entry | Inbound | Startup | None] = ContextVar("timetracer_entry", default=None)
 
 _process_port: Port | None = None
 _process_entry_port: EntryPort | None = None
@@ -282,7 +335,7 @@ class entered:  # noqa: N801  # as above
 
     __slots__ = ("_entry", "_token")
 
-    def __init__(self, entry: Entry | Startup) -> None:
+    def __init__(self, entry: Entry | Inbound | Startup) -> None:
         self._entry = entry
 
     def __enter__(self) -> None:
@@ -294,7 +347,7 @@ class entered:  # noqa: N801  # as above
         _entry.reset(self._token)
 
 
-def current_entry() -> Entry | Startup | None:
+def current_entry() -> Entry | Inbound | Startup | None:
     """The inbound request, or start-up, this context serves."""
     return _entry.get()
 

@@ -29,9 +29,10 @@ NOT_IN_REQUESTS = frozenset(
         "after_fork", "close", "shutdown", "statistics",  # see test_exporters.py
         "UvicornIntegration._shutdown",  # see test_disk.py
         "Recorder._give_up",  # of 10,000 traces under way: tests/unit/test_assembler.py
-        "Recorder.recorded_requests",  # for replays
+        "Recorder.recorded_requests", "Recorder.deliver",  # for replays
         "Recorder.lost", "Recorder.sum_up",  # called by what reports a fault
-        "Recorder.wait_for_sent", "RecordedEntry.sent", "RecordedEntry.cut_off",  # the process ends
+        # the process ends
+        "Recorder.wait_for_sent", "RecordedEntry.sent", "BoundEntry.sent", "BoundEntry.cut_off",
         # part of what points() makes
         "PyMongoIntegration._connecting", "PyMongoIntegration._on_stand_in", "PyMongoIntegration._receiving",
         "PyMongoIntegration.request",  # its points have flows of their own
@@ -55,6 +56,7 @@ PENDING: dict[str, str] = {
     "django": "as above",
     "asgi": "as above",
     "wsgi": "as above",
+    "timetracer_otel.exporters.recorder:Recorder.receive": "of messages, which no job has yet",
     "timetracer_otel.integrations.asgi:AsgiIntegration.route": "for applications of no framework",
     "timetracer_otel.integrations.wsgi:WsgiIntegration.route": "as above",
     "timetracer_otel.exporters.recorder:RecordedExchange._give_up": "as above",
@@ -202,6 +204,7 @@ def _within(function: str, home: str) -> bool:
 
 def classes() -> Iterator[type]:
     """The classes whose methods others call."""
+    from timetracer_otel.exporters.bound import BoundEntry
     from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup
     from timetracer_otel.exporters.processor import SpanTap
     from timetracer_otel.exporters.recorder import RecordedExchange, Recorder
@@ -210,7 +213,15 @@ def classes() -> Iterator[type]:
 
     for integration in all_integrations():
         yield from (kind for kind in type(integration).__mro__ if kind.__module__ in sys.modules)
-    yield from (Recorder, RecordedExchange, RecordedEntry, RecordedStartup, SpanTap, ValueRecorder)
+    yield from (
+        Recorder,
+        RecordedExchange,
+        BoundEntry,
+        RecordedEntry,
+        RecordedStartup,
+        SpanTap,
+        ValueRecorder,
+    )
 
 
 def methods(kind: type) -> Iterator[str]:

@@ -103,7 +103,7 @@ def recorded_run(cassette: Cassette, wanted: Callable[[Call], bool] = lambda cal
         wanted: which calls count.
     """
     try:
-        outcome = cassette.inbound_response
+        outcome = cassette.inbound_answer
     except CodecError:
         outcome = None
     return Run(

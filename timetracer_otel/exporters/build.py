@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import traceback
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from timetracer_otel import __version__, ports, values
 from timetracer_otel import attributes as names
@@ -23,6 +23,10 @@ from timetracer_otel.store import FolderStore
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
+
+
+_OUTBOUND: Final = frozenset({SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER})
+"""Kinds of spans that instrumentations draw for a call or a poll, which alone say nothing."""
 
 
 class CassetteBuilder:
@@ -55,7 +59,7 @@ class CassetteBuilder:
         entry = next((span for span in spans if span.span_id == entry_id), None)
         if entry is None:
             return False
-        if not batch.payloads and (_is_startup(entry, batch) or _is_lone_call(entry, spans)):
+        if not batch.payloads and (_is_startup(entry, batch) or _is_lone_call(entry, spans, batch)):
             return False  # a start-up that said nothing to anybody, a driver's span of its own
         if self._settings.errors_only and not _has_error(entry, spans):
             return False
@@ -109,7 +113,7 @@ class CassetteBuilder:
     def _add_entry(self, span: Span, batch: Batch, masking: Masking, bodies: bool) -> None:
         payload = batch.entry
         assert payload is not None
-        span.attributes[names.ENTRY_FRAMEWORK] = payload.framework
+        span.attributes.update(payload.marks())
         if payload.route:  # the framework's own word; some instrumentations put a method there, or no slash
             span.attributes[names.HTTP_ROUTE] = payload.route
         response = payload.response
@@ -119,7 +123,7 @@ class CassetteBuilder:
                 span.attributes.update(masking.attributes(message, "inbound ", int(span.span_id, 16)))
         if payload.failure is not None:
             _add_exception(span, payload)
-        if response is not None and not response.complete and payload.failure is None:
+        if isinstance(response, HttpResponse) and not response.complete and payload.failure is None:
             batch.gaps.append(
                 RecordedGap("incomplete response", "the client or the app stopped before the end")
             )
@@ -233,15 +237,16 @@ def _is_startup(entry: Span, batch: Batch) -> bool:
     return batch.entry is None and names.ENTRY_FRAMEWORK in entry.attributes
 
 
-def _is_lone_call(entry: Span, spans: list[Span]) -> bool:
-    return entry.kind is SpanKind.CLIENT and len(spans) == 1
+def _is_lone_call(entry: Span, spans: list[Span], batch: Batch) -> bool:
+    return entry.kind in _OUTBOUND and len(spans) == 1 and batch.entry is None
 
 
 def batch_has_error(batch: Batch) -> bool:
     """True when any span failed, the app raised, or it answered with a server error."""
     entry = batch.entry
     if entry is not None and (
-        entry.failure is not None or (entry.response is not None and entry.response.status >= 500)
+        entry.failure is not None
+        or (isinstance(entry.response, HttpResponse) and entry.response.status >= 500)
     ):
         return True
     return any(span.status.status_code.value == 2 for span in batch.ended)

@@ -6,7 +6,7 @@ import base64
 
 from timetracer_otel import values
 from timetracer_otel.exporters.trace import Gap
-from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
+from timetracer_otel.messages import Answer, Failure, Request
 from timetracer_otel.redaction import MASK, Redactor
 from timetracer_otel.span import Attributes
 
@@ -60,7 +60,7 @@ class Masking:
         masked on both sides when it is compared.
         """
         inbound = bool(where)
-        return isinstance(message, HttpRequest) if inbound else not hasattr(message, "canonical")
+        return hasattr(message, "canonical") == inbound
 
     def drawn(self, source: str, value: object) -> object:
         """A value of a random source; the mask when it was masked wherever it was said.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
@@ -17,14 +17,17 @@ from timetracer_otel import __version__, ports
 from timetracer_otel.config import Settings
 from timetracer_otel.exporters import ending, native
 from timetracer_otel.exporters.assembler import Assembler
+from timetracer_otel.exporters.bound import BoundEntry
 from timetracer_otel.exporters.build import CassetteBuilder, call_attributes
 from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup, path_excluded
+from timetracer_otel.exporters.inbound import RecordedMessage
 from timetracer_otel.exporters.live_spans import OpenSpan
 from timetracer_otel.exporters.sizes import size_of
 from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
 from timetracer_otel.exporters.writer import Writer
 from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
+from timetracer_otel.span import Attributes
 from timetracer_otel.store import FolderStore
 
 if TYPE_CHECKING:
@@ -72,7 +75,7 @@ class Recorder:
         """Taps the provider, where that could not be done yet; called until it returns true."""
         self.writer: Writer[TraceRecording] = Writer(self._write, settings.grace_seconds)
         self.assembler = Assembler(self._deliver, self.writer.wait, self._new_root, self._give_up)
-        self.serving: set[RecordedEntry] = set()
+        self.serving: set[BoundEntry] = set()
         """Inbound requests that the app has not returned from."""
         ending.follow(self)
 
@@ -89,7 +92,7 @@ class Recorder:
 
     def _new_root(self, recording: TraceRecording, span: Span) -> None:
         entry = ports.current_entry()
-        if isinstance(entry, RecordedEntry) and entry.recorder is self:
+        if isinstance(entry, BoundEntry) and entry.recorder is self:
             recording.excluded = entry.excluded
             if entry.bind(recording, span):
                 return
@@ -131,11 +134,9 @@ class Recorder:
                     beside = otel_trace.set_span_in_context(otel_trace.NonRecordingSpan(span.parent))
         if recording is None:
             entry = ports.current_entry()
-            if isinstance(entry, RecordedEntry) and entry.excluded:
+            if isinstance(entry, BoundEntry) and entry.excluded:
                 return UNRECORDED
-            standard = request.span_attributes()
-            if self._builder.redactor is not None:  # other exporters get this span as well
-                standard = self._builder.redactor.span_attributes(standard)
+            standard = self.standard_attributes(request)
             own = self.tracer().start_span(span_name(request), beside, otel_trace.SpanKind.CLIENT, standard)
             if (
                 isinstance(otel_trace.get_tracer_provider(), otel_trace.ProxyTracerProvider)
@@ -162,6 +163,12 @@ class Recorder:
             live.set(call_attributes(payload))
         return RecordedExchange(self, recording, context.span_id, payload, own, live)
 
+    def standard_attributes(self, request: Request) -> Attributes:
+        """Those of a span of ours, without secrets: other exporters get it as well."""
+        standard = request.span_attributes()
+        redactor = self._builder.redactor
+        return standard if redactor is None else redactor.span_attributes(standard)
+
     def open_span(self, span: Any) -> OpenSpan | None:
         """The span, kept open for its payload, where payloads go on spans; else ``None``."""
         return OpenSpan(span, self._builder.redactor) if self.settings.payloads == "span" else None
@@ -186,7 +193,7 @@ class Recorder:
         context = otel_trace.get_current_span().get_span_context()
         recording = self.assembler.find(context.trace_id, context.span_id)
         entry = ports.current_entry()
-        if recording is None and isinstance(entry, RecordedEntry) and entry.recorder is self:
+        if recording is None and isinstance(entry, BoundEntry) and entry.recorder is self:
             recording = entry.recording
         if recording is not None:
             recording.gap("recording failed", f"{where}: {why}" if why else where, context.span_id)
@@ -213,6 +220,21 @@ class Recorder:
         self._ensure_attached()
         excluded = path_excluded(head.url, self.settings.exclude_paths)
         return RecordedEntry(self, framework, head, route, traced=traced, excluded=excluded)
+
+    def receive(
+        self, caller: ports.Caller, message: Request, *, traced: bool, headers: Mapping[str, str]
+    ) -> ports.Inbound | None:
+        """A message came in; see :class:`~timetracer_otel.ports.EntryPort`."""
+        if not self.active or not is_instrumentation_enabled():
+            return None
+        self._ensure_attached()
+        return RecordedMessage(self, caller.name, message, traced=traced, headers=headers)
+
+    def deliver(
+        self, caller: ports.Caller, accepts: Callable[[Request], bool], timeout: float | None
+    ) -> Request | None:
+        """Nothing: this is no replay."""
+        return None
 
     def startup(self, framework: str) -> ports.Startup | None:
         """The app starts up; see :class:`~timetracer_otel.ports.EntryPort`."""
@@ -304,9 +326,10 @@ class Recorder:
         finished. After that time they are taken as they are.
         """
         deadline = time.monotonic() + timeout
+        own: object = ports.current_entry()
         for entry in list(self.serving):
             # the request that ends the process is not going to return
-            while entry.sent() and entry in self.serving and entry is not ports.current_entry():
+            while entry.sent() and entry in self.serving and entry is not own:
                 if time.monotonic() >= deadline:
                     break
                 time.sleep(0.002)

@@ -6,7 +6,7 @@ from typing import Any
 
 from timetracer_otel.messages import PIECE_BYTES, Answer, Failure, HttpRequest, HttpResponse, Request
 
-_VALUES = ("value", "parameters", "arguments", "keywords", "command", "reply", "messages")
+_VALUES = ("value", "parameters", "arguments", "keywords", "command", "reply", "messages", "records")
 """Fields in which messages keep what is large."""
 
 

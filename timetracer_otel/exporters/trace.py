@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import msgspec
 
+from timetracer_otel import attributes as names
 from timetracer_otel.exporters import native
 from timetracer_otel.lanes import LaneTable
-from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
+from timetracer_otel.messages import Answer, Failure, HttpRequest, Request, label_of
+from timetracer_otel.span import Attributes
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
@@ -38,10 +40,17 @@ class EntryPayload(msgspec.Struct):
     """What the entry received and answered, until it is written."""
 
     framework: str
-    request: HttpRequest
-    response: HttpResponse | None = None
+    request: Request
+    response: Answer | None = None
     failure: BaseException | None = None
     route: str | None = None
+
+    def marks(self) -> Attributes:
+        """What says that a span is an entry, and of which kind."""
+        marks: Attributes = {names.ENTRY_FRAMEWORK: self.framework}
+        if not isinstance(self.request, HttpRequest):
+            marks |= {names.ENTRY_FAMILY: self.request.family, names.ENTRY_TITLE: label_of(self.request)}
+        return marks
 
 
 class Gap(msgspec.Struct):

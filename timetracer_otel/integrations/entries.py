@@ -30,7 +30,7 @@ class activated:  # noqa: N801  # used like a function: ``with activated(entry):
 
     __slots__ = ("_context", "_entry")
 
-    def __init__(self, entry: ports.Entry | ports.Startup) -> None:
+    def __init__(self, entry: ports.Entry | ports.Inbound | ports.Startup) -> None:
         self._entry = entry
         self._context: contextlib.AbstractContextManager[None] | None = None
 

@@ -1,6 +1,6 @@
 """What is exchanged with a dependency, whichever library does the talking."""
 
-from timetracer_otel.messages.base import Answer, Canonical, Failure, Request
+from timetracer_otel.messages.base import Answer, Canonical, Failure, Request, label_of
 from timetracer_otel.messages.function import FunctionCall, FunctionResult
 from timetracer_otel.messages.grpc import GrpcReply, GrpcRequest
 from timetracer_otel.messages.http import PIECE_BYTES, HttpRequest, HttpResponse
@@ -27,6 +27,7 @@ __all__ = [
     "Request",
     "SqlResult",
     "SqlStatement",
+    "label_of",
     "read_answer",
     "read_request",
 ]

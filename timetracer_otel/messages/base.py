@@ -55,6 +55,12 @@ class Request(Protocol):
         ...
 
 
+def label_of(message: Request) -> str:
+    """What to call an inbound message: what it is for, as a route is, not what it says."""
+    label = getattr(message, "label", None)
+    return (label if isinstance(label, str) else message.title())[:200]
+
+
 class Answer(Protocol):
     """One answer of a dependency: a result."""
 

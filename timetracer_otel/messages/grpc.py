@@ -48,6 +48,11 @@ class GrpcRequest(msgspec.Struct):
         """Of two equal calls the one with the same address answers."""
         return self.target
 
+    @property
+    def label(self) -> str:
+        """``rpc /shop.Stock/Reserve``, for one that came in."""
+        return f"rpc {self.method}"
+
     def attributes(self) -> Attributes:
         """Payload attributes of the call."""
         data: dict[str, Any] = {"metadata": [list(pair) for pair in self.metadata], "messages": self.messages}

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from timetracer_otel.errors import ApplicationError, ReplayError
-from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.replayers.hanging_up import HangUp
 from timetracer_otel.replayers.session import CANCELLATION_SECONDS, Session
@@ -24,12 +24,12 @@ STARTUP_SECONDS = 60.0
 
 
 class AppResponse(msgspec.Struct):
-    """What an application answered; ``None`` when it raised before it did.
+    """What an application answered; ``None`` when it raised before it did, or answered nothing.
 
     ``raised`` may stand beside an answer: Starlette answers a 500 and raises.
     """
 
-    response: HttpResponse | None
+    response: Answer | Failure | None
     raised: BaseException | None = None
 
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from timetracer_otel import ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import CodecError
-from timetracer_otel.messages import Canonical, HttpRequest, HttpResponse
+from timetracer_otel.messages import Canonical, HttpRequest, HttpResponse, Request
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.matching import RecordedCalls, differences
+from timetracer_otel.replayers.messages import (
+    Deliveries,
+    InboundMessages,
+    RecordedMessages,
+    ReplayedMessage,
+)
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import call_differences
 
@@ -57,6 +63,8 @@ class CassetteLibrary:
     def __init__(self, cassettes: Sequence[Cassette], settings: Settings) -> None:
         self._settings = settings
         self._redactor = Redactor.from_settings(settings)
+        self.messages = RecordedMessages(self._redactor)
+        """The cassettes that something else than an HTTP request began."""
         self._lock = threading.Lock()
         self._cassettes = list(cassettes)
         self._calls: dict[int, RecordedCalls] = {}
@@ -64,7 +72,10 @@ class CassetteLibrary:
         outside: list[Cassette] = []
         for cassette in sorted(self._cassettes, key=lambda cassette: cassette.started):
             request = cassette.inbound_request
-            if request is None:
+            message = None if request is not None else cassette.inbound_message
+            if message is not None:
+                self.messages.add(cassette, message)
+            elif request is None:
                 outside.append(cassette)
             else:
                 self._by_target.setdefault(_target(request), []).append(Recorded(cassette, request))
@@ -76,6 +87,14 @@ class CassetteLibrary:
         if recorded is None:
             recorded = self._calls.setdefault(id(cassette), RecordedCalls(cassette.calls()))
         return Session([cassette], self._settings, fallback=self.process_session, recorded=recorded)
+
+    def inbound_messages(
+        self,
+        deliveries: Deliveries | None = None,
+        done: Callable[[ReplayedMessage], None] | None = None,
+    ) -> InboundMessages:
+        """What gives inbound messages their sessions; see :class:`.InboundMessages`."""
+        return InboundMessages(self, self.messages, self._redactor, deliveries, done)
 
     def find(self, request: HttpRequest) -> Cassette | None:
         """The cassette of a request like this one: method, path, query and body are equal,
@@ -123,8 +142,27 @@ class ReplayEntries:
 
     wants_body = True
 
-    def __init__(self, library: CassetteLibrary) -> None:
+    def __init__(self, library: CassetteLibrary, messages: InboundMessages | None = None) -> None:
         self.library = library
+        self._messages = messages or library.inbound_messages()
+
+    def receive(
+        self, caller: ports.Caller, message: Request, *, traced: bool, headers: Mapping[str, str]
+    ) -> ports.Inbound | None:
+        """A message came in; one that this context already replays is left alone.
+
+        Raises:
+            MissError: no cassette recorded such a message.
+        """
+        if ports.session.get() is not None:
+            return None
+        return self._messages.receive(caller, message, traced=traced, headers=headers)
+
+    def deliver(
+        self, caller: ports.Caller, accepts: Callable[[Request], bool], timeout: float | None
+    ) -> Request | None:
+        """The next recorded message; see :class:`~timetracer_otel.ports.EntryPort`."""
+        return self._messages.deliver(caller, accepts, timeout)
 
     def open(
         self, framework: str, head: HttpRequest, route: str | None, *, traced: bool

@@ -27,7 +27,7 @@ def load_all(*specs: str | Path) -> list[tuple[Path, Cassette]]:
         for path in store.paths():
             cassette = store.load(path)
             try:
-                _ = cassette.inbound_request
+                _ = cassette.inbound_message
             except CodecError as error:
                 raise CassetteFormatError(f"{path}: {error}") from error
             loaded.append((path, cassette))

@@ -195,7 +195,7 @@ def _runs(session: Session, ended: Ended | None) -> tuple[Run, Run, dict[int, in
     outcome = None
     if ended is not None:
         try:
-            outcome = cassette.inbound_response
+            outcome = cassette.inbound_answer
         except CodecError:
             outcome = None  # whoever replays it says so
     recorded = Run(outcome, ours, recorded_exception(cassette), cassette.duration or None)

@@ -35,7 +35,7 @@ def cassette_data(path: Path, cassette: Cassette) -> dict[str, Any]:
         "status": cassette.status,
         "error": cassette.has_error,
         "resource": _plain(cassette.resource.attributes),
-        **_messages(lambda: cassette.inbound_request, lambda: cassette.inbound_response),
+        **_messages(lambda: cassette.inbound_message, lambda: cassette.inbound_answer),
         "spans": [_span_data(cassette, span, calls.get(span.span_id)) for span in cassette.spans],
         "gaps": [msgspec.structs.asdict(gap) for gap in cassette.gaps],
     }

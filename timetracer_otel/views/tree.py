@@ -115,7 +115,7 @@ def _span_line(span: Span, call: Call | None) -> Line:
 
 def _entry_details(cassette: Cassette, *, full: bool) -> Iterator[Line]:
     try:
-        request, response = cassette.inbound_request, cassette.inbound_response
+        request, response = cassette.inbound_message, cassette.inbound_answer
     except CodecError as error:
         yield _unreadable(error)
         return
@@ -186,10 +186,11 @@ def _shown_attributes(span: Span, call: Call | None) -> Callable[[str], bool]:
     """Whether an attribute was shown already: payloads are, as requests and answers."""
     prefixes = (
         names.HTTP_REQUEST_HEADER, names.HTTP_RESPONSE_HEADER, "timetracer.http.", "timetracer.call.",
-        "timetracer.db.", "timetracer.redis.",
+        "timetracer.db.", "timetracer.redis.", "timetracer.grpc.", "timetracer.task.", "timetracer.kafka.",
     )  # fmt: skip
     once = {
-        names.GAPS, names.ENTRY_FRAMEWORK, names.EXCEPTION, names.HTTP_REQUEST_BODY, names.HTTP_RESPONSE_BODY,
+        names.GAPS, names.ENTRY_FRAMEWORK, names.ENTRY_FAMILY, names.ENTRY_TITLE, names.EXCEPTION,
+        names.HTTP_REQUEST_BODY, names.HTTP_RESPONSE_BODY,
         names.HTTP_REQUEST_METHOD, names.URL_FULL, names.HTTP_RESPONSE_STATUS_CODE, names.DB_QUERY_TEXT,
         names.DB_RETURNED_ROWS,
     }  # fmt: skip
