@@ -47,7 +47,7 @@ class HttpRules:
         body, _ = self._body(message, "request body", masked)
         if url == message.url and headers is message.headers and body is message.body:
             return message
-        headers = _fix_length(headers, message.body, body)
+        headers = fix_length(headers, message.body, body)
         return msgspec.structs.replace(message, url=url, headers=headers, body=body)
 
     def response(self, message: HttpResponse, masked: list[str]) -> HttpResponse:
@@ -62,9 +62,9 @@ class HttpRules:
             if body is None or message.body is None:
                 chunks = None
             else:
-                sizes = moved(sizes, edits) if edits else _scaled(sizes, len(body))
+                sizes = moved(sizes, edits) if edits else scaled(sizes, len(body))
                 chunks = [[size, at] for size, (_, at) in zip(sizes, chunks, strict=True)]
-        headers = _fix_length(headers, message.body, body)
+        headers = fix_length(headers, message.body, body)
         return msgspec.structs.replace(message, headers=headers, body=body, chunks=chunks)
 
     def url(self, url: str) -> str:
@@ -165,7 +165,7 @@ def _mask_cookie(pair: str) -> str:
     return f"{name}{sign}{MASK}" if value.strip().strip('"') else pair
 
 
-def _fix_length(headers: Headers, before: bytes | None, after: bytes | None) -> Headers:
+def fix_length(headers: Headers, before: bytes | None, after: bytes | None) -> Headers:
     """``Content-Length`` as it must be for the masked body, where it was right for the true one."""
     if before is None or after is None or len(before) == len(after):
         return headers
@@ -176,7 +176,7 @@ def _fix_length(headers: Headers, before: bytes | None, after: bytes | None) -> 
     ]
 
 
-def _scaled(sizes: list[int], total: int) -> list[int]:
+def scaled(sizes: list[int], total: int) -> list[int]:
     """Sizes in the same proportions, for a body that was encoded anew."""
     before = sum(sizes)
     if not before:

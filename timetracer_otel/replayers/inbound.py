@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from timetracer_otel import ports
 from timetracer_otel.cassette import Cassette
@@ -14,6 +15,7 @@ from timetracer_otel.errors import CodecError
 from timetracer_otel.messages import Canonical, HttpRequest, HttpResponse, Request
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import Redactor, masked_equal
+from timetracer_otel.replayers.linking import alike, inbound_form
 from timetracer_otel.replayers.matching import RecordedCalls, differences
 from timetracer_otel.replayers.messages import (
     Deliveries,
@@ -21,8 +23,10 @@ from timetracer_otel.replayers.messages import (
     RecordedMessages,
     ReplayedMessage,
 )
+from timetracer_otel.replayers.normalising import MAX_TRIED
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import call_differences
+from timetracer_otel.volatile import shape
 
 logger = logging.getLogger("timetracer_otel.replay")
 
@@ -85,7 +89,7 @@ class CassetteLibrary:
         """A session for one cassette; calls recorded outside requests answer what it lacks."""
         recorded = self._calls.get(id(cassette))
         if recorded is None:
-            recorded = self._calls.setdefault(id(cassette), RecordedCalls(cassette.calls()))
+            recorded = self._calls.setdefault(id(cassette), RecordedCalls.of([cassette]))
         return Session([cassette], self._settings, fallback=self.process_session, recorded=recorded)
 
     def inbound_messages(
@@ -98,15 +102,15 @@ class CassetteLibrary:
 
     def find(self, request: HttpRequest) -> Cassette | None:
         """The cassette of a request like this one: method, path, query and body are equal,
-        headers most alike, and of several such the one served least.
+        headers most alike, and of several such the one served least. Where none is equal, ids and moments
+        are set aside that the client makes anew each time.
         """
-        candidates = self._by_target.get(_target(request), ())
-        if not candidates:
-            return None
         forms = self._forms(request)
         equal = [
-            recorded for recorded in candidates if any(recorded.same_as(request, form) for form in forms)
-        ]
+            recorded
+            for recorded in self._by_target.get(_target(request), ())
+            if any(recorded.same_as(request, form) for form in forms)
+        ] or self._alike(request)
         if not equal:
             return None
         with self._lock:
@@ -114,15 +118,41 @@ class CassetteLibrary:
             best.served += 1
         return best.cassette
 
+    @cached_property
+    def _by_shape(self) -> dict[Hashable, list[Recorded]]:
+        found: dict[Hashable, list[Recorded]] = {}
+        for group in self._by_target.values():
+            for recorded in group:
+                found.setdefault(_shape(recorded.request), []).append(recorded)
+        return found
+
+    def _alike(self, request: HttpRequest) -> list[Recorded]:
+        """Those that are equal but for what looks volatile."""
+        candidates = self._by_shape.get(_shape(request), ())[:MAX_TRIED]
+        forms = self._messages(request) if candidates else []
+        return [
+            recorded
+            for recorded in candidates
+            if any(alike(recorded.cassette, recorded.request, form) for form in forms)
+        ]
+
+    def _at_like_path(self, request: HttpRequest) -> list[Recorded]:
+        """Those whose path is equal but for ids."""
+        wanted = shape(_path(request))[0]
+        targets = [(method, path) for method, path in self._by_target if method == request.method]
+        return [one for target in targets if shape(target[1])[0] == wanted for one in self._by_target[target]]
+
     def _forms(self, request: HttpRequest) -> list[Canonical]:
+        return [without_host(message.canonical()) for message in self._messages(request)]
+
+    def _messages(self, request: HttpRequest) -> list[HttpRequest]:
         """As it is, and masked: whether the recorded one was masked is not known."""
         masked = self._redactor.message(request, [])
-        messages = [request] if masked is request else [request, masked]
-        return [without_host(message.canonical()) for message in messages]
+        return [request] if masked is request else [request, masked]
 
     def explain(self, request: HttpRequest) -> str:
         """Why no cassette serves that request."""
-        candidates = self._by_target.get(_target(request), ())
+        candidates = self._by_target.get(_target(request)) or self._at_like_path(request)
         target = f"{request.method} {_path(request)}"
         if not candidates:
             known = ", ".join(f"{method} {path}" for method, path in list(self._by_target)[:5])
@@ -197,6 +227,7 @@ class ReplayedEntry:
             return HttpResponse(501, [("content-type", "text/plain; charset=utf-8")], text.encode())
         try:
             self._session = self._library.session(cassette)
+            self._session.received(self._head)
         except CodecError as error:
             text = f"timetracer-otel: the cassette of {cassette.title} cannot be replayed: {error}\n"
             logger.warning("%s", text.rstrip())
@@ -255,6 +286,10 @@ def _body_and_query(canonical: Canonical) -> Canonical:
 
 def _unlike(recorded: Canonical, live: Canonical) -> int:
     return sum(1 for _ in differences(recorded["headers"], live["headers"]))
+
+
+def _shape(request: HttpRequest) -> Hashable:
+    return shape(inbound_form(request))[0]
 
 
 def _target(request: HttpRequest) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """Which recorded call answers a live one.
 
-By content first: the canonical message must be equal, secrets set aside. Among equal calls by
-place: the path of spans from the entry down, then the lane (task or thread), then order.
+By content first: the canonical message must be equal, secrets set aside; else equal but for values
+that cannot be the same in two runs (:mod:`timetracer_otel.volatile`). Among equal calls by place: the path
+of spans from the entry down, then the lane (task or thread), then order.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from timetracer_otel.cassette import Call
 from timetracer_otel.comparison import Difference, differences
 from timetracer_otel.messages import Request
 from timetracer_otel.redaction import Redactor, masked_equal
+from timetracer_otel.replayers.normalising import ByShape, Normalised
 from timetracer_otel.replayers.recorded import Place, RecordedCalls, Unused, not_recorded
+from timetracer_otel.volatile import Links
 
 MAX_COMPARED = 500
 """Recorded calls a miss is compared with to find the nearest."""
@@ -64,14 +67,25 @@ class Matcher:
         redactor: masks live requests as the recorded ones were, so that masked parts are equal.
         reuse: a recorded call may answer any number of live ones (calls outside requests, which
             every start of a process makes again).
+        links: what became of the recorded values in this replay; without them nothing is set aside but
+            masks.
     """
 
-    def __init__(self, recorded: RecordedCalls, redactor: Redactor, *, reuse: bool = False) -> None:
+    def __init__(
+        self,
+        recorded: RecordedCalls,
+        redactor: Redactor,
+        *,
+        reuse: bool = False,
+        links: Links | None = None,
+    ) -> None:
         self._recorded = recorded
         self._calls = recorded.calls
         self._redactor = redactor
         self._reuse = reuse
         self._unused = Unused(recorded)
+        self._links = links
+        self._by_shape = None if links is None else ByShape(recorded, links)
         self._lock = threading.Lock()
 
     def match(self, request: Request, path: tuple[str, ...] | None, lane: int) -> Match | None:
@@ -85,23 +99,47 @@ class Matcher:
         forms = self.forms(request)
         place = Place(path, getattr(request, "namespace", None), lane)
         with self._lock:
-            index = self._recorded.by_key
-            found = [
-                nearest
-                for form in forms
-                if (equal := index.get((form.family, form.key()))) is not None
-                and (nearest := equal.nearest(place, self._unused)) is not None
-            ]
-            if found:
-                best = min(found)
-                chosen, grade = best.at, Grade.MOVED if best.moved else Grade.EXACT
-            elif (loosely := self._incomplete(forms[-1])) is not None:
-                chosen, grade = loosely, Grade.NORMALISED
-            else:
+            # where a value is known to be another one now, that comes before what is equal by chance
+            active = self._links is not None and self._links.active
+            found = self._normalised(forms, place) if active else None
+            found = found or self._equal(forms, place)
+            if found is None and not active:
+                found = self._normalised(forms, place)
+            if found is None:
+                loosely = self._incomplete(forms[-1])
+                found = None if loosely is None else (loosely, Grade.NORMALISED)
+            if found is None:
                 return None
+            chosen, grade = found
             if not self._reuse:
                 self._unused.used.add(chosen)
             return Match(self._calls[chosen], grade)
+
+    def _equal(self, forms: list[Request], place: Place) -> tuple[int, Grade] | None:
+        """The nearest call that asked exactly this."""
+        index = self._recorded.by_key
+        found = [
+            nearest
+            for form in forms
+            if (equal := index.get((form.family, form.key()))) is not None
+            and (nearest := equal.nearest(place, self._unused)) is not None
+        ]
+        if not found:
+            return None
+        best = min(found)
+        return best.at, Grade.MOVED if best.moved else Grade.EXACT
+
+    def _normalised(self, forms: list[Request], place: Place) -> tuple[int, Grade] | None:
+        """The nearest call that asked this, volatile values set aside."""
+        if self._links is None or self._by_shape is None:
+            return None
+        best: Normalised | None = self._by_shape.find(forms, place, self._unused.used)
+        if best is None:
+            return None
+        self._links.commit(best.trial)
+        if best.trial.differs:
+            return best.at, Grade.NORMALISED
+        return best.at, Grade.MOVED if place.path is not None and best.distance >= 4 else Grade.EXACT
 
     def unused(self) -> list[Call]:
         """Recorded calls that no live one asked for."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
-from timetracer_otel.cassette import Call
-from timetracer_otel.messages import Canonical
+from timetracer_otel.cassette import Call, Cassette
+from timetracer_otel.messages import Canonical, HttpRequest
 from timetracer_otel.redaction import MASK
+from timetracer_otel.replayers.answers import answer_content
+from timetracer_otel.volatile import Origins
 
 _Group: TypeAlias = "tuple[Hashable, Hashable, Hashable]"
 _ANY: Final = object()
@@ -60,10 +62,21 @@ class RecordedCalls:
 
     Args:
         calls: in recorded order.
+        inbound: the requests that led to them.
     """
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    def __init__(self, calls: Sequence[Call], inbound: Sequence[HttpRequest] = ()) -> None:
         self.calls = list(calls)
+        self._inbound = inbound
+
+    @classmethod
+    def of(cls, cassettes: Sequence[Cassette]) -> Self:
+        """The calls of those cassettes, one after the other."""
+        inbound = [cassette.inbound_request for cassette in cassettes]
+        return cls(
+            [call for cassette in cassettes for call in cassette.calls()],
+            [request for request in inbound if request is not None],
+        )
 
     @cached_property
     def by_key(self) -> dict[Hashable, EqualCalls]:
@@ -78,6 +91,23 @@ class RecordedCalls:
                     equal = found[key] = EqualCalls(self.calls)
                 equal.indexes.append(index)
         return found
+
+    @cached_property
+    def canonical(self) -> list[Canonical | None]:
+        """What each call asked; ``None`` where that was not recorded."""
+        return [None if call.request is None else call.request.canonical() for call in self.calls]
+
+    @cached_property
+    def origins(self) -> Origins:
+        """Where the values in it that look volatile came from."""
+        origins = Origins()
+        for request in self._inbound:
+            origins.inbound([request.canonical(), request.headers])
+        for index, (call, canonical) in enumerate(zip(self.calls, self.canonical, strict=True)):
+            if canonical is not None:
+                origins.asked(index, canonical)
+            origins.answered(answer_content(call.answer, call.request))
+        return origins
 
     @cached_property
     def incomplete(self) -> dict[str, list[tuple[int, Canonical]]]:
@@ -96,6 +126,19 @@ class RecordedCalls:
 def not_recorded(form: Canonical) -> list[str]:
     """The parts of a recorded request that were not recorded."""
     return [part for part in ("headers", "body") if part in form and form[part] is None]
+
+
+def place_of(call: Call) -> Place:
+    """Where a recorded call was made."""
+    return Place(call.path, getattr(call.request, "namespace", None), call.lane)
+
+
+def distance(call: Call, place: Place) -> int:
+    """How little the place of a recorded call has in common with that one (:attr:`Found.distance`)."""
+    recorded = place_of(call)
+    elsewhere = place.path is not None and recorded.path != place.path
+    other_database, other_lane = recorded.namespace != place.namespace, recorded.lane != place.lane
+    return elsewhere * 4 + other_database * 2 + other_lane
 
 
 class EqualCalls:
@@ -136,14 +179,10 @@ class EqualCalls:
         return found
 
     def _place(self, index: int) -> Place:
-        call = self._calls[index]
-        return Place(call.path, getattr(call.request, "namespace", None), call.lane)
+        return place_of(self._calls[index])
 
     def _distance(self, index: int, place: Place) -> int:
-        recorded = self._place(index)
-        elsewhere = place.path is not None and recorded.path != place.path
-        other_database, other_lane = recorded.namespace != place.namespace, recorded.lane != place.lane
-        return elsewhere * 4 + other_database * 2 + other_lane
+        return distance(self._calls[index], place)
 
 
 class Unused:

@@ -174,6 +174,7 @@ def _replay_one(
             title=cassette.title, path=path, outcome="error", differences=[f"it cannot be replayed: {error}"]
         )
     request = with_headers(recorded, headers)
+    session.received(request)
     began = time.perf_counter()
     response = client.send(request, session)
     seconds = time.perf_counter() - began

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import functools
 import logging
 import threading
 import time
@@ -22,14 +23,17 @@ from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import MissError, ReplayError
 from timetracer_otel.lanes import LaneTable
-from timetracer_otel.messages import Answer, Failure, Request
+from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
 from timetracer_otel.nondeterminism import Event as ValueEvent
 from timetracer_otel.nondeterminism import ValueReplayer, drawing_from
 from timetracer_otel.redaction import Redactor
+from timetracer_otel.replayers.answers import answer_content, followed_answer
 from timetracer_otel.replayers.capture import Captured, folder_beside, save_copy
+from timetracer_otel.replayers.linking import learn_inbound, made_by_chance
 from timetracer_otel.replayers.livetree import path_above
 from timetracer_otel.replayers.matching import Grade, Matcher, Nearest, RecordedCalls
 from timetracer_otel.store import FolderStore
+from timetracer_otel.volatile import Links
 
 logger = logging.getLogger("timetracer_otel.replay")
 
@@ -98,6 +102,7 @@ class Session:
         self.pace = settings.replay_pace == "recorded"
         self.calls: list[LiveCall] = []
         self._fallback = fallback
+        self._live_matcher: Matcher | None = None
         self._reuse = reuse
         self._lanes = LaneTable()
         self._lock = threading.Lock()
@@ -105,11 +110,18 @@ class Session:
         self.captured: list[Captured] = []
         self.on_cancellation: Callable[[], object] | None = None
         """Called, in any thread, when the last call waits to be cancelled as the recorded one was."""
-        self._recorded = recorded or RecordedCalls(
-            [call for cassette in cassettes for call in cassette.calls()]
-        )
+        self._recorded = recorded or RecordedCalls.of(self.cassettes)
         self._redactor = Redactor.from_settings(settings)
-        self.matcher = Matcher(self._recorded, self._redactor, reuse=reuse)
+        self.links = Links(
+            lambda: self._recorded.origins,
+            recorded=min((cassette.started for cassette in self.cassettes), default=0) / 1e9,
+            now=time.time(),
+            by_chance=lambda: self._by_chance,
+        )
+        """What became of the recorded values in this replay."""
+        self.matcher = Matcher(
+            self._recorded, self._redactor, reuse=reuse, links=None if reuse else self.links
+        )
 
     def live(self, caller: ports.Caller) -> bool:
         """True for the integrations that a hybrid replay leaves live."""
@@ -123,7 +135,7 @@ class Session:
         """
         if self.live(caller):
             self._note(caller, request, Outcome.LIVE, None)
-            return LiveExchange()
+            return LiveExchange() if self._reuse else LinkedExchange(self, request, self._lanes.current())
         path = None if self._reuse else path_above(span or otel_trace.get_current_span(), caller.scopes)
         lane = self._lanes.current()
         match = self.matcher.match(request, path, lane)
@@ -141,7 +153,46 @@ class Session:
                 path,
             )
         self._note(caller, request, Outcome.ANSWERED, path, match.grade, match.call)
-        return ReplayedExchange(answer)
+        return ReplayedExchange(answer if self._reuse else followed_answer(answer, self.links))
+
+    def received(self, request: HttpRequest) -> None:
+        """Take note of the request that came in, in place of the recorded one: what the app is given by it is
+        known from here on.
+        """
+        recorded = self.cassettes[0].inbound_request if self.cassettes else None
+        if recorded is not None:
+            self.links.inbound_seen = True
+            if request != recorded:
+                learn_inbound(self.links, recorded, request)
+
+    @functools.cached_property
+    def _by_chance(self) -> frozenset[str]:
+        """Recorded values that are random though they look like digests."""
+        return frozenset(text for cassette in self.cassettes for text in made_by_chance(cassette))
+
+    def of_live(self, request: Request, lane: int) -> Call | None:
+        """The recorded call that one which went out is.
+
+        Args:
+            request: what it asked, all of it.
+            lane: the task or thread that called.
+        """
+        with self._lock:
+            if self._live_matcher is None:
+                self._live_matcher = Matcher(
+                    RecordedCalls(
+                        [
+                            call
+                            for call in self._recorded.calls
+                            if is_live(self.settings, call.integration, call.family)
+                        ]
+                    ),
+                    self._redactor,
+                    links=self.links,
+                )
+            matcher = self._live_matcher
+        match = matcher.match(request, None, lane)
+        return None if match is None else match.call
 
     def recorded_requests(self, caller: ports.Caller) -> Iterator[Request]:
         """What that integration asked when it was recorded, in order."""
@@ -334,6 +385,31 @@ class LiveExchange:
 
     def gap(self, kind: str, detail: str) -> None:
         """Nothing to report."""
+
+
+class LinkedExchange(LiveExchange):
+    """A call that goes out in a hybrid replay: what it is answered now stands for what it was answered then.
+
+    Args:
+        session: whose call it is.
+        request: what it asks; its body may be read on the way out.
+        lane: the task or thread that calls.
+    """
+
+    def __init__(self, session: Session, request: Request, lane: int) -> None:
+        self._session = session
+        self._request = request
+        self._lane = lane
+
+    def finish(self, answer: Answer | Failure | None) -> None:
+        """Learn what became of the recorded answer."""
+        try:
+            recorded = None if answer is None else self._session.of_live(self._request, self._lane)
+            if recorded is not None:
+                then = answer_content(recorded.answer, recorded.request)
+                self._session.links.learn(then, answer_content(answer, self._request))
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("following a live answer", error)
 
 
 class CapturedExchange(LiveExchange):

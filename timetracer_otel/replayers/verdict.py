@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,9 +19,10 @@ from timetracer_otel.comparison import (
 )
 from timetracer_otel.errors import CodecError, ReplayError
 from timetracer_otel.messages import Answer, Failure
-from timetracer_otel.redaction import Redactor
+from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.livetree import entry_of
 from timetracer_otel.replayers.session import LiveCall, Outcome, Session, is_live
+from timetracer_otel.volatile import stands_for
 
 
 class Verdict(msgspec.Struct):
@@ -37,6 +38,7 @@ class Verdict(msgspec.Struct):
         notes: one line each: what is worth knowing and makes nothing different, as calls that moved.
         calls: how many the app made.
         moved: how many of them were answered from another place in the tree.
+        normalised: how many were answered by one that asked the same but for values that cannot repeat.
         missing, extra, changed: recorded calls that did not happen; calls that were not recorded; calls
             that are others now. By their titles.
         missed: the explanations of calls that nothing answered.
@@ -55,6 +57,7 @@ class Verdict(msgspec.Struct):
     notes: list[str] = msgspec.field(default_factory=list)
     calls: int = 0
     moved: int = 0
+    normalised: int = 0
     missing: list[str] = msgspec.field(default_factory=list)
     extra: list[str] = msgspec.field(default_factory=list)
     changed: list[str] = msgspec.field(default_factory=list)
@@ -141,6 +144,7 @@ def verdict_of(
         notes=[one.text for one in findings if not one.fails],
         calls=calls,
         moved=sum(row.grade == "moved" for row in rows),
+        normalised=sum(row.grade == "normalised" for row in rows),
         missing=[row.title for row in rows if row.mark == "missing"],
         extra=[row.title for row in rows if row.mark == "extra"],
         changed=[row.title for row in rows if row.mark == "changed"],
@@ -163,7 +167,11 @@ def compare_replay(session: Session, ended: Ended | None, redactor: Redactor) ->
         redactor: masks the live response as the recorded one was.
     """
     recorded, live, known = _runs(session, ended)
-    return compare(recorded, live, known=known, redactor=redactor, only_calls=ended is None)
+
+    def equal(was: Any, now: Any) -> bool:
+        return masked_equal(was, now) or stands_for(was, now, session.links)
+
+    return compare(recorded, live, known=known, equal=equal, redactor=redactor, only_calls=ended is None)
 
 
 def call_differences(session: Session) -> list[str]:

@@ -24,6 +24,7 @@ def verdict_lines(verdict: Verdict) -> Iterator[Line]:
         piece("" if verdict.status is None else str(verdict.status)),
         piece(text.count(verdict.calls, "call")),
         piece(f"{verdict.moved} moved" if verdict.moved else "", "yellow"),
+        piece(f"{verdict.normalised} normalised" if verdict.normalised else "", "yellow"),
         piece(text.duration(verdict.seconds * 1e9), "dim"),
         None if same else piece(verdict.path, "dim"),
     )

@@ -15,7 +15,7 @@ from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations import wire
 from timetracer_otel.integrations.base import Point
 from timetracer_otel.integrations.httpclient import sockets
-from timetracer_otel.integrations.httpclient.callers import HttpLibrary, layer, replaying
+from timetracer_otel.integrations.httpclient.callers import Attempt, HttpLibrary, layer, replaying
 from timetracer_otel.integrations.httpclient.failures import CONNECTING, PHASE, SENDING, UNASKED, rebuilt
 from timetracer_otel.integrations.httpclient.talk import Talk, asked_early, not_connected
 from timetracer_otel.messages import Failure
@@ -186,6 +186,22 @@ class HttpClientIntegration(HttpLibrary):
                 return None
             with exchange:
                 return wrapped(*args, **kwargs)
+        port = ports.current()
+        if port is not None and port.replaying:
+            # live in a hybrid replay: it connects before its request is seen
+            with ports.inside():
+                return self._connect_live(wrapped, connection, args, kwargs, attempt, caller)
+        return self._connect_live(wrapped, connection, args, kwargs, attempt, caller)
+
+    def _connect_live(
+        self,
+        wrapped: Wrapped,
+        connection: Any,
+        args: Args,
+        kwargs: Keywords,
+        attempt: Attempt | None,
+        caller: ports.Caller,
+    ) -> Any:
         talk: Talk | None = vars(connection).get(_TALK)
         if talk is not None and talk.connecting:
             return wrapped(*args, **kwargs)

@@ -1,0 +1,97 @@
+"""The recorded call that a live one is, once the values are set aside that cannot be the same."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from timetracer_otel.messages import Request
+from timetracer_otel.replayers.recorded import Place, RecordedCalls, distance
+from timetracer_otel.volatile import Atom, Linked, Links, Trial, shape
+
+MAX_TRIED: Final = 500
+"""Recorded calls of one shape that are tried for one live call."""
+
+
+class Normalised(NamedTuple):
+    """A recorded call whose values may stand for the live one's; the least is the best.
+
+    Attributes:
+        new: how many values it would bind.
+        distance: how little its place has in common with the live call's.
+        at: its place among all calls.
+        trial: what :meth:`~timetracer_otel.volatile.Links.commit` makes true.
+    """
+
+    new: int
+    distance: int
+    at: int
+    trial: Trial
+
+
+class _Shaped(NamedTuple):
+    at: int
+    atoms: list[Atom]
+
+
+class ByShape:
+    """The calls of a recording by what is left of their requests when volatile values are set aside.
+
+    Args:
+        recorded: the recording.
+        links: what became of its values in this replay.
+    """
+
+    def __init__(self, recorded: RecordedCalls, links: Links) -> None:
+        self._recorded = recorded
+        self._links = links
+        self._linked: Linked | None = None
+        self._index: dict[Hashable, list[_Shaped]] | None = None
+
+    def find(self, forms: Sequence[Request], place: Place, used: set[int]) -> Normalised | None:
+        """The best recorded call that is not used up.
+
+        Args:
+            forms: the live request, as it is and masked.
+            place: where it was made.
+            used: calls that are used up.
+        """
+        linked = self._links.linked
+        if self._index is None or linked is not self._linked:
+            self._linked, self._index = linked, self._shaped(linked)
+        found = (one for form in forms for one in self._found(self._index, form, linked, place, used))
+        return min(found, default=None, key=lambda one: one[:3])
+
+    def _found(
+        self,
+        index: dict[Hashable, list[_Shaped]],
+        form: Request,
+        linked: Linked | None,
+        place: Place,
+        used: set[int],
+    ) -> Iterator[Normalised]:
+        key, atoms = shape(form.canonical(), linked)
+        tried = 0
+        for candidate in index.get((form.family, key), ()) if atoms else ():
+            if candidate.at in used:
+                continue
+            tried += 1
+            if tried > MAX_TRIED:
+                return
+            trial = self._links.judge(candidate.atoms, atoms, used)
+            if trial is not None:
+                away = distance(self._recorded.calls[candidate.at], place)
+                yield Normalised(trial.new, away, candidate.at, trial)
+                if away == 0 and trial.new == 0:
+                    return  # none can be better
+
+    def _shaped(self, linked: Linked | None) -> dict[Hashable, list[_Shaped]]:
+        index: dict[Hashable, list[_Shaped]] = {}
+        for at, (call, canonical) in enumerate(
+            zip(self._recorded.calls, self._recorded.canonical, strict=True)
+        ):
+            if canonical is not None:
+                key, atoms = shape(canonical, linked)
+                if atoms:
+                    index.setdefault((call.family, key), []).append(_Shaped(at, atoms))
+        return index
