@@ -8,6 +8,7 @@
     │   ├── CassetteNotFound        there is none at that path
     │   ├── CassetteFormatError     its bytes are not a cassette
     │   └── CassetteLimitError      it is larger than what is safe to read
+    ├── ConversionError         traces that cannot be turned into cassettes
     ├── CodecError              a value that cannot be written or read back
     ├── ReplayError             a replay that cannot go on
     │   ├── MissError               no recorded call answers a live one
@@ -41,6 +42,10 @@ class CassetteFormatError(CassetteError):
 
 class CassetteLimitError(CassetteError):
     """The file is larger, deeper or holds more spans than what is safe to read."""
+
+
+class ConversionError(TimetracerError):
+    """Traces cannot be turned into cassettes; the text names the file and the reason."""
 
 
 class CodecError(TimetracerError):

@@ -77,17 +77,40 @@ class FolderStore:
             CodecError: it holds an attribute value that OTLP cannot carry.
             CassetteLimitError: it holds an attribute value nested too deeply.
         """
-        data = cassette.dump(self._encoding, self._compression)
-        folder = f"{self._root}{_day(cassette.started // _DAY)}"
-        places = self._places(folder, cassette)
+        return self.put(cassette.dump(self._encoding, self._compression), cassette)
+
+    def put(self, data: bytes, about: Cassette, *, fresh: bool = False) -> Path:
+        """Write a cassette that is encoded already; see :meth:`write`.
+
+        Args:
+            data: all of it, in this store's encoding and compression.
+            about: at least its entry span.
+            fresh: there is no earlier one, as :meth:`find` found out.
+
+        Raises:
+            OSError: it could not be written; nothing is left behind.
+        """
+        folder = self._folder(about)
+        places = self._places(folder, about)
         temporary = self._write_temporary(folder, data)
         try:
-            return Path(_move(temporary, places, cassette))
+            return Path(_move(temporary, places, about, fresh=fresh))
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             if self._fsync:
                 _sync_folder(folder)
+
+    def places(self, about: Cassette) -> tuple[str, str, str]:
+        """Where a cassette of that entry span may be, best first."""
+        return self._places(self._folder(about), about)
+
+    def find(self, about: Cassette) -> Path | None:
+        """Where an earlier cassette of the same entry span is, written with this store's encoding."""
+        for place in self._places(self._folder(about), about):
+            if os.path.exists(place) and _is_of_same_entry(place, about):
+                return Path(place)
+        return None
 
     def paths(self) -> Iterator[Path]:
         """The files of the store in the order of their names, whatever those are. Hidden ones, and
@@ -136,6 +159,9 @@ class FolderStore:
                 on_error(path, error)
             else:
                 yield path, cassette
+
+    def _folder(self, cassette: Cassette) -> str:
+        return f"{self._root}{_day(cassette.started // _DAY)}"
 
     def _places(self, folder: str, cassette: Cassette) -> tuple[str, str, str]:
         """Where a cassette may be, best first; the last is no other's."""
@@ -190,10 +216,10 @@ def open_store(spec: str | PathLike[str]) -> FolderStore:
     return FolderStore(spec)
 
 
-def _move(temporary: str, places: tuple[str, str, str], cassette: Cassette) -> str:
+def _move(temporary: str, places: tuple[str, str, str], cassette: Cassette, *, fresh: bool) -> str:
     """Move a written file to the first place that is free or has been its own."""
     *shared, own = places
-    for place in places[1:]:
+    for place in () if fresh else places[1:]:
         if os.path.exists(place) and _is_of_same_entry(place, cassette):
             os.replace(temporary, place)
             return place

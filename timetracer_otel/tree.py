@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Final
+from typing import Final, Protocol
 
 from timetracer_otel import attributes as names
 from timetracer_otel.errors import CassetteFormatError, CassetteLimitError
@@ -18,6 +18,15 @@ _INBOUND: Final = (SpanKind.SERVER, SpanKind.CONSUMER)
 _MAX_DEPTH: Final = 1000
 _MAX_DEPTHS: Final = 5_000_000
 """All depths together: so many names are in the paths of a cassette's spans."""
+
+
+class HasParent(Protocol):
+    """What a tree is made by."""
+
+    @property
+    def parent_span_id(self) -> str:
+        """The id of the span above; empty for a root."""
+        ...
 
 
 class SpanTree:
@@ -39,7 +48,7 @@ class SpanTree:
         by_id = {span.span_id: span for span in spans}
         if len(by_id) != len(spans):
             raise CassetteFormatError(f"two of its {len(spans)} spans have the same span id")
-        _check_depth(by_id)
+        check_depth(by_id)
         self._by_id = by_id
         self.entry = _choose_entry(by_id) if entry_id is None else _find(by_id, entry_id)
         rest = [span for span in spans if span is not self.entry]
@@ -107,8 +116,16 @@ def _choose_entry(by_id: dict[str, Span]) -> Span:
     )
 
 
-def _check_depth(by_id: dict[str, Span]) -> None:
-    """Refuse circles, and trees so deep that walking up from every span would take for ever."""
+def check_depth(by_id: Mapping[str, HasParent]) -> None:
+    """Refuse circles, and trees so deep that walking up from every span would take for ever.
+
+    Args:
+        by_id: the spans, by their ids.
+
+    Raises:
+        CassetteFormatError: parents in a circle.
+        CassetteLimitError: nested more than a thousand deep, or deep and very many.
+    """
     depths: dict[str, int] = {}
     # only spans with others below them can be in a circle, and few have any
     above_others = {span.parent_span_id for span in by_id.values()} & by_id.keys()

@@ -30,7 +30,8 @@ class One:
 
 def parts(*spans: One) -> list[str]:
     """The parts as the ids of their spans, the entry first."""
-    return ["".join(span.span_id for span in part) for part in split(spans, lambda span: span.process)]
+    found = split({span.span_id: span for span in spans}, {span.span_id: span.process for span in spans})
+    return ["".join(span.span_id for span in part) for part in found]
 
 
 def test_each_service_has_what_it_received_and_what_it_called() -> None:

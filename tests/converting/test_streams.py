@@ -69,7 +69,7 @@ def test_a_damaged_first_line_makes_no_document_of_all_lines() -> None:
 def test_messages_with_their_length(inner: str) -> None:
     messages = [encode(two_services(), "protobuf"), encode(two_services()[:1])]
     data = framed(*(compress(message, inner) for message in messages))  # type: ignore[arg-type]  # one of those
-    assert read(data) == [Document(message, number) for number, message in enumerate(messages, 1)]
+    assert read(data) == [Document(messages[0], 1, binary=True), Document(messages[1], 2)]
 
 
 def test_one_protobuf_message_is_given_resource_by_resource() -> None:

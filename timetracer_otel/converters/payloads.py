@@ -8,6 +8,7 @@ conventions as well.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from timetracer_otel import attributes as names
@@ -32,10 +33,8 @@ _RESPONSE_BODIES: Final = (
 )
 _PARAMETERS: Final = ("db.statement.parameters", "db.query.parameters", "db.parameters")
 _PARAMETER: Final = "db.query.parameter."
+_OURS: Final = "timetracer."
 _SIGNS: Final = frozenset({*_REQUEST_BODIES, *_RESPONSE_BODIES, *_PARAMETERS})
-MARKS: Final = (b"timetracer.", b"body", b"payload", b"parameter")
-"""Bytes of which at least one is in any span that carries a payload; most others hold none of them."""
-
 _SCOPES: Final = {
     "opentelemetry.instrumentation.aiohttp_client": "aiohttp",
     "opentelemetry.instrumentation.urllib": "urllib",
@@ -47,6 +46,12 @@ _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 class _Taken(NamedTuple):
     request: Request
     answer: Answer | None
+
+
+@lru_cache(maxsize=4096)
+def may_be_payload(name: str) -> bool:
+    """Whether an attribute of that name says that its span carries a payload, ours or another's."""
+    return name in _SIGNS or name.startswith((_OURS, _PARAMETER))
 
 
 def is_ours(span: Span) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from operator import attrgetter
 from typing import Final, Protocol, TypeVar
 
 from timetracer_otel.span import Resource, Span, SpanKind
@@ -70,7 +71,7 @@ def process_of(resource: Resource) -> Hashable:
     return said or tuple(sorted((name, repr(value)) for name, value in attributes.items()))
 
 
-def split(spans: Sequence[S], process: Callable[[S], Hashable]) -> list[list[S]]:
+def split(spans: Mapping[str, S], processes: Mapping[str, Hashable]) -> list[list[S]]:
     """The spans of one trace by entry span.
 
     A span begins a part of its own when its parent is in another process, as far as that can be told: the
@@ -78,62 +79,69 @@ def split(spans: Sequence[S], process: Callable[[S], Hashable]) -> list[list[S]]
     whose parent is missing belongs to the request that its process was working on then, if there was one.
 
     Args:
-        spans: of one trace, each with an id of its own.
-        process: what spans of one process have in common.
+        spans: of one trace, by their ids.
+        processes: by the same ids, what spans of one process have in common.
 
     Returns:
         The parts by the start of their entry spans; in each the entry span, then the others by start.
     """
-    by_id = {span.span_id: span for span in spans}
-    processes = {span.span_id: process(span) for span in spans}
     entries: dict[str, S] = {}
     orphans: list[S] = []
-    for span in spans:
-        parent = by_id.get(span.parent_span_id)
+    for span_id, span in spans.items():
+        parent_id = span.parent_span_id
+        parent = spans.get(parent_id) if parent_id else None
         if parent is None or parent is span:
-            if span.parent_span_id and span.kind not in _INBOUND and not _is_remote(span):
+            if parent_id and span.kind not in _INBOUND and not span.flags & _REMOTE:
                 orphans.append(span)
             else:
-                entries[span.span_id] = span
+                entries[span_id] = span
         elif _begins(span, parent, processes):
-            entries[span.span_id] = span
+            entries[span_id] = span
     adopted = _adopt(orphans, entries, processes)
     owners: dict[str, str] = {span_id: span_id for span_id in entries}
     owners.update(adopted)
-    for span in spans:
-        if span.span_id not in owners:
-            _climb(span, by_id, owners, entries)
+    ordered = sorted(spans.values(), key=_order)
+    for span in ordered:  # parents mostly come before their children
+        span_id = span.span_id
+        if span_id not in owners:
+            owner = owners.get(span.parent_span_id)
+            if owner is None:
+                _climb(span, spans, owners, entries)
+            else:
+                owners[span_id] = owner
     parts: dict[str, list[S]] = {span_id: [entry] for span_id, entry in entries.items()}
-    for span in sorted(spans, key=_order):
+    for span in ordered:
         owner = owners[span.span_id]
         if owner != span.span_id:
             parts[owner].append(span)
-    return sorted(parts.values(), key=lambda part: _order(part[0]))
+    return sorted(parts.values(), key=_of_entry)
 
 
 def split_spans(spans: Sequence[Span]) -> list[list[Span]]:
-    """:func:`split` for spans that know their resource."""
-    known: dict[int, Hashable] = {}
+    """:func:`split` for spans that know their resource.
 
-    def process(span: Span) -> Hashable:
+    Args:
+        spans: of one trace, each with an id of its own.
+    """
+    known: dict[int, Hashable] = {}
+    processes: dict[str, Hashable] = {}
+    for span in spans:
         resource = span.resource
         found = known.get(id(resource))
         if found is None:
             found = known[id(resource)] = process_of(resource)
-        return found
-
-    return split(spans, process)
-
-
-def _order(span: SpanLike) -> tuple[int, str]:
-    return span.start_time_unix_nano, span.span_id
+        processes[span.span_id] = found
+    return split({span.span_id: span for span in spans}, processes)
 
 
-def _is_remote(span: SpanLike) -> bool:
-    return span.flags & _REMOTE != 0
+_order: Final[Callable[[SpanLike], tuple[int, str]]] = attrgetter("start_time_unix_nano", "span_id")
 
 
-def _begins(span: SpanLike, parent: SpanLike, processes: dict[str, Hashable]) -> bool:
+def _of_entry(part: Sequence[SpanLike]) -> tuple[int, str]:
+    return _order(part[0])
+
+
+def _begins(span: SpanLike, parent: SpanLike, processes: Mapping[str, Hashable]) -> bool:
     flags = span.flags
     if flags & _REMOTE_KNOWN:
         return flags & _REMOTE != 0
@@ -142,9 +150,7 @@ def _begins(span: SpanLike, parent: SpanLike, processes: dict[str, Hashable]) ->
     return span.kind in _INBOUND and parent.kind in _OUTBOUND
 
 
-def _adopt(
-    orphans: Sequence[SpanLike], entries: dict[str, S], processes: dict[str, Hashable]
-) -> dict[str, str]:
+def _adopt(orphans: Sequence[S], entries: dict[str, S], processes: Mapping[str, Hashable]) -> dict[str, str]:
     """For each span whose parent is missing the entry it belongs to; those of none become entries."""
     if not orphans:
         return {}
@@ -164,12 +170,12 @@ def _adopt(
         if found:
             adopted[span.span_id] = found[-1].span_id
         else:
-            entries[span.span_id] = span  # type: ignore[assignment]  # orphans are of the same type
+            entries[span.span_id] = span
             adopted[span.span_id] = span.span_id
     return adopted
 
 
-def _climb(span: S, by_id: dict[str, S], owners: dict[str, str], entries: dict[str, S]) -> None:
+def _climb(span: S, by_id: Mapping[str, S], owners: dict[str, str], entries: dict[str, S]) -> None:
     """Find the entry above a span, and note it for all spans on the way."""
     way = [span.span_id]
     seen = {span.span_id}

@@ -55,29 +55,31 @@ class _ArrayValue(msgspec.Struct, rename="camel", gc=False):
     values: list[_AnyValue] = []
 
 
-class _KeyValue(msgspec.Struct, rename="camel", gc=False):
+class KeyValue(msgspec.Struct, rename="camel", gc=False):
+    """One attribute as it stands on the wire."""
+
     key: str = ""
     value: _AnyValue = msgspec.field(default_factory=_AnyValue)
 
 
 class _KeyValueList(msgspec.Struct, rename="camel", gc=False):
-    values: list[_KeyValue] = []
+    values: list[KeyValue] = []
 
 
 class _Scope(msgspec.Struct, rename="camel", gc=False):
     name: str = ""
     version: str = ""
-    attributes: list[_KeyValue] = []
+    attributes: list[KeyValue] = []
 
 
 class _Resource(msgspec.Struct, rename="camel", gc=False):
-    attributes: list[_KeyValue] = []
+    attributes: list[KeyValue] = []
 
 
 class _Event(msgspec.Struct, rename="camel", gc=False):
     time_unix_nano: _Uint64 = 0
     name: str = ""
-    attributes: list[_KeyValue] = []
+    attributes: list[KeyValue] = []
     dropped_attributes_count: _Uint32 = 0
 
 
@@ -85,7 +87,7 @@ class _Link(msgspec.Struct, rename="camel", gc=False):
     trace_id: _TraceId
     span_id: _SpanId
     trace_state: str = ""
-    attributes: list[_KeyValue] = []
+    attributes: list[KeyValue] = []
     dropped_attributes_count: _Uint32 = 0
     flags: _Uint32 = 0
 
@@ -105,7 +107,7 @@ class _Span(msgspec.Struct, rename="camel", gc=False):
     kind: SpanKind = SpanKind.UNSPECIFIED
     start_time_unix_nano: _Uint64 = 0
     end_time_unix_nano: _Uint64 = 0
-    attributes: list[_KeyValue] = []
+    attributes: list[KeyValue] = []
     dropped_attributes_count: _Uint32 = 0
     events: list[_Event] = []
     dropped_events_count: _Uint32 = 0
@@ -126,12 +128,15 @@ class _ResourceSpans(msgspec.Struct, rename="camel", gc=False):
     schema_url: str = ""
 
 
-class _TracesData(msgspec.Struct, rename="camel", gc=False):
+class TracesData(msgspec.Struct, rename="camel", gc=False):
+    """A document as it stands on the wire."""
+
     resource_spans: list[_ResourceSpans]
 
 
-typed: Final = msgspec.json.Decoder(_TracesData, strict=False).decode
+typed: Final = msgspec.json.Decoder(TracesData, strict=False).decode
 """The document as it stands, its types checked; what loading is measured against."""
+_typed_span: Final = msgspec.json.Decoder(_Span, strict=False).decode
 _NO_STATUS: Final = Status()
 _PARENT_SIZES: Final = {0, 16}
 _NO_PARENT: Final = "0" * 16
@@ -157,6 +162,16 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> list[Span]:
         raise CassetteLimitError("JSON nested too deeply to be read") from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise CassetteFormatError(f"not an OTLP JSON document: {error}") from error
+    return spans_of(document, limits)
+
+
+def spans_of(document: TracesData, limits: Limits = DEFAULT) -> list[Span]:
+    """The spans of a document as :func:`typed` gives it, in its order.
+
+    Raises:
+        CassetteFormatError: a field has a value that OTLP does not allow.
+        CassetteLimitError: it holds more than ``limits`` allow.
+    """
     wires = [span for res in document.resource_spans for scope in res.scope_spans for span in scope.spans]
     if len(wires) > limits.max_spans:
         raise CassetteLimitError(f"{len(wires)} spans; at most {limits.max_spans} are read")
@@ -166,13 +181,13 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> list[Span]:
     spans: list[Span] = []
     for wire_resource in document.resource_spans:
         resource = Resource(
-            _read_attributes(wire_resource.resource.attributes, limits.max_depth), wire_resource.schema_url
+            read_attributes(wire_resource.resource.attributes, limits.max_depth), wire_resource.schema_url
         )
         for wire_scope in wire_resource.scope_spans:
             scope = Scope(
                 wire_scope.scope.name,
                 wire_scope.scope.version,
-                _read_attributes(wire_scope.scope.attributes, limits.max_depth),
+                read_attributes(wire_scope.scope.attributes, limits.max_depth),
                 wire_scope.schema_url,
             )
             spans += _read_spans(wire_scope.spans, scope, resource, limits.max_depth)
@@ -180,7 +195,11 @@ def decode(data: bytes, limits: Limits = DEFAULT) -> list[Span]:
 
 
 def _check_ids(wires: list[_Span]) -> None:
-    """Make every id lower-case hex of its length, or refuse it; all at once where all are so already."""
+    """Make every id lower-case hex of its length, or refuse it; all at once where all are so already.
+
+    Raises:
+        CassetteFormatError: one is not.
+    """
     traces, parents = {wire.trace_id for wire in wires}, {wire.parent_span_id for wire in wires}
     parents_are_plain = _NO_PARENT not in parents and set(map(len, parents)) <= _PARENT_SIZES
     if parents_are_plain and is_hex("".join([*traces, *parents, *[wire.span_id for wire in wires]])):
@@ -192,7 +211,7 @@ def _check_ids(wires: list[_Span]) -> None:
 
 
 def _read_spans(wires: list[_Span], scope: Scope, resource: Resource, depth: int) -> list[Span]:
-    last, unset, no_status, read_attributes = UINT64_MAX, UNSET, _NO_STATUS, _read_attributes
+    last, unset, no_status, read = UINT64_MAX, UNSET, _NO_STATUS, read_attributes
     spans: list[Span] = []
     for wire in wires:
         start, end, status = wire.start_time_unix_nano, wire.end_time_unix_nano, wire.status
@@ -207,7 +226,7 @@ def _read_spans(wires: list[_Span], scope: Scope, resource: Resource, depth: int
                 wire.kind,
                 start,
                 end,
-                read_attributes(wire.attributes, depth),
+                read(wire.attributes, depth),
                 [_read_event(event, depth) for event in wire.events] if wire.events else [],
                 [_read_link(link, depth) for link in wire.links] if wire.links else [],
                 no_status if status is unset else Status(status.code, status.message),
@@ -229,7 +248,7 @@ def _read_event(wire: _Event, depth: int) -> Event:
     return Event(
         wire.name,
         wire.time_unix_nano,
-        _read_attributes(wire.attributes, depth),
+        read_attributes(wire.attributes, depth),
         wire.dropped_attributes_count,
     )
 
@@ -239,13 +258,40 @@ def _read_link(wire: _Link, depth: int) -> Link:
         check_id(wire.trace_id, 32, "link traceId"),
         check_id(wire.span_id, 16, "link spanId"),
         wire.trace_state,
-        _read_attributes(wire.attributes, depth),
+        read_attributes(wire.attributes, depth),
         wire.dropped_attributes_count,
         wire.flags,
     )
 
 
-def _read_attributes(pairs: list[_KeyValue], depth: int) -> Attributes:
+def read_span(data: bytes, scope: Scope, resource: Resource, depth: int) -> Span:
+    """One span by itself.
+
+    Args:
+        data: its JSON object.
+        scope: what made it.
+        resource: where.
+        depth: how deep an attribute value may be nested.
+
+    Raises:
+        CassetteFormatError: it is none, or a field has a type or value that OTLP does not allow.
+        CassetteLimitError: a value is nested deeper than that.
+    """
+    try:
+        wire = _typed_span(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise CassetteFormatError(f"not a span of OTLP JSON: {error}") from error
+    _check_ids([wire])
+    return _read_spans([wire], scope, resource, depth)[0]
+
+
+def read_attributes(pairs: list[KeyValue], depth: int) -> Attributes:
+    """Attributes as plain data.
+
+    Raises:
+        CassetteFormatError: a value is not one that OTLP allows.
+        CassetteLimitError: a value is nested deeper than ``depth``.
+    """
     # nearly all the time of a load is spent here: no calls for text, integers and lists of one text
     unset = UNSET
     result: Attributes = {}
@@ -289,7 +335,7 @@ def _read_value(wire: _AnyValue, depth: int) -> AttributeValue:
     if wire.kvlist_value is not UNSET:
         if not depth:
             raise too_deep()
-        return _read_attributes(wire.kvlist_value.values, depth - 1)
+        return read_attributes(wire.kvlist_value.values, depth - 1)
     return None
 
 

@@ -158,10 +158,34 @@ def encode(spans: Sequence[Span]) -> bytes:
             for resource in group(spans, _resource, _scope)
         ]
     )
+    return _encoded(document)
+
+
+def encode_span(span: Span) -> bytes:
+    """One span by itself, as it stands in a document.
+
+    Raises:
+        CodecError: an attribute value that OTLP cannot carry.
+        CassetteLimitError: an attribute value nested deeper than ``MAX_DEPTH``.
+    """
+    return _encoded(_span(span))
+
+
+def encode_resource(resource: Resource) -> bytes:
+    """A resource by itself; see :func:`encode_span`."""
+    return _encoded(_resource(resource))
+
+
+def encode_scope(scope: Scope) -> bytes:
+    """A scope by itself; see :func:`encode_span`."""
+    return _encoded(_scope(scope))
+
+
+def _encoded(wire: msgspec.Struct) -> bytes:
     try:
-        return _ENCODER.encode(document)
+        return _ENCODER.encode(wire)
     except UnicodeEncodeError:
-        return _ENCODER.encode(_without_surrogates(msgspec.to_builtins(document)))
+        return _ENCODER.encode(_without_surrogates(msgspec.to_builtins(wire)))
 
 
 def _span(span: Span) -> _Span:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -27,7 +27,16 @@ _LENGTH: Final = 4
 _MAX_LENGTH_BYTE: Final = 8  # so a message of up to 144 MB
 _BINARY: Final = bytes({*range(32)} - set(b"\t\n\r\x0b\x0c"))
 _RESOURCE_SPANS: Final = 0x0A
+_FIRST_BYTE: Final = b"\x0a"
 _DECODE: Final = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+class Source(Protocol):
+    """What is read from: a file, or something like one."""
+
+    def read(self, size: int, /) -> bytes:
+        """So many bytes, or fewer; none at the end."""
+        ...
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -37,14 +46,16 @@ class Document(msgspec.Struct, frozen=True):
         data: its bytes; empty where it could not be had.
         place: which line or message of the file, from 1; of a document that is a file, 1.
         damage: why it could not be had.
+        binary: it is protobuf.
     """
 
     data: bytes
     place: int
     damage: str = ""
+    binary: bool = False
 
 
-def pieces(source: BinaryIO) -> Iterator[bytes]:
+def pieces(source: Source) -> Iterator[bytes]:
     """What a file holds, decompressed where it is gzip or zstd, in pieces of about a megabyte.
 
     Raises:
@@ -66,7 +77,7 @@ def pieces(source: BinaryIO) -> Iterator[bytes]:
         raise CassetteFormatError(f"the {compression} data is damaged: {error}") from error
 
 
-def _gunzip(rest: bytes, source: BinaryIO) -> Iterator[bytes]:
+def _gunzip(rest: bytes, source: Source) -> Iterator[bytes]:
     frame = zlib.decompressobj(GZIP_WINDOW)
     while True:
         piece = frame.decompress(rest, PIECE)
@@ -85,7 +96,7 @@ def _gunzip(rest: bytes, source: BinaryIO) -> Iterator[bytes]:
             raise _cut_short("gzip")
 
 
-def _unzstd(rest: bytes, source: BinaryIO) -> Iterator[bytes]:
+def _unzstd(rest: bytes, source: Source) -> Iterator[bytes]:
     frame = zstd.ZstdDecompressor()
     while True:
         piece = frame.decompress(rest, PIECE)
@@ -293,7 +304,8 @@ def _messages(data: Iterable[bytes], limits: Limits) -> Iterator[Document]:
 def _opened(message: bytes, number: int, limits: Limits) -> Document:
     """A message, decompressed: the Collector compresses each by itself."""
     try:
-        return Document(decompress(message, limits), number)
+        data = decompress(message, limits)
+        return Document(data, number, binary=data[:1] == _FIRST_BYTE)
     except CassetteError as error:
         return Document(b"", number, str(error))
 
@@ -316,7 +328,7 @@ def _resources(data: Iterable[bytes], limits: Limits) -> Iterator[Document]:
             if not begin or len(buffer) - begin < size:
                 break
             number += 1
-            yield Document(bytes(buffer[at : begin + size]), number)
+            yield Document(bytes(buffer[at : begin + size]), number, binary=True)
             at = begin + size
         del buffer[:at]
     if buffer:

@@ -1,0 +1,174 @@
+"""Converting OTLP JSON lines to cassettes: spans a second on one core, and the peak of memory.
+
+Beside it a bare typed decode of the same bytes, and what ``opentelemetry-proto-json`` needs only to read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from opentelemetry.proto_json.trace.v1.trace import TracesData
+
+from benchmarks.figures import Figure, line, ratio
+from timetracer_otel.formats import json_reader, json_writer
+from timetracer_otel.span import Resource, Scope, Span, SpanKind, Status, StatusCode
+
+SPANS = 50
+"""In a trace, of two services: what one request of a small system makes."""
+TRACES = 2_000
+ROUNDS = 5
+OFFICIAL_LINES = 20
+_BATCH = 500
+"""Spans a line: what the Collector's batch processor hands on."""
+_OPEN = 40
+"""Traces whose spans are mixed."""
+BEGAN = 1_795_000_000_000_000_000
+
+
+def trace(number: int, spans: int) -> list[Span]:
+    """The spans of one request, half of them of another service."""
+    chance = random.Random(number)
+    trace_id = f"{chance.getrandbits(128) | 1:032x}"
+    ids = [f"{chance.getrandbits(64) | 1:016x}" for _ in range(spans)]
+    began = BEGAN + number * 10_000_000
+    half = spans // 2
+    made = []
+    for index in range(spans):
+        server = index in (0, half)
+        status = Status(StatusCode.ERROR, "failed") if index == 7 and not number % 10 else Status()
+        made.append(
+            Span(
+                trace_id,
+                ids[index],
+                f"GET {_ROUTES[index >= half]}" if server else "GET",
+                ids[1] if index == half else "" if not index else ids[half if index > half else 0],
+                SpanKind.SERVER if server else SpanKind.CLIENT,
+                began + index * 1_000_000,
+                began + index * 1_000_000 + 900_000,
+                {
+                    "http.request.method": "GET",
+                    "url.full": f"http://rates.internal/rates?item={index}",
+                    "server.address": "rates.internal",
+                    "server.port": 80,
+                    "http.response.status_code": 200,
+                    "network.protocol.version": "1.1",
+                    **({"http.route": _ROUTES[index >= half]} if server else {}),
+                },
+                status=status,
+                scope=_SCOPES[server],
+                resource=_RESOURCES[index >= half],
+            )
+        )
+    return made
+
+
+_ROUTES = ("/orders/{id}", "/rates")
+_RESOURCES = [
+    Resource(
+        {
+            "service.name": name,
+            "service.version": "1.2.3",
+            "telemetry.sdk.language": "python",
+            "telemetry.sdk.name": "opentelemetry",
+            "telemetry.sdk.version": "1.45.1",
+        }
+    )
+    for name in ("shop", "rates")
+]
+_SCOPES = [
+    Scope("opentelemetry.instrumentation.httpx", "0.66b1"),
+    Scope("opentelemetry.instrumentation.fastapi", "0.66b1"),
+]
+
+
+def lines(traces: int, spans: int) -> Iterator[bytes]:
+    """That many traces as JSON lines, the spans of several mixed in each line."""
+    chance = random.Random(1)
+    for first in range(0, traces, _OPEN):
+        mixed = [span for number in range(first, min(first + _OPEN, traces)) for span in trace(number, spans)]
+        chance.shuffle(mixed)
+        for at in range(0, len(mixed), _BATCH):
+            yield json_writer.encode(mixed[at : at + _BATCH]) + b"\n"
+
+
+def cpu(action: Callable[[], object]) -> float:
+    """Seconds of CPU it takes."""
+    begin = time.process_time()
+    action()
+    return time.process_time() - begin
+
+
+def of_child(source: Path, store: Path, *options: str) -> tuple[float, float, int]:
+    """Seconds of CPU, seconds, and peak bytes of memory of a conversion by the command itself."""
+    shutil.rmtree(store, ignore_errors=True)
+    program = (
+        "import resource, sys\n"
+        "from timetracer_otel.cli import cli\n"
+        "try:\n    cli.main(sys.argv[1:], prog_name='timetracer-otel')\n"
+        "except SystemExit as end:\n    assert not end.code, end.code\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "print(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)\n"
+    )
+    begin = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", program, "convert", str(source), "-o", str(store), *options],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds = time.perf_counter() - begin
+    used, peak = done.stdout.splitlines()[-1].split()
+    return float(used), seconds, int(peak)
+
+
+def report(
+    traces: int = TRACES, spans: int = SPANS, rounds: int = ROUNDS, folder: str | None = None
+) -> list[str]:
+    """What converting costs, as lines."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        source, store = Path(name, "traces.jsonl"), Path(name, "cassettes")
+        with source.open("wb") as file:
+            file.writelines(lines(traces, spans))
+        total = traces * spans
+        documents = source.read_bytes().splitlines()
+        few = documents[:OFFICIAL_LINES]
+        ours, bare, official, peaks = [], [], [], []
+        for _ in range(rounds):
+            used, _, peak = of_child(source, store)
+            ours.append(used / total)
+            peaks.append(peak)
+            bare.append(cpu(lambda: deque(map(json_reader.typed, documents), maxlen=0)) / total)
+            official.append(cpu(lambda: [TracesData.from_json(one) for one in few]) / (len(few) * _BATCH))
+        size = source.stat().st_size
+    per_second = Figure([1 / one for one in ours])
+    return [
+        "",
+        f"converting {total:,} spans, {spans} a trace ({2} cassettes), {size / total:.0f} bytes a span",
+        line("spans a second of CPU, start-up included", per_second, "budget 100,000"),
+        line("CPU / a bare typed decode of the same bytes", ratio(ours, bare), ""),
+        line("CPU / opentelemetry-proto-json, which only reads", ratio(ours, official), ""),
+        f"  peak memory {max(peaks) / 1e6:.0f} MB for {size / 1e6:.0f} MB of input",
+    ]
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.converting", description=__doc__)
+    parser.add_argument("--traces", type=int, default=TRACES)
+    parser.add_argument("--spans", type=int, default=SPANS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--folder", help="where input and store are made; a disk's, or /dev/shm")
+    given = parser.parse_args()
+    print("\n".join(report(given.traces, given.spans, given.rounds, given.folder)))
+
+
+if __name__ == "__main__":
+    _main()

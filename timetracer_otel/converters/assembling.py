@@ -1,0 +1,283 @@
+"""Whole traces to cassettes in a store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from timetracer_otel import attributes as names
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.converters.making import STRUCTURE_ONLY_GAP, cassette_of
+from timetracer_otel.converters.runs import (
+    Origin,
+    Piece,
+    Run,
+    document_of,
+    resource_of,
+    scope_of,
+    span_of,
+)
+from timetracer_otel.converters.selecting import Selection
+from timetracer_otel.converters.splitting import process_of, split
+from timetracer_otel.errors import CassetteError, CodecError
+from timetracer_otel.formats import Compression, Encoding, json_writer
+from timetracer_otel.formats.compression import compress
+from timetracer_otel.formats.limits import DEFAULT, Limits
+from timetracer_otel.redaction import Redactor
+from timetracer_otel.span import Resource, Scope, Span
+from timetracer_otel.store import FolderStore
+from timetracer_otel.tree import check_depth
+
+_MAX_KNOWN: Final = 10_000
+_SHALLOW: Final = 900
+"""So many spans cannot be nested too deeply."""
+
+
+class Assembled(msgspec.Struct):
+    """What became of some traces.
+
+    Attributes:
+        traces: how many there were.
+        cassettes: written, or there already.
+        unchanged: of these, those that were there already as they are now.
+        unwanted: cassettes that were not wanted.
+        structure_only: cassettes that hold no payload.
+        spans: in all traces.
+        problems: for each that could not be written, which and why.
+    """
+
+    traces: int = 0
+    cassettes: int = 0
+    unchanged: int = 0
+    unwanted: int = 0
+    structure_only: int = 0
+    spans: int = 0
+    problems: list[str] = msgspec.field(default_factory=list)
+
+    def add(self, other: Assembled) -> None:
+        """Add what became of others."""
+        self.traces += other.traces
+        self.cassettes += other.cassettes
+        self.unchanged += other.unchanged
+        self.unwanted += other.unwanted
+        self.structure_only += other.structure_only
+        self.spans += other.spans
+        self.problems += other.problems
+
+
+class _Known(NamedTuple):
+    """An origin, read."""
+
+    origin: Origin
+    resource: Resource
+    scope: Scope
+    process: Hashable
+
+
+class _Trace:
+    """The spans of one trace, and by their ids where each comes from."""
+
+    __slots__ = ("marked", "origins", "pieces", "processes", "trace_id")
+
+    def __init__(self, trace_id: str, marked: bool) -> None:  # ours alone
+        self.trace_id = trace_id
+        self.marked = marked
+        self.pieces: dict[str, Piece] = {}
+        self.origins: dict[str, _Known] = {}
+        self.processes: dict[str, Hashable] = {}
+
+
+class Assembler:
+    """Makes cassettes of traces and writes them.
+
+    Args:
+        store: where to.
+        encoding: the store's.
+        compression: the store's.
+        selection: which ones.
+        redactor: masks secrets in payloads that stand under others' names; ``None`` when masking is off.
+        limits: what one cassette may hold.
+    """
+
+    def __init__(
+        self,
+        store: FolderStore,
+        encoding: Encoding,
+        compression: Compression,
+        selection: Selection,
+        redactor: Redactor | None,
+        limits: Limits = DEFAULT,
+    ) -> None:
+        self._store = store
+        self._encoding = encoding
+        self._compression = compression
+        self._selection = selection
+        self._redactor = redactor
+        self._limits = limits
+        self._listed: dict[str, set[str]] = {}
+        self._origins: dict[Origin, _Known] = {}
+
+    def write(
+        self, runs: Iterable[Run], done: Callable[[int], None] | None = None, found: Assembled | None = None
+    ) -> Assembled:
+        """Write the cassettes of whole traces.
+
+        Args:
+            runs: all runs of those traces, in any order.
+            done: told how many spans were dealt with, trace by trace.
+            found: takes the counts, so that they are there after an interruption too.
+
+        Raises:
+            OSError: the store cannot be written.
+        """
+        found = found or Assembled()
+        traces: dict[str, list[Run]] = {}
+        for run in runs:
+            traces.setdefault(run.trace_id, []).append(run)
+        for trace_id in sorted(traces):
+            of_trace = traces.pop(trace_id)
+            count = sum([len(run.pieces) for run in of_trace])
+            self._trace(trace_id, of_trace, found)
+            found.traces += 1
+            found.spans += count
+            if done is not None:
+                done(count)
+        return found
+
+    def _trace(self, trace_id: str, runs: list[Run], found: Assembled) -> None:
+        trace = _Trace(trace_id, any(run.marked for run in runs))
+        for run in runs:
+            origin = self._origin(run.origin)
+            for piece in run.pieces:
+                span_id = piece.span_id
+                if span_id not in trace.pieces:  # exporters send again what they think was lost
+                    trace.pieces[span_id] = piece
+                    trace.origins[span_id] = origin
+                    trace.processes[span_id] = origin.process
+        if len(trace.pieces) > self._limits.max_spans:
+            found.problems.append(
+                f"trace {trace_id}: {len(trace.pieces)} spans; a trace may have {self._limits.max_spans}"
+            )
+            return
+        for part in split(trace.pieces, trace.processes):
+            try:
+                self._part(trace, part, found)
+            except (CassetteError, CodecError) as error:
+                found.problems.append(f"trace {trace_id}, span {part[0].span_id}: {error}")
+
+    def _part(self, trace: _Trace, part: list[Piece], found: Assembled) -> None:
+        if trace.marked:
+            cassette = cassette_of([self._span(trace, piece) for piece in part], self._redactor)
+            if _says_nothing(cassette):
+                return
+            encode: Callable[[], bytes] = partial(cassette.dump, self._encoding, self._compression)
+            structure_only = cassette.why_not is not None
+        else:
+            cassette = self._entry(trace, part)
+            encode = partial(self._structure, trace, part, cassette.entry)
+            structure_only = True
+        failed = any(piece.failed for piece in part)
+        if not self._selection.wants(cassette, failed=failed):
+            found.unwanted += 1
+            return
+        found.unchanged += not self._keep(encode(), cassette)
+        found.cassettes += 1
+        found.structure_only += structure_only
+
+    def _entry(self, trace: _Trace, part: list[Piece]) -> Cassette:
+        """The cassette of the entry alone: what its name and a selection need."""
+        if len(part) > _SHALLOW:
+            check_depth({piece.span_id: piece for piece in part[1:]})
+        entry = self._span(trace, part[0])
+        parent = entry.parent_span_id
+        if parent and any(piece.span_id == parent for piece in part):
+            entry.parent_span_id = ""  # parents in a circle
+        cassette = Cassette.from_spans([entry])
+        cassette.add_gaps([STRUCTURE_ONLY_GAP])
+        return cassette
+
+    def _structure(self, trace: _Trace, part: list[Piece], entry: Span) -> bytes:
+        """A cassette whose spans stay as they are written; only its entry says one thing more."""
+        if self._encoding != "json":
+            rest = [self._span(trace, piece) for piece in part[1:]]
+            cassette = Cassette.from_spans([entry, *rest], entry_id=entry.span_id)
+            return cassette.dump(self._encoding, self._compression)
+        origins = trace.origins
+        groups: dict[int, tuple[Origin, list[bytes]]] = {}
+        for piece in part:
+            known = origins[piece.span_id]
+            group = groups.get(id(known))
+            if group is None:
+                group = groups[id(known)] = (known.origin, [])
+            group[1].append(piece.raw)
+        groups[id(origins[entry.span_id])][1][0] = json_writer.encode_span(entry)
+        return compress(document_of(list(groups.values())), self._compression)
+
+    def _keep(self, data: bytes, about: Cassette) -> bool:
+        """Write a cassette; what an earlier one of the same entry span holds beside it is kept. False when it
+        was there already.
+        """
+        path = self._earlier(about)
+        if path is not None:
+            if path.read_bytes() == data:
+                return False
+            earlier, now = Cassette.load(path), Cassette.load(data)
+            if earlier.replayable and not now.replayable:
+                return False  # a recording holds more than its trace
+            rest = [span for span in earlier.spans if now.span(span.span_id) is None]
+            if rest:
+                now.append(rest)
+                now.add_gaps(earlier.gaps)
+                data = now.dump(self._encoding, self._compression)
+                if path.read_bytes() == data:
+                    return False
+        self._store.put(data, about, fresh=path is None)
+        return True
+
+    def _earlier(self, about: Cassette) -> Path | None:
+        """Where a cassette of that entry span is. What a folder holds is looked up once: asking for each of
+        many new files takes as long as writing some.
+        """
+        places = self._store.places(about)
+        folder = os.path.dirname(places[0])
+        names = self._listed.get(folder)
+        if names is None:
+            try:
+                names = set(os.listdir(folder))
+            except FileNotFoundError:
+                names = set()
+            self._listed = {folder: names}  # traces of one day mostly follow one another
+        known = any(os.path.basename(place) in names for place in places)
+        names.add(os.path.basename(places[0]))
+        return self._store.find(about) if known else None
+
+    def _span(self, trace: _Trace, piece: Piece) -> Span:
+        known = trace.origins[piece.span_id]
+        span = span_of(piece, known.resource, known.scope, self._limits)
+        span.trace_id = trace.trace_id
+        return span
+
+    def _origin(self, origin: Origin) -> _Known:
+        known = self._origins.get(origin)
+        if known is None:
+            if len(self._origins) >= _MAX_KNOWN:
+                self._origins.clear()
+            resource = resource_of(origin, self._limits)
+            scope = scope_of(origin, self._limits)
+            known = self._origins[origin] = _Known(origin, resource, scope, process_of(resource))
+        return known
+
+
+def _says_nothing(cassette: Cassette) -> bool:
+    """The start-up of an app that asked nobody anything: it is recorded, and of no use."""
+    entry = cassette.entry
+    return (
+        names.ENTRY_FRAMEWORK in entry.attributes
+        and cassette.inbound_request is None
+        and not cassette.calls()
+    )

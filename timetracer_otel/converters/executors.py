@@ -1,0 +1,126 @@
+"""Who does the work of a conversion: this process, several, or a Dask cluster. The result is the same."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from timetracer_otel.errors import ConfigurationError, ConversionError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Executor(AbstractContextManager["Executor"], Protocol):
+    """Does tasks; used in a ``with`` statement."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks are done at a time."""
+        ...
+
+    def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[tuple[int, R]]:
+        """Each task's number and result, as they are done.
+
+        Args:
+            function: one at the top of a module: other processes find it by name.
+            tasks: plain data.
+        """
+        ...
+
+
+class Processes(Executor):
+    """Processes of this machine.
+
+    Args:
+        workers: how many.
+    """
+
+    def __init__(self, workers: int) -> None:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        self._workers = workers
+        # nothing of this process's threads and locks is copied
+        self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _leave_interrupts)
+
+    @property
+    def workers(self) -> int:
+        """How many tasks are done at a time."""
+        return self._workers
+
+    def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[tuple[int, R]]:
+        """See :class:`Executor`."""
+        from concurrent.futures import as_completed
+        from concurrent.futures.process import BrokenProcessPool
+
+        numbers = {self._pool.submit(function, task): number for number, task in enumerate(tasks)}
+        for future in as_completed(numbers):
+            try:
+                yield numbers[future], future.result()
+            except BrokenProcessPool as error:
+                raise ConversionError(f"a worker process died: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the process that gave the work: it ends the others when they have done theirs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Dask(Executor):
+    """The workers of a Dask cluster, which see the inputs and the store under the same paths.
+
+    Args:
+        address: of its scheduler: ``tcp://scheduler:8786``.
+
+    Raises:
+        ConfigurationError: Dask is not installed, or nobody answers there.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise ConfigurationError(
+                "--dask needs the package distributed: pip install 'timetracer-otel[dask]'"
+            ) from None
+        try:
+            self._client: Any = Client(address, timeout="10s")  # type: ignore[no-untyped-call]  # it has none
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"--dask {address}: no scheduler there: {error}") from error
+
+    @property
+    def workers(self) -> int:
+        """How many tasks are done at a time."""
+        threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
+
+    def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[tuple[int, R]]:
+        """See :class:`Executor`."""
+        from distributed import as_completed
+
+        # pure tasks would be answered from an earlier conversion
+        futures = self._client.map(function, list(tasks), pure=False)
+        numbers = {future.key: number for number, future in enumerate(futures)}
+        done = as_completed(futures, with_results=True)  # type: ignore[no-untyped-call]  # it has none
+        for future, result in done:
+            yield numbers[future.key], result
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()

@@ -1,0 +1,165 @@
+"""Spans that wait for the rest of their trace: in memory while they are few, on disk when they are many.
+
+They are dealt out by trace, so that any part of them fits in memory and holds whole traces.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from timetracer_otel.converters.runs import Run
+
+_LENGTH: Final = 4
+_WAYS: Final = 16
+_MAX_LEVEL: Final = 5
+SPAN: Final = 400
+"""Bytes of memory that a span takes beside its text, and its share of a run."""
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(list[Run]).decode
+
+
+class Parts:
+    """Runs dealt out to a number of parts, each a file of a folder once there are many.
+
+    Args:
+        folder: where; made when it is needed.
+        count: how many parts.
+        memory: bytes that wait in memory before they are written.
+        level: how often these traces were dealt out before: each time otherwise.
+    """
+
+    def __init__(self, folder: Path, count: int, memory: int, level: int = 0) -> None:
+        self.folder = folder
+        self._count = count
+        self._memory = memory
+        self._level = level
+        self._waiting: list[list[Run]] = [[] for _ in range(count)]
+        self._size = 0
+        self._written = False
+
+    def add(self, runs: Iterable[Run], size: int) -> None:
+        """Deal out runs.
+
+        Args:
+            runs: which.
+            size: about how many bytes of memory they take.
+
+        Raises:
+            OSError: they could not be written.
+        """
+        for run in runs:
+            self._waiting[zlib.crc32(run.trace_id.encode(), self._level) % self._count].append(run)
+        self._size += size
+        if self._size > self._memory:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        if not self._size:
+            return
+        if not self._written:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._written = True
+        for number, runs in enumerate(self._waiting):
+            if runs:
+                data = _encode(runs)
+                with (self.folder / str(number)).open("ab") as file:
+                    file.write(len(data).to_bytes(_LENGTH, "big") + data)
+                runs.clear()
+        self._size = 0
+
+    @property
+    def in_memory(self) -> list[Run] | None:
+        """All runs, where none had to be written."""
+        return None if self._written else [run for runs in self._waiting for run in runs]
+
+    def files(self) -> Iterator[Path]:
+        """The files of those parts that hold something."""
+        for number in range(self._count):
+            path = self.folder / str(number)
+            if path.exists():
+                yield path
+
+
+def size_of(runs: Iterable[Run]) -> int:
+    """About how many bytes of memory runs take."""
+    return sum(len(piece.raw) + SPAN for run in runs for piece in run.pieces)
+
+
+def read(files: Sequence[Path]) -> Iterator[list[Run]]:
+    """The runs in files, some at a time, in the order they were written.
+
+    Raises:
+        OSError: they cannot be read.
+    """
+    for path in files:
+        with path.open("rb") as file:
+            while head := file.read(_LENGTH):
+                yield _decode(file.read(int.from_bytes(head, "big")))
+
+
+def batches(files: Sequence[Path], memory: int, scratch: Path, level: int = 1) -> Iterator[list[Run]]:
+    """The runs of one part in batches that fit in memory, each of whole traces.
+
+    Args:
+        files: of that part.
+        memory: bytes that a batch may hold; a single trace may be larger.
+        scratch: a folder for what has to be dealt out again.
+        level: how often it was dealt out.
+
+    Raises:
+        OSError: a file cannot be read or written.
+    """
+    if sum(path.stat().st_size for path in files) <= memory or level > _MAX_LEVEL:
+        yield [run for runs in read(files) for run in runs]
+        return
+    again = Parts(scratch / f"level-{level}", _WAYS, memory, level)
+    for runs in read(files):
+        again.add(runs, size_of(runs))
+    again.flush()
+    for path in again.files():
+        yield from batches([path], memory, scratch / path.name, level + 1)
+        path.unlink()
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with all below it; what is not there any more is no error."""
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def abandoned(store: Path, name: str) -> Iterator[Path]:
+    """Folders of conversions on this machine that were killed.
+
+    Args:
+        store: where such folders are made.
+        name: what their names begin with; host and process id follow.
+    """
+    if not store.is_dir():
+        return
+    for path in store.glob(f"{name}*"):
+        pid = path.name.removeprefix(name)
+        if pid.isdigit() and not _is_alive(int(pid)):
+            yield path
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
