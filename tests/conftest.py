@@ -12,6 +12,8 @@ from tests.services.programs import NotRun
 from tests.services.together import Services
 from tests.services.upstream import Upstream
 
+pytest_plugins = ["pytester"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -16,16 +16,19 @@ from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from timetracer_otel import config, integrations, ports
+from timetracer_otel.blocks import Arrivals
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import CassetteError, MissError
 from timetracer_otel.exporters import ending
+from timetracer_otel.exporters.block import BlockRecorder
 from timetracer_otel.exporters.processor import tap
 from timetracer_otel.exporters.recorder import Recorder, store_for
 from timetracer_otel.exporters.statistics import Statistics
-from timetracer_otel.nondeterminism import ValueRecorder, drawing_from
+from timetracer_otel.nondeterminism import ValueRecorder, drawing_from, set_process_source
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.session import Session
+from timetracer_otel.steady import FileStore
 from timetracer_otel.store import open_store
 
 __all__ = ["install", "record", "replay", "statistics", "uninstall"]
@@ -81,6 +84,10 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         dir: the store, a folder; ``TIMETRACER_DIR`` by default.
         name: the entry span's name.
         settings: everything else; read from the environment and pyproject.toml by default.
+        file: the cassette itself, in place of a folder: what is there is replaced, unless it says the same.
+            Made to be read in a review: one line for each thing, ids that stay.
+        whole_process: everything that the process does meanwhile belongs to the block, also in threads and
+            event loops that were started before, and requests that come in. For tests.
 
     Raises:
         ConfigurationError: a setting is malformed.
@@ -91,11 +98,16 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         dir: str | Path | None = None,  # noqa: A002  # the name of the setting
         *,
         name: str = "record",
-        settings: Settings | None = None,  # the name of the setting
+        settings: Settings | None = None,
+        file: str | Path | None = None,
+        whole_process: bool = False,
     ) -> None:
         self.settings = settings if settings is not None else config.load()
         self.name = name
         self._dir = dir
+        self._file = file
+        self._whole_process = whole_process
+        self._discarded = False
         self.path: Path | None = None
         """The cassette, once the block has ended."""
         provider = otel_trace.get_tracer_provider()
@@ -103,25 +115,36 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         self._provider = (
             provider if isinstance(provider, TracerProvider) else TracerProvider(shutdown_on_exit=False)
         )
-        self._store = store_for(self.settings, dir)
+        self.store = store_for(self.settings, dir) if file is None else FileStore(file, name)
 
     def __enter__(self) -> Self:
         integrations.install()
-        self._recorder = Recorder(self._store, self.settings, self._provider)
+        kind = BlockRecorder if self._whole_process else Recorder
+        self._recorder = kind(self.store, self.settings, self._provider)
         self._tap = tap(self._provider)
         self._recorder_before, self._tap.recorder = self._tap.recorder, self._recorder
-        self._ports_before = ports.set_process_ports(self._recorder, self._recorder)
         self._span = self._recorder.tracer().start_span(self.name, context=otel_context.Context())
         context = self._span.get_span_context()
         self._recording = self._recorder.assembler.find(context.trace_id, context.span_id)
+        self._block = contextlib.ExitStack()
+        if isinstance(self._recorder, BlockRecorder):
+            self._recorder.begin_block(self._span, self.settings.app_hosts)
+            self._ports_before = ports.set_process_ports(self._recorder, self._recorder.arrivals)
+            values = self._recorder.values
+            self._block.callback(set_process_source, set_process_source(lambda: values))
+            self._block.enter_context(self._recorder.join())
+        else:
+            self._ports_before = ports.set_process_ports(self._recorder, self._recorder)
+            self._draw_values()
+        return self
+
+    def _draw_values(self) -> None:
         values = None
         if self._recording is not None:
             values = self._recording.values = ValueRecorder(self._recording.lanes.current)
-        self._block = contextlib.ExitStack()
         self._block.enter_context(drawing_from(values))
         token = otel_context.attach(otel_trace.set_span_in_context(self._span))
         self._block.callback(otel_context.detach, token)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -130,12 +153,27 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         if isinstance(error, Exception):
             self._span.record_exception(error)
             self._span.set_status(otel_trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
+        if self._recording is not None and self._discarded:
+            self._recording.excluded = True
         self._span.end()
         self._recorder.close()
         self._tap.recorder = self._recorder_before
         ports.set_process_ports(*self._ports_before)
-        if self._recording is not None:
+        if self._recording is not None and not self._discarded:
             self.path = self._recording.path
+
+    def discard(self) -> None:
+        """Write no cassette when the block ends: what is recorded is not what was wanted."""
+        self._discarded = True
+
+    def note(self, name: str, value: str | int) -> None:
+        """Set an attribute of the entry span, once the block has begun."""
+        self._span.set_attribute(name, value)
+
+    @property
+    def calls(self) -> int:
+        """How many calls were made so far, once the block has begun."""
+        return 0 if self._recording is None else self._recording.calls
 
     def statistics(self) -> Statistics:
         """What was written and lost, once the block has begun."""
@@ -175,7 +213,13 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
 
     def _again(self) -> record:
         """A block like this one: a function may call itself, or be called by several at once."""
-        return record(self._dir, name=self.name, settings=self.settings)
+        return record(
+            self._dir,
+            name=self.name,
+            settings=self.settings,
+            file=self._file,
+            whole_process=self._whole_process,
+        )
 
 
 _blocks = threading.Lock()
@@ -199,6 +243,7 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
     Args:
         cassette: a file, or a folder whose cassettes answer together.
         settings: everything else; read from the environment and pyproject.toml by default.
+        whole_process: the block answers everything that the process does meanwhile, see :class:`record`.
 
     Raises:
         ConfigurationError: a setting is malformed.
@@ -207,7 +252,13 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
             was swallowed.
     """
 
-    def __init__(self, cassette: str | Path | Cassette, *, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        cassette: str | Path | Cassette,
+        *,
+        settings: Settings | None = None,
+        whole_process: bool = False,
+    ) -> None:
         settings = settings if settings is not None else config.load()
         if isinstance(cassette, Cassette):
             cassettes = [cassette]
@@ -217,24 +268,37 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
             if not cassettes:
                 raise CassetteError(f"{cassette}: there are no cassettes in it; record some first")
         self.session = Session(cassettes, settings)
+        self._whole_process = whole_process
 
     def __enter__(self) -> Session:
         integrations.install()
         guard.install()
         livetree.watch(otel_trace.get_tracer_provider())
+        self._block = contextlib.ExitStack()
         with _blocks:
             # threads that were started before the block have no context of it: where nobody else
             # stands behind the process's port, the session does
-            self._is_process_port = ports.process_port() is None
+            self._is_process_port = ports.process_port() is None and not self._whole_process
             if self._is_process_port:
                 ports.set_process_ports(self.session, None)
-        self._block = contextlib.ExitStack()
+        if self._whole_process:
+            self._take_process()
         self._block.enter_context(self.session.activate())
         if not self.session.settings.export_replay:
             # below a parent that is not sampled nothing is, so the live tree reaches no exporter
             token = otel_context.attach(otel_trace.set_span_in_context(_UNSAMPLED))
             self._block.callback(otel_context.detach, token)
         return self.session
+
+    def _take_process(self) -> None:
+        session = self.session
+        arrivals = Arrivals(
+            session.activate, lambda: ports.session.get() is session, session.settings.app_hosts
+        )
+        session.arrivals = arrivals
+        self._block.callback(ports.set_process_ports, *ports.set_process_ports(session, arrivals))
+        self._block.callback(set_process_source, set_process_source(lambda: session.drawn))
+        self._block.enter_context(guard.letting_in())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

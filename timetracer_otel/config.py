@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     live_plugins: tuple[str, ...] = _default("live_plugins")
     on_miss: str = _default("on_miss")
     replay_pace: str = _default("replay_pace")
+    app_hosts: tuple[str, ...] = _default("app_hosts")
     export_replay: bool = _default("export_replay")
     s3_bucket: str = _default("s3_bucket")
     s3_prefix: str = _default("s3_prefix")
@@ -92,6 +93,7 @@ class Arguments(TypedDict, total=False):
     live_plugins: Collection[str]
     on_miss: str
     replay_pace: str
+    app_hosts: Collection[str]
     export_replay: bool
     s3_bucket: str
     s3_prefix: str

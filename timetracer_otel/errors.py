@@ -12,6 +12,7 @@
     ├── CodecError              a value that cannot be written or read back
     ├── ReplayError             a replay that cannot go on
     │   ├── MissError               no recorded call answers a live one
+    │   ├── UnusedCallsError        recorded calls did not happen
     │   ├── LiveConnectionError     something tried to reach the world during a replay
     │   └── NoSessionError          a call that belongs to no replay session
     └── ApplicationError        the application to replay could not be loaded or started
@@ -58,6 +59,10 @@ class ReplayError(TimetracerError):
 
 class MissError(ReplayError):
     """No recorded call answers a live one; the text names the nearest and the difference."""
+
+
+class UnusedCallsError(ReplayError):
+    """Recorded calls did not happen; the text names them."""
 
 
 class LiveConnectionError(ReplayError, ConnectionError):

@@ -254,6 +254,10 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "replay_pace", str, "instant", "how fast recorded streams are replayed",
         choices=("instant", "recorded"),
     ),
+    Variable(
+        "app_hosts", tuple, (),
+        "host:port of an app under test that is asked over the network and not seen to be one",
+    ),
     Variable("export_replay", bool, False, "let the spans of a replay reach other exporters"),
     Variable("s3_bucket", str, "", "bucket of an object store (not supported yet)"),
     Variable("s3_prefix", str, "cassettes", "prefix of keys in the bucket (not supported yet)"),

@@ -55,6 +55,7 @@ class TestDefaults:
             live_plugins=(),
             on_miss="fail",
             replay_pace="instant",
+            app_hosts=(),
             export_replay=False,
             s3_bucket="",
             s3_prefix="cassettes",

@@ -80,6 +80,7 @@ MALFORMED = {
     "live_plugins": _PLUGINS,
     "on_miss": _WORDS,
     "replay_pace": _WORDS,
+    "app_hosts": _LIST,
     "export_replay": _SWITCH,
     "s3_bucket": _TEXT,
     "s3_prefix": _TEXT,

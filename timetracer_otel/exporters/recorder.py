@@ -132,12 +132,15 @@ class Recorder:
                 recording = None
                 if span.parent is not None:
                     beside = otel_trace.set_span_in_context(otel_trace.NonRecordingSpan(span.parent))
+        if recording is not None and not self._takes(recording):
+            recording = None
         if recording is None:
             entry = ports.current_entry()
             if isinstance(entry, BoundEntry) and entry.excluded:
                 return UNRECORDED
+            above = self._above() or beside
             standard = self.standard_attributes(request)
-            own = self.tracer().start_span(span_name(request), beside, otel_trace.SpanKind.CLIENT, standard)
+            own = self.tracer().start_span(span_name(request), above, otel_trace.SpanKind.CLIENT, standard)
             if (
                 isinstance(otel_trace.get_tracer_provider(), otel_trace.ProxyTracerProvider)
                 and not self._provider
@@ -162,6 +165,14 @@ class Recorder:
         if live is not None:
             live.set(call_attributes(payload))
         return RecordedExchange(self, recording, context.span_id, payload, own, live)
+
+    def _takes(self, recording: TraceRecording) -> bool:
+        """True when calls bound to a span of that recording are kept there."""
+        return True
+
+    def _above(self) -> otel_context.Context | None:
+        """Where a call belongs that is made in a context of no recording."""
+        return None
 
     def standard_attributes(self, request: Request) -> Attributes:
         """Those of a span of ours, without secrets: other exporters get it as well."""
@@ -477,6 +488,10 @@ class RecordedExchange:
     def gap(self, kind: str, detail: str) -> None:
         """List something of this call that could not be recorded."""
         self._recording.gap(kind, detail, self._span_id)
+
+    def forget(self) -> None:
+        """It was no dependency call after all: its span stays, its payload does not."""
+        self._recording.payloads.pop(self._span_id, None)
 
 
 class _Unrecorded:

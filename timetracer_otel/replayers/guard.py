@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import wrapt
 
 from timetracer_otel import ports
+from timetracer_otel.blocks import listens_here
 from timetracer_otel.errors import LiveConnectionError
 
 _NATIVE = (
@@ -47,14 +49,55 @@ def install() -> None:
         wrapt.register_post_import_hook(_on_import(path), module)
 
 
-def refuse(target: str) -> None:
-    """Raise if this context replays and no live call is under way.
+_letting_in = 0
+
+
+@contextlib.contextmanager
+def letting_in() -> Iterator[None]:
+    """Within, connections to servers of this very process are let through: to the app under test."""
+    global _letting_in  # one guard a process
+    _letting_in += 1
+    try:
+        yield
+    finally:
+        _letting_in -= 1
+
+
+Refusal: TypeAlias = "Callable[[str, Any, Callable[[], str]], None]"
+"""Told of a connection outside a replay: what it is to, in words and as an address, and how to learn who
+tries; raises where it must not be.
+"""
+_blocks: list[Refusal] = []
+
+
+@contextlib.contextmanager
+def blocking(refusal: Refusal) -> Iterator[None]:
+    """Within, connections outside a replay are asked about, too."""
+    _blocks.append(refusal)
+    try:
+        yield
+    finally:
+        _blocks.remove(refusal)
+
+
+def refuse(target: str, address: Any = None) -> None:
+    """Raise if this context replays and no live call is under way, or if the network is blocked.
+
+    Args:
+        target: what it is about, in words.
+        address: host and port, where it is known.
 
     Raises:
         LiveConnectionError: names the target and the code that tried.
     """
     port = ports.session.get() or ports.process_port()
-    if port is None or not port.replaying or ports.is_inside():
+    if port is None or not port.replaying:
+        for refusal in _blocks:
+            refusal(target, address, _culprit)
+        return
+    if ports.is_inside():
+        return
+    if _letting_in and isinstance(address, tuple) and listens_here(*address[:2]):
         return
     raise LiveConnectionError(
         f"replay: a live connection to {target} was refused, tried by {_culprit()};"
@@ -64,7 +107,8 @@ def refuse(target: str) -> None:
 
 def _guard_socket(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
     if _leaves(instance):
-        refuse(_address(args[0] if args else None))
+        address = args[0] if args else None
+        refuse(_address(address), address)
     return wrapped(*args, **kwargs)
 
 

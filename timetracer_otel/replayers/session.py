@@ -19,6 +19,7 @@ from opentelemetry import trace as otel_trace
 
 from timetracer_otel import attributes as names
 from timetracer_otel import ports, values
+from timetracer_otel.blocks import Arrivals
 from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import MissError, ReplayError
@@ -106,8 +107,14 @@ class Session:
         self._reuse = reuse
         self._lanes = LaneTable()
         self._lock = threading.Lock()
-        self._values = None if reuse or len(self.cassettes) != 1 else self._recorded_values(self.cassettes[0])
+        self.arrivals: Arrivals | None = None
+        """The requests that come in, in a block that the whole process belongs to."""
+        self.drawn = None if reuse or len(self.cassettes) != 1 else self._recorded_values(self.cassettes[0])
         self.captured: list[Captured] = []
+        self.captures: FolderStore | None = None
+        """Where the copy with captured calls goes; beside the folder of cassettes by default."""
+        self.captured_to: Path | None = None
+        """That copy, once it is written."""
         self.on_cancellation: Callable[[], object] | None = None
         """Called, in any thread, when the last call waits to be cancelled as the recorded one was."""
         self._recorded = recorded or RecordedCalls.of(self.cassettes)
@@ -136,12 +143,17 @@ class Session:
         if self.live(caller):
             self._note(caller, request, Outcome.LIVE, None)
             return LiveExchange() if self._reuse else LinkedExchange(self, request, self._lanes.current())
+        arrivals = self.arrivals
+        if arrivals is not None and isinstance(request, HttpRequest) and arrivals.named(request):
+            return LiveExchange()
         path = None if self._reuse else path_above(span or otel_trace.get_current_span(), caller.scopes)
         lane = self._lanes.current()
         match = self.matcher.match(request, path, lane)
         if match is None and self._fallback is not None:
             match = self._fallback.matcher.match(request, None, lane)
         if match is None:
+            if arrivals is not None and isinstance(request, HttpRequest) and arrivals.possible(request):
+                return _Doubtful(self, arrivals, caller, request, path)
             return self._missed(caller, request, path)
         answer = match.call.fresh_answer()
         if answer is None:
@@ -242,7 +254,7 @@ class Session:
         """Make this the session of the context."""
         token = ports.session.set(self)
         try:
-            with drawing_from(self._values):
+            with drawing_from(self.drawn):
                 yield self
         finally:
             ports.session.reset(token)
@@ -266,8 +278,8 @@ class Session:
             calls, self.captured = self.captured, []
         if not calls or len(self.cassettes) != 1:
             return None
-        store = FolderStore(folder_beside(self.settings.dir))
-        path = save_copy(self.cassettes[0], calls, self._redactor, store)
+        store = self.captures or FolderStore(folder_beside(self.settings.dir))
+        self.captured_to = path = save_copy(self.cassettes[0], calls, self._redactor, store)
         logger.warning("timetracer-otel: %d captured calls are in %s", len(calls), path)
         return path
 
@@ -290,9 +302,13 @@ class Session:
             if not is_live(self.settings, call.integration, call.family)
         ]
 
-    def _missed(self, caller: ports.Caller, request: Request, path: tuple[str, ...] | None) -> ports.Exchange:
+    def miss(self, caller: ports.Caller, request: Request, path: tuple[str, ...] | None) -> MissError:
+        """Note that nothing recorded answers a call; the error that says so."""
         text = explain(request, self.matcher.nearest(request), self._names())
-        error = self._miss(caller, request, text, path)
+        return self._miss(caller, request, text, path)
+
+    def _missed(self, caller: ports.Caller, request: Request, path: tuple[str, ...] | None) -> ports.Exchange:
+        error = self.miss(caller, request, path)
         if self.settings.on_miss == "fail":
             raise error
         if self.settings.on_miss == "record":
@@ -410,6 +426,32 @@ class LinkedExchange(LiveExchange):
                 self._session.links.learn(then, answer_content(answer, self._request))
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("following a live answer", error)
+
+
+class _Doubtful(LiveExchange):
+    """A call to this process that nothing recorded answers: a request to the application under test, if that
+    turns out to serve it, else a miss.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        arrivals: Arrivals,
+        caller: ports.Caller,
+        request: HttpRequest,
+        path: tuple[str, ...] | None,
+    ) -> None:
+        self._session = session
+        self._arrivals = arrivals
+        self._caller = caller
+        self._request = request
+        self._path = path
+        self._before = arrivals.of(request)
+
+    def finish(self, answer: Answer | Failure | None) -> None:
+        """See who served it."""
+        if self._arrivals.of(self._request) <= self._before:
+            self._session.miss(self._caller, self._request, self._path)
 
 
 class CapturedExchange(LiveExchange):

@@ -1,0 +1,187 @@
+"""The pytest plugin: tests that record what they call, and replay it from then on.
+
+Found by pytest through its entry point; nothing need be configured. This module is loaded in every run of
+pytest, so it loads the rest only for tests that ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from timetracer_otel.pytest_plugin.fixtures import Automatic, Recorder, Replayer
+
+MODES: Final = ("auto", "record", "replay", "rewrite", "off")
+RECORDED: Final = "timetracer_recorded"
+"""Where a report of a test lists the cassettes it wrote, on its way from a worker of xdist too."""
+_MARKED: Final = "_timetracer_marked"
+_FIXTURES: Final = frozenset({"timetracer_replay", "timetracer_record", "timetracer_auto", "timetracer_app"})
+_MARKER: Final = (
+    "cassette(name=None, mode=None, allow_unused=False, **settings): record what the test calls to the"
+    " cassette of that name (the test's own, by default) when there is none, else answer from it"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options and settings of the plugin."""
+    group = parser.getgroup("timetracer-otel", "recording and replaying (timetracer-otel)")
+    group.addoption(
+        "--timetracer-mode", choices=MODES, default=None,
+        help="auto: replay cassettes that are there, record those that are not (default). record: record"
+        " all, write those that say something else. replay: never record. rewrite: record and write all."
+        " off: neither.",
+    )  # fmt: skip
+    if not _others_block():
+        group.addoption(
+            "--block-network", action="store_true", default=False, dest="block_network",
+            help="fail tests that open a connection outside a replay",
+        )  # fmt: skip
+    parser.addini(
+        "timetracer_cassette_dir",
+        "where cassettes are; 'cassettes' beside each test file by default",
+        default="",
+    )
+    parser.addini("timetracer_mode", "as --timetracer-mode", default="auto")
+    parser.addini(
+        "timetracer_app_hosts",
+        "host:port of applications under test that other processes serve",
+        "args",
+        default=[],
+    )
+    parser.addini("timetracer_allow_hosts", "hosts that --block-network lets through", "args", default=[])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker; more only where it is asked for."""
+    config.addinivalue_line("markers", _MARKER)
+    mode = config.getini("timetracer_mode")
+    if mode not in MODES:
+        raise pytest.UsageError(f"timetracer_mode is {mode!r}; allowed is one of {', '.join(MODES)}")
+    if config.getoption("block_network", False):
+        from timetracer_otel.pytest_plugin.network import NetworkBlock
+
+        if mode_of(config) in ("record", "rewrite"):
+            raise pytest.UsageError(
+                f"--block-network and --timetracer-mode={mode_of(config)}: recording needs the network"
+            )
+        config.pluginmanager.register(NetworkBlock(config), "timetracer-otel-network")
+
+
+def mode_of(config: pytest.Config) -> str:
+    """What to do with cassettes in this run."""
+    return str(config.getoption("timetracer_mode") or config.getini("timetracer_mode"))
+
+
+def _others_block() -> bool:
+    """True where pytest-recording has an option ``--block-network`` already: it then means both."""
+    from importlib.util import find_spec
+
+    return find_spec("pytest_recording") is not None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each marked test its cassette, and look at how tests with one end."""
+    used = False
+    for item in items:
+        names = getattr(item, "fixturenames", None)
+        if names is None:
+            continue
+        if item.get_closest_marker("cassette") is not None and _MARKED not in names:
+            names.insert(_first_of_function(item, names), _MARKED)
+            used = True
+        used = used or not _FIXTURES.isdisjoint(names)
+    if used and not config.pluginmanager.has_plugin("timetracer-otel-ends"):
+        from timetracer_otel.pytest_plugin.ends import Ends
+
+        config.pluginmanager.register(Ends(), "timetracer-otel-ends")
+
+
+def _first_of_function(item: pytest.Item, names: list[str]) -> int:
+    """Where a test's own fixtures begin: what is made for several tests is made before, and not recorded."""
+    definitions = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    for place, name in enumerate(names):
+        found = definitions.get(name)
+        if name != "request" and (not found or found[-1].scope == "function"):
+            return place
+    return len(names)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The cassettes that were written."""
+    written = sorted(
+        {
+            path
+            for reports in terminalreporter.stats.values()
+            for report in reports
+            for path in getattr(report, RECORDED, ())
+        }
+    )
+    if written:
+        terminalreporter.write_sep("-", f"timetracer-otel: {len(written)} written")
+        for path in written:
+            terminalreporter.write_line(path)
+
+
+@pytest.fixture
+def timetracer_cassette_dir(request: pytest.FixtureRequest) -> Path:
+    """Where the cassettes of this test are. Override it, or set ``timetracer_cassette_dir``."""
+    configured = request.config.getini("timetracer_cassette_dir")
+    if configured:
+        return request.config.rootpath / str(configured)
+    beside: Path = request.path.parent
+    return beside / "cassettes"
+
+
+@pytest.fixture
+def _timetracer_marked(request: pytest.FixtureRequest, timetracer_cassette_dir: Path) -> Iterator[None]:
+    """The cassette of a test with the marker ``cassette``."""
+    from timetracer_otel.pytest_plugin.fixtures import marked
+
+    yield from marked(request, timetracer_cassette_dir)
+
+
+@pytest.fixture
+def timetracer_replay(request: pytest.FixtureRequest, timetracer_cassette_dir: Path) -> Replayer:
+    """Answers every call of a block from a cassette.
+
+    ::
+
+        with timetracer_replay("orders") as cassette:
+            ...
+    """
+    from timetracer_otel.pytest_plugin.fixtures import Replayer
+
+    return Replayer(request, timetracer_cassette_dir)
+
+
+@pytest.fixture
+def timetracer_record(request: pytest.FixtureRequest, timetracer_cassette_dir: Path) -> Recorder:
+    """Records every call of a block to a cassette.
+
+    ::
+
+        with timetracer_record("orders") as cassette:
+            ...
+    """
+    from timetracer_otel.pytest_plugin.fixtures import Recorder
+
+    return Recorder(request, timetracer_cassette_dir)
+
+
+@pytest.fixture
+def timetracer_auto(request: pytest.FixtureRequest, timetracer_cassette_dir: Path) -> Iterator[Automatic]:
+    """Records when the cassette is missing, else replays: the whole test, or a block that it opens.
+
+    ::
+
+        with timetracer_auto("orders") as cassette:
+            ...
+    """
+    from timetracer_otel.pytest_plugin.fixtures import automatic
+
+    yield from automatic(request, timetracer_cassette_dir)
