@@ -14,12 +14,12 @@ import socket
 import stat
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 from timetracer_otel import ports
-from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.messages import Answer, HttpRequest, HttpResponse, Request
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104  # compared with
 _ANY: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # as above
@@ -57,6 +57,18 @@ class Arrivals:
             self._seen[_target(head)] += 1
         return None if self._joined() else _Joined(self._join)
 
+    def receive(
+        self, caller: ports.Caller, message: Request, *, traced: bool, headers: Mapping[str, str]
+    ) -> ports.Inbound | None:
+        """A message came in that is no HTTP request; one in a context of the block is left alone."""
+        return None if self._joined() else _Joined(self._join)
+
+    def deliver(
+        self, caller: ports.Caller, accepts: Callable[[Request], bool], timeout: float | None
+    ) -> Request | None:
+        """Nothing waits to be delivered: the test sends what comes in."""
+        return None
+
     def startup(self, framework: str) -> ports.Startup | None:
         """What an application does when it starts is work of the block."""
         return None
@@ -81,7 +93,7 @@ class Arrivals:
 
 
 class _Joined:
-    """A request that is served in the block; see :class:`~timetracer_otel.ports.Entry`."""
+    """What came in and is served in the block; see :class:`~timetracer_otel.ports.Entry` and ``Inbound``."""
 
     def __init__(self, join: Callable[[], contextlib.AbstractContextManager[object]]) -> None:
         self._join = join
@@ -91,6 +103,12 @@ class _Joined:
         """Work in this context belongs to the block."""
         with ports.entered(self), self._join():
             yield
+
+    def answered(self, answer: Answer) -> None:
+        """Nothing to note."""
+
+    def gap(self, kind: str, detail: str) -> None:
+        """Nothing to note."""
 
     def start(self, body: bytes | None) -> HttpResponse | None:
         """The application answers."""
