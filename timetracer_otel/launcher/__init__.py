@@ -47,6 +47,10 @@ class LauncherExporter(SpanExporter):
 def before_instrumentors() -> None:
     """Entry point ``opentelemetry_pre_instrument``: record or replay, as the environment says."""
     start()
+    if _started:
+        from timetracer_otel.launcher.django_later import load_django_later
+
+        load_django_later()
     _watch_sigterm()
 
 
