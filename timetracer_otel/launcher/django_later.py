@@ -1,9 +1,9 @@
 """Django's instrumentation, loaded when Django is.
 
-It imports Django, and with it objects that read the settings whenever anybody asks for their class. In a process
-that has Django installed and does not use it there are no settings, and who asks all objects fails: gevent does,
-as it patches a process. (By itself the instrumentation would make empty settings, and a Django app that makes its
-own later would be refused.)
+It imports Django, and with it objects that read the settings whenever anybody asks for their class. In a
+process that has Django installed and does not use it there are no settings, and who asks all objects fails:
+gevent does, as it patches a process. (By itself the instrumentation would make empty settings, and a Django
+app that makes its own later would be refused.)
 """
 
 from __future__ import annotations
