@@ -14,7 +14,6 @@ from types import ModuleType
 from typing import Any
 
 import wrapt
-from opentelemetry.instrumentation.distro import BaseDistro
 
 from timetracer_otel import ports
 
@@ -23,7 +22,7 @@ _HANDLERS = "django.core.handlers.base"
 
 def load_django_later() -> None:
     """Have the launcher put off what it would do for Django until the app imports what handles requests."""
-    wrapt.wrap_function_wrapper(BaseDistro, "load_instrumentor", _load)
+    wrapt.wrap_function_wrapper("opentelemetry.instrumentation.distro", "BaseDistro.load_instrumentor", _load)
 
 
 def _load(wrapped: Callable[..., None], distro: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
