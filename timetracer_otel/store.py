@@ -21,8 +21,9 @@ from typing import Final
 
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.errors import CassetteError, CassetteNotFound, ConfigurationError
-from timetracer_otel.formats import Compression, Encoding
-from timetracer_otel.formats.compression import SUFFIXES
+from timetracer_otel.files import read_file
+from timetracer_otel.formats import Compression, Encoding, Limits
+from timetracer_otel.formats.compression import SUFFIXES, decompress, detect
 
 _EXTENSIONS: Final[dict[Encoding, str]] = {"json": ".json", "protobuf": ".pb"}
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9.-]+")
@@ -111,6 +112,23 @@ class FolderStore:
             if os.path.exists(place) and _is_of_same_entry(place, about):
                 return Path(place)
         return None
+
+    def replace(self, path: Path, cassette: Cassette) -> None:
+        """Write a cassette in place of the one in that file, in its encoding and compression, whole or not
+        at all.
+
+        Raises:
+            CassetteError: the file cannot be read.
+            OSError: it cannot be written.
+        """
+        before = read_file(path, Limits().max_bytes)
+        encoding: Encoding = "json" if decompress(before)[:64].lstrip().startswith(b"{") else "protobuf"
+        temporary = self._write_temporary(str(path.parent), cassette.dump(encoding, detect(before)))
+        try:
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
 
     def paths(self) -> Iterator[Path]:
         """The files of the store in the order of their names, whatever those are. Hidden ones, and

@@ -37,6 +37,20 @@ def launch(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
         command: a program beside this Python or on the path, and its arguments.
         environ: its whole environment.
     """
+    found = launched(command, environ)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(found[0], found, dict(environ))  # noqa: S606  # what the user asked to run
+
+
+def launched(command: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    """The command under the launcher of this environment, as it is run; ends this process where there is
+    no such program.
+
+    Args:
+        command: a program beside this Python or on the path, and its arguments.
+        environ: its whole environment.
+    """
     path = os.pathsep.join((str(Path(sys.executable).parent), environ.get("PATH", os.defpath)))
     launcher = shutil.which(_LAUNCHER, path=path)
     if launcher is None:
@@ -46,6 +60,4 @@ def launch(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     if program is None:
         fail(f"{command[0]}: there is no such command beside {sys.executable} or on the PATH")
         sys.exit(_NOT_FOUND)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(launcher, [launcher, program, *command[1:]], dict(environ))  # noqa: S606  # what the user asked to run
+    return [launcher, program, *command[1:]]

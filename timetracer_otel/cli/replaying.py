@@ -5,15 +5,22 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from typing import Any, Final, NoReturn
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from timetracer_otel.cli.launching import launch, quieten
+from timetracer_otel.cli.launching import launch, launched, quieten
 from timetracer_otel.cli.options import environment, setting_options, settings_from
+from timetracer_otel.cli.selecting import HELP
 
-_STATUSES: Final = {"same": 0, "different": 1, "error": 2}
-_IN_PROCESS_ONLY: Final = ("factory", "headers", "text", "fail_fast", "as_json")
+if TYPE_CHECKING:
+    from timetracer_otel.replayers.options import ReplayOptions
+    from timetracer_otel.replayers.verdict import Verdict
+
+_STATUSES: Final = {"same": 0, "updated": 0, "different": 1, "error": 2}
+_JUDGING_ONLY: Final = ("headers", "words", "fail_fast", "as_json", "reports", "slower_than")
+_IN_PROCESS_ONLY: Final = ("factory", "workers", "update")
 
 
 class _WithCommand(click.Command):
@@ -39,8 +46,21 @@ def _headers(
     return tuple(headers)
 
 
+class _How(NamedTuple):
+    """How verdicts are made and told."""
+
+    words: tuple[str, ...]
+    fail_fast: bool
+    as_json: bool
+    reports: tuple[str, ...]
+    headers: tuple[tuple[str, str], ...]
+    slower_than: str | None
+    update: bool
+    workers: int
+
+
 @click.command("replay", cls=_WithCommand, options_metavar="[OPTIONS]")
-@click.argument("paths", metavar="[PATH]... (--app MODULE:APP | -- COMMAND...)", nargs=-1)
+@click.argument("paths", metavar="[PATH]... (--app MODULE:APP | [--url URL] -- COMMAND...)", nargs=-1)
 @click.option(
     "--app",
     metavar="MODULE:APP",
@@ -48,13 +68,24 @@ def _headers(
 )
 @click.option("--factory", is_flag=True, help="APP is a function that makes the application.")
 @click.option(
+    "--url", metavar="URL", help="Where COMMAND will answer: start it, send it the requests, stop it."
+)
+@click.option(
     "--header", "headers", metavar="'NAME: VALUE'", multiple=True, callback=_headers,
     help="Send this header in place of the recorded one (a credential that was masked).",
 )  # fmt: skip
+@click.option("-k", "--filter", "words", metavar="TEXT", multiple=True, help=HELP)
 @click.option(
-    "-k", "--filter", "text", metavar="TEXT", help="Only those with TEXT in title, URL or trace id."
-)
+    "--slower-than", metavar="TIME",
+    help="What takes so much longer than recorded is different: 200ms, 1.5s, or 3x as long.",
+)  # fmt: skip
 @click.option("--fail-fast", is_flag=True, help="Stop at the first that is not the same.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, metavar="N", help="Replay in N processes.")
+@click.option("--update", is_flag=True, help="Accept what is different: it replaces what was recorded.")
+@click.option(
+    "--report", "reports", metavar="FILE", multiple=True,
+    help="Write the verdicts as JUnit XML (.xml) or as one page to read (.html). May be given again.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
 @setting_options("live_plugins", "mock_plugins", "on_miss", "replay_pace", "export_replay")
 @click.pass_context
@@ -64,9 +95,14 @@ def command(
     paths: tuple[str, ...],
     app: str | None,
     factory: bool,
+    url: str | None,
     headers: tuple[tuple[str, str], ...],
-    text: str | None,
+    words: tuple[str, ...],
+    slower_than: str | None,
     fail_fast: bool,
+    workers: int,
+    update: bool,
+    reports: tuple[str, ...],
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -76,41 +112,50 @@ def command(
     dependency call is answered from the cassettes; no connection is opened.
 
     With --app, the recorded requests are sent to the application in this process, one after the other, and
-    what it answers and calls is compared with what was recorded. Exit status 0 when all are the same, 1 when
-    one is different, 2 when it could not be done.
+    what it answers and calls is compared with what was recorded. With --url, COMMAND is started as a server,
+    the requests are sent to it over HTTP, and it is stopped. Exit status 0 when all are the same, 1 when one
+    is different, 2 when it could not be done.
 
-    With a COMMAND, that is run as a server, which answers any recorded request that is sent to it.
+    With a COMMAND alone, that is run as a server, which answers any recorded request that is sent to it.
 
     \b
     timetracer-otel replay cassettes/ --app app:app
+    timetracer-otel replay cassettes/ --url http://127.0.0.1:8000 -- uvicorn app:app
     timetracer-otel replay cassettes/ -- uvicorn app:app
     """
     environ = environment(options)
     environ["TIMETRACER_MODE"] = "replay"
     if ctx.obj and app is not None:
         raise click.UsageError("Give --app MODULE:APP or -- COMMAND..., not both.")
-    if app is not None:
-        return _in_process(
-            app,
-            paths,
-            environ,
-            factory=factory,
-            headers=headers,
-            text=text,
-            fail_fast=fail_fast,
-            as_json=as_json,
+    if not ctx.obj and app is None:
+        raise click.UsageError(
+            "Give --url URL -- COMMAND... to replay against a server that is started and stopped."
+            if url
+            else "Give --app MODULE:APP to replay here, or -- COMMAND... to run a server."
         )
-    if not ctx.obj:
-        raise click.UsageError("Give --app MODULE:APP to replay here, or -- COMMAND... to run a server.")
+    how = _How(words, fail_fast, as_json, reports, headers, slower_than, update, workers)
+    if app is not None:
+        if url is not None:
+            raise click.UsageError("--url goes with a COMMAND, not with --app.")
+        return _in_process(app, paths, environ, factory=factory, how=how)
+    only = _IN_PROCESS_ONLY if url is not None else (*_JUDGING_ONLY, *_IN_PROCESS_ONLY)
     for parameter in ctx.command.params:
-        if parameter.name in _IN_PROCESS_ONLY and ctx.params[parameter.name] not in (None, False, ()):
-            raise click.UsageError(f"{parameter.opts[-1]} goes with --app, not with a COMMAND.")
+        if parameter.name in only and ctx.params[parameter.name] != parameter.get_default(ctx):
+            goes = "--app" if parameter.name in _IN_PROCESS_ONLY else "--app, or with --url"
+            raise click.UsageError(f"{parameter.opts[-1]} goes with {goes}, not with a COMMAND.")
     if len(paths) > 1:
         raise click.UsageError("A COMMAND runs on one PATH; put the cassettes into one folder.")
-    return _serve(ctx.obj, paths, environ)
+    if url is None:
+        launch(ctx.obj, _to_serve(paths, environ))
+    return _against(url, ctx.obj, paths, environ, how)
 
 
-def _serve(service: tuple[str, ...], paths: tuple[str, ...], environ: dict[str, str]) -> NoReturn:
+def _to_serve(paths: tuple[str, ...], environ: dict[str, str]) -> dict[str, str]:
+    """The environment of a service that answers from those cassettes.
+
+    Raises:
+        CassetteError: there are none.
+    """
     from timetracer_otel.cli.places import stores
     from timetracer_otel.errors import CassetteNotFound
 
@@ -125,47 +170,90 @@ def _serve(service: tuple[str, ...], paths: tuple[str, ...], environ: dict[str, 
     if not settings.export_replay:
         environ["OTEL_TRACES_EXPORTER"] = "none"
     quieten(environ, replaying=not settings.export_replay)
-    launch(service, environ)
+    return environ
+
+
+def _against(
+    url: str, service: tuple[str, ...], paths: tuple[str, ...], environ: dict[str, str], how: _How
+) -> int:
+    from timetracer_otel.cli.places import stores
+    from timetracer_otel.cli.selecting import selecting
+    from timetracer_otel.replayers.remote import Service
+    from timetracer_otel.replayers.runner import plan
+
+    settings, options = settings_from(environ), _options(how)
+    work = plan([store.path for store in stores(paths, environ, to_replay=True)], selecting(how.words))
+    environ = _to_serve(paths, environ)
+
+    def verdicts() -> Generator[Verdict, None, None]:
+        with Service(launched(service, environ), environ, url, settings, options) as running:
+            for path in work.chosen:
+                yield running.replay(path)
+
+    return _tell(verdicts(), len(work.chosen), how)
 
 
 def _in_process(
-    app: str,
-    paths: tuple[str, ...],
-    environ: dict[str, str],
-    *,
-    factory: bool,
-    headers: tuple[tuple[str, str], ...],
-    text: str | None,
-    fail_fast: bool,
-    as_json: bool,
+    app: str, paths: tuple[str, ...], environ: dict[str, str], *, factory: bool, how: _How
 ) -> int:
+    from timetracer_otel.cli.places import stores
+    from timetracer_otel.cli.selecting import selecting
+    from timetracer_otel.replayers.runner import InProcess, plan
+
+    settings, options = settings_from(environ), _options(how)
+    work = plan([store.path for store in stores(paths, environ, to_replay=True)], selecting(how.words))
+
+    def verdicts() -> Generator[Verdict, None, None]:
+        with InProcess(app, work.outside, settings, options, factory=factory) as replayer:
+            for path in work.chosen:
+                yield replayer.replay(path)
+
+    if how.workers == 1 or len(work.chosen) == 1:
+        return _tell(verdicts(), len(work.chosen), how)
+    from timetracer_otel.replayers.pool import replay_in_workers
+    from timetracer_otel.replayers.worker import Job
+
+    job = Job(app, factory, list(map(str, work.outside)), settings, options)
+    return _tell(replay_in_workers(job, work, how.workers), len(work.chosen), how)
+
+
+def _options(how: _How) -> ReplayOptions:
+    from timetracer_otel.comparison import Threshold
+    from timetracer_otel.replayers.options import ReplayOptions
+
+    threshold = None if how.slower_than is None else Threshold.parse(how.slower_than)
+    return ReplayOptions(how.headers, threshold, how.update)
+
+
+def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> int:
+    """Print each verdict and write the reports; the exit status."""
     import msgspec
 
     from timetracer_otel.cli.output import Output
-    from timetracer_otel.cli.places import matching, stores
     from timetracer_otel.cli.progress import tracked
-    from timetracer_otel.replayers.runner import replay_in_process
+    from timetracer_otel.cli.reporting import report_writers
     from timetracer_otel.views.verdicts import summary_line, verdict_lines
 
-    settings = settings_from(environ)
-    places = [store.path for store in stores(paths, environ, to_replay=True)]
+    writers = report_writers(how.reports)  # what is not possible is said before anything starts
     output = Output()
     outcomes: Counter[str] = Counter()
+    kept: list[Verdict] = []
     seconds = 0.0
-    verdicts = replay_in_process(
-        app, places, settings, factory=factory, headers=headers, select=matching(text) if text else None
-    )
     # what the app prints is not part of the result
     with contextlib.closing(verdicts), contextlib.redirect_stdout(sys.stderr):
-        for verdict in tracked(verdicts, "replaying", printing=True):
-            outcomes[verdict.outcome] += 1
+        for verdict in tracked(verdicts, "replaying", total, printing=True):
+            outcomes["updated" if verdict.updated else verdict.outcome] += 1
             seconds += verdict.seconds
-            if as_json:
+            if writers:
+                kept.append(verdict)
+            if how.as_json:
                 output.json(msgspec.to_builtins(verdict))
             else:
                 output.lines(verdict_lines(verdict))
-            if fail_fast and verdict.outcome != "same":
+            if how.fail_fast and verdict.outcome != "same":
                 break
-    if not as_json:
+    if not how.as_json:
         output.line(summary_line(outcomes, seconds))
+    for write in writers:
+        write(kept)
     return max(_STATUSES[outcome] for outcome in outcomes)

@@ -13,6 +13,7 @@ from timetracer_otel.comparison.findings import Comparison, Finding, Mark, Row
 from timetracer_otel.comparison.outcomes import exception_change, outcome_differences
 from timetracer_otel.comparison.parts import Difference, Equal
 from timetracer_otel.comparison.runs import Made, Run
+from timetracer_otel.comparison.timing import Threshold, slower
 from timetracer_otel.messages import SqlStatement
 from timetracer_otel.redaction import Redactor, masked_equal
 
@@ -28,6 +29,7 @@ def compare(
     key: Callable[[Made], Hashable] | None = None,
     equal: Equal = masked_equal,
     redactor: Redactor | None = None,
+    threshold: Threshold | None = None,
     only_calls: bool = False,
 ) -> Comparison:
     """What one run did otherwise than another.
@@ -39,18 +41,36 @@ def compare(
         key: equal for two calls that ask the same; by default the whole request.
         equal: whether two values say the same; masks stand for anything by default.
         redactor: masks the live response as the recorded one may have been.
+        threshold: how much slower is too slow; by default no time is.
         only_calls: the outcomes are compared elsewhere.
     """
     pairs = align(recorded.calls, live.calls, known or {}, key or call_key)
     calls = _Calls(recorded.calls, live.calls, pairs, equal)
-    found = [] if only_calls else outcome_findings(recorded, live, equal, redactor)
     about_calls = calls.findings()
-    if stopped(about_calls):
-        for finding in found:
+    comparison = Comparison(about_calls, calls.rows(about_calls))
+    found = [] if only_calls else outcome_findings(recorded, live, equal, redactor)
+    if threshold is not None:
+        found += slower(recorded, live, pairs.of, threshold)
+    return with_outcome(comparison, found)
+
+
+def with_outcome(calls: Comparison, outcome: list[Finding]) -> Comparison:
+    """What was found of the calls, and then of the outcome; what is due to something else comes last.
+
+    Args:
+        calls: of the calls.
+        outcome: of response, exception and time.
+    """
+    if any(finding.detail and finding.kind in ("extra", "changed") for finding in calls.findings):
+        # a call found no answer, and what comes after may be due to that alone
+        for finding in outcome:
             finding.follows = finding.follows or finding.kind in ("response", "exception")
-    # what the app did comes first, then what it answered, last what is due to something above
-    findings = sorted([*about_calls, *found], key=lambda finding: (finding.follows, not finding.fails))
-    return Comparison(findings, calls.rows(findings))
+    both = [*calls.findings, *outcome]
+    order = sorted(range(len(both)), key=lambda at: (both[at].follows, not both[at].fails))
+    place = {at: number for number, at in enumerate(order)}
+    for row in calls.rows:
+        row.findings = sorted(place[at] for at in row.findings)
+    return Comparison([both[at] for at in order], calls.rows)
 
 
 def call_key(call: Made) -> Hashable:
@@ -58,11 +78,6 @@ def call_key(call: Made) -> Hashable:
     if call.request is None:
         return call.family, call.title
     return call.family, values.canonical(call.request.canonical())
-
-
-def stopped(findings: list[Finding]) -> bool:
-    """True when a call found no answer, and what comes after may be due to that alone."""
-    return any(finding.detail and finding.kind in ("extra", "changed") for finding in findings)
 
 
 def outcome_findings(recorded: Run, live: Run, equal: Equal, redactor: Redactor | None) -> list[Finding]:

@@ -44,11 +44,19 @@ def save_copy(cassette: Cassette, calls: list[Captured], redactor: Redactor, sto
     copy = Cassette.load(cassette.dump())
     entry = copy.entry
     index = itertools.count(max((call.index for call in copy.calls()), default=0) + 1)
-    copy.append([_span(entry, call, next(index), redactor) for call in calls])
+    copy.append([span_of(entry, call, next(index), redactor) for call in calls])
     return store.write(copy)
 
 
-def _span(entry: Span, call: Captured, index: int, redactor: Redactor) -> Span:
+def span_of(entry: Span, call: Captured, index: int, redactor: Redactor) -> Span:
+    """The call as a child of the entry, its secrets masked.
+
+    Args:
+        entry: the entry of the cassette that it joins.
+        call: the call.
+        index: its place among the calls.
+        redactor: masks it.
+    """
     request = redactor.message(call.request, [])
     answer = None if call.answer is None else redactor.message(call.answer, [], call.request)
     return Span(

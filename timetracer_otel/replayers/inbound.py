@@ -24,8 +24,9 @@ from timetracer_otel.replayers.messages import (
     ReplayedMessage,
 )
 from timetracer_otel.replayers.normalising import MAX_TRIED
+from timetracer_otel.replayers.reporting import CallReports, Expected, entry_name
 from timetracer_otel.replayers.session import Session
-from timetracer_otel.replayers.verdict import call_differences
+from timetracer_otel.replayers.verdict import Ended, call_differences
 from timetracer_otel.volatile import shape
 
 logger = logging.getLogger("timetracer_otel.replay")
@@ -71,6 +72,7 @@ class CassetteLibrary:
         """The cassettes that something else than an HTTP request began."""
         self._lock = threading.Lock()
         self._cassettes = list(cassettes)
+        self._by_entry = {entry_name(cassette): cassette for cassette in self._cassettes}
         self._calls: dict[int, RecordedCalls] = {}
         self._by_target: dict[tuple[str, str], list[Recorded]] = {}
         outside: list[Cassette] = []
@@ -150,6 +152,10 @@ class CassetteLibrary:
         masked = self._redactor.message(request, [])
         return [request] if masked is request else [request, masked]
 
+    def of(self, entry: str) -> Cassette | None:
+        """The cassette whose entry has that trace and span id: ``4bf9...36/00f0...b7``."""
+        return self._by_entry.get(entry)
+
     def explain(self, request: HttpRequest) -> str:
         """Why no cassette serves that request."""
         candidates = self._by_target.get(_target(request)) or self._at_like_path(request)
@@ -172,8 +178,15 @@ class ReplayEntries:
 
     wants_body = True
 
-    def __init__(self, library: CassetteLibrary, messages: InboundMessages | None = None) -> None:
+    def __init__(
+        self,
+        library: CassetteLibrary,
+        messages: InboundMessages | None = None,
+        *,
+        reports: CallReports | None = None,
+    ) -> None:
         self.library = library
+        self._reports = reports
         self._messages = messages or library.inbound_messages()
 
     def receive(
@@ -199,7 +212,7 @@ class ReplayEntries:
     ) -> ports.Entry | None:
         """A request came in; one that this context already replays is left alone."""
         current = ports.session.get()
-        return None if current is not None else ReplayedEntry(self.library, head)
+        return None if current is not None else ReplayedEntry(self.library, head, self._reports)
 
     def startup(self, framework: str) -> ports.Startup | None:
         """Calls of the start-up are answered by the process's own session."""
@@ -212,15 +225,22 @@ class ReplayEntries:
 class ReplayedEntry:
     """One inbound request in replay; see :class:`~timetracer_otel.ports.Entry`."""
 
-    def __init__(self, library: CassetteLibrary, head: HttpRequest) -> None:
+    def __init__(
+        self, library: CassetteLibrary, head: HttpRequest, reports: CallReports | None = None
+    ) -> None:
         self._library = library
         self._head = head
+        self._reports = reports
+        self._report: Expected | None = None
+        self._ended = Ended()
         self._session: Session | None = None
 
     def start(self, body: bytes | None) -> HttpResponse | None:
         """Find the request's cassette; a 501 that explains itself when none can be replayed."""
         self._head.body = body
-        cassette = self._library.find(self._head)
+        self._report = None if self._reports is None else self._reports.expected()
+        cassette = None if self._report is None else self._library.of(self._report.entry)
+        cassette = cassette or self._library.find(self._head)
         if cassette is None:
             text = f"timetracer-otel: {self._library.explain(self._head)}\n"
             logger.warning("%s", text.rstrip())
@@ -255,7 +275,8 @@ class ReplayedEntry:
         """Nothing to note."""
 
     def response_started(self, response: HttpResponse) -> None:
-        """Nothing to note."""
+        """Note the status: whether an exception was swallowed is told by it."""
+        self._ended.outcome = response
 
     def response_body(self, chunk: bytes) -> None:
         """Nothing to note."""
@@ -265,11 +286,14 @@ class ReplayedEntry:
 
     def failed(self, error: BaseException) -> None:
         """The app's own affair; misses are logged by :meth:`close`."""
+        self._ended.raised = error
 
     def close(self) -> None:
         """Log what the request did otherwise than recorded."""
         if self._session is None:
             return
+        if self._reports is not None and self._report is not None:
+            self._reports.write(self._report, self._session, self._ended)
         for line in call_differences(self._session):
             logger.warning("%s %s: %s", self._head.method, _path(self._head), line)
         self._session.close()

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from timetracer_otel import ports
 from timetracer_otel.tree import ENTRY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import Span
+
+    from timetracer_otel.cassette import Cassette
 
 _parents: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 _entries: weakref.WeakKeyDictionary[Any, Span] = weakref.WeakKeyDictionary()
@@ -31,11 +36,47 @@ class _Watcher(SpanProcessor):
             _entries.setdefault(session, span)
 
 
+class _RecordedIds(IdGenerator):
+    """Gives the trace of a replayed request the id of the recorded one: an app may answer it, or send it on.
+
+    Args:
+        other: makes all other ids.
+    """
+
+    def __init__(self, other: IdGenerator) -> None:
+        self._other = other
+
+    def generate_span_id(self) -> int:
+        return self._other.generate_span_id()
+
+    def generate_trace_id(self) -> int:
+        session = ports.session.get()
+        recorded = None if session is None or session in _entries else _trace_id_of(session)
+        return self._other.generate_trace_id() if recorded is None else recorded
+
+    def is_trace_id_random(self) -> bool:
+        return self._other.is_trace_id_random()
+
+
+def _trace_id_of(session: Any) -> int | None:
+    """The trace id of the cassette that a session replays; ``None`` where the live trace is exported: a
+    backend would take both for one.
+    """
+    cassettes: Sequence[Cassette] = getattr(session, "cassettes", [])
+    if len(cassettes) != 1 or session.settings.export_replay:
+        return None
+    try:
+        return int(cassettes[0].entry.trace_id, 16) or None
+    except ValueError:
+        return None
+
+
 def watch(provider: object) -> None:
     """Follow the spans of that provider, once."""
     if isinstance(provider, TracerProvider) and provider not in _watched:
         _watched.add(provider)
         provider.add_span_processor(_Watcher())
+        provider.id_generator = _RecordedIds(provider.id_generator)  # type: ignore[assignment]  # declared as its default
 
 
 def entry_of(session: object) -> Span | None:

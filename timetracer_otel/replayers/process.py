@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from opentelemetry import trace as otel_trace
@@ -12,6 +13,7 @@ from timetracer_otel.config import Settings
 from timetracer_otel.errors import CassetteFormatError, CassetteNotFound, CodecError
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.inbound import CassetteLibrary, ReplayEntries
+from timetracer_otel.replayers.reporting import CallReports
 from timetracer_otel.store import open_store
 
 
@@ -21,7 +23,16 @@ def load_all(*specs: str | Path) -> list[tuple[Path, Cassette]]:
     Raises:
         CassetteError: there is none, or one cannot be read or holds a request that cannot be sent.
     """
-    loaded: list[tuple[Path, Cassette]] = []
+    return list(each(*specs))
+
+
+def each(*specs: str | Path) -> Iterator[tuple[Path, Cassette]]:
+    """As :func:`load_all`, one after the other.
+
+    Raises:
+        CassetteError: as above.
+    """
+    none = True
     for spec in specs:
         store = open_store(spec)
         for path in store.paths():
@@ -30,12 +41,12 @@ def load_all(*specs: str | Path) -> list[tuple[Path, Cassette]]:
                 _ = cassette.inbound_message
             except CodecError as error:
                 raise CassetteFormatError(f"{path}: {error}") from error
-            loaded.append((path, cassette))
-    if not loaded:
+            none = False
+            yield path, cassette
+    if none:
         raise CassetteNotFound(
             f"{', '.join(map(str, specs))}: there are no cassettes in it; record some first"
         )
-    return loaded
 
 
 def start_replaying(settings: Settings, provider: otel_trace.TracerProvider) -> CassetteLibrary:
@@ -56,5 +67,5 @@ def start_replaying(settings: Settings, provider: otel_trace.TracerProvider) -> 
         livetree.watch(provider)
     integrations.install()
     guard.install()
-    ports.set_process_ports(library.process_session, ReplayEntries(library))
+    ports.set_process_ports(library.process_session, ReplayEntries(library, reports=CallReports.asked_for()))
     return library

@@ -274,14 +274,19 @@ class Session:
 
     def close(self) -> Path | None:
         """The replay is over: write a copy of the cassette if calls were captured; its path."""
-        with self._lock:
-            calls, self.captured = self.captured, []
+        calls = self.take_captured()
         if not calls or len(self.cassettes) != 1:
             return None
         store = self.captures or FolderStore(folder_beside(self.settings.dir))
         self.captured_to = path = save_copy(self.cassettes[0], calls, self._redactor, store)
         logger.warning("timetracer-otel: %d captured calls are in %s", len(calls), path)
         return path
+
+    def take_captured(self) -> list[Captured]:
+        """The calls that were captured; :meth:`close` will not write them."""
+        with self._lock:
+            calls, self.captured = self.captured, []
+        return calls
 
     @property
     def recorded_calls(self) -> list[Call]:

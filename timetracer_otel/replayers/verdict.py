@@ -13,6 +13,7 @@ from timetracer_otel.comparison import (
     Made,
     Row,
     Run,
+    Threshold,
     compare,
     made,
     recorded_exception,
@@ -47,6 +48,7 @@ class Verdict(msgspec.Struct):
         findings: differences and notes with their parts.
         rows: both trees as one.
         trace_id: of the recording.
+        updated: the cassette now holds the live outcome.
     """
 
     title: str
@@ -68,6 +70,7 @@ class Verdict(msgspec.Struct):
     findings: list[Finding] = msgspec.field(default_factory=list)
     rows: list[Row] = msgspec.field(default_factory=list)
     trace_id: str = ""
+    updated: bool = False
 
     def text(self) -> str:
         """All of it in lines, the title first, for a test that fails or a log."""
@@ -84,14 +87,18 @@ class Ended(msgspec.Struct):
         outcome: the response or result; ``None`` where there is none.
         raised: what it raised; may stand beside an outcome.
         seconds: how long it took.
+        began_ns: when it began, by :func:`time.perf_counter_ns`; 0 where that is not known.
     """
 
     outcome: Answer | Failure | None = None
     raised: BaseException | None = None
     seconds: float = 0.0
+    began_ns: int = 0
 
 
-def judge(session: Session, path: str, ended: Ended, redactor: Redactor) -> Verdict:
+def judge(
+    session: Session, path: str, ended: Ended, redactor: Redactor, threshold: Threshold | None = None
+) -> Verdict:
     """Compare a replay with its cassette.
 
     Args:
@@ -99,8 +106,9 @@ def judge(session: Session, path: str, ended: Ended, redactor: Redactor) -> Verd
         path: where the cassette came from.
         ended: what the app made of it.
         redactor: masks the live response as the recorded one was.
+        threshold: how much slower is too slow; by default no time is.
     """
-    comparison = compare_replay(session, ended, redactor)
+    comparison = compare_replay(session, ended, redactor, threshold)
     cassette = session.cassettes[0]
     return verdict_of(
         comparison,
@@ -158,20 +166,31 @@ def verdict_of(
     )
 
 
-def compare_replay(session: Session, ended: Ended | None, redactor: Redactor) -> Comparison:
+def compare_replay(
+    session: Session, ended: Ended | None, redactor: Redactor, threshold: Threshold | None = None
+) -> Comparison:
     """What a replay did otherwise than its cassette.
 
     Args:
         session: the session that answered its calls.
         ended: what the app made of it; ``None`` to compare the calls alone.
         redactor: masks the live response as the recorded one was.
+        threshold: how much slower is too slow; by default no time is.
     """
     recorded, live, known = _runs(session, ended)
 
     def equal(was: Any, now: Any) -> bool:
         return masked_equal(was, now) or stands_for(was, now, session.links)
 
-    return compare(recorded, live, known=known, equal=equal, redactor=redactor, only_calls=ended is None)
+    return compare(
+        recorded,
+        live,
+        known=known,
+        equal=equal,
+        redactor=redactor,
+        threshold=threshold,
+        only_calls=ended is None,
+    )
 
 
 def call_differences(session: Session) -> list[str]:
@@ -199,7 +218,10 @@ def _runs(session: Session, ended: Ended | None) -> tuple[Run, Run, dict[int, in
             continue  # answered by what was recorded outside requests
         if place is not None and place not in known:
             known[place] = len(theirs)
-        theirs.append(_made(live, answered=session.settings.on_miss != "fail"))
+        began = live.began - ended.began_ns if ended is not None and ended.began_ns else None
+        # a replay waits for no answer, unless it was told to
+        waited = ours[place].took if place is not None and session.pace else 0
+        theirs.append(_made(live, began, waited, answered=session.settings.on_miss != "fail"))
     outcome = None
     if ended is not None:
         try:
@@ -209,7 +231,7 @@ def _runs(session: Session, ended: Ended | None) -> tuple[Run, Run, dict[int, in
     recorded = Run(outcome, ours, recorded_exception(cassette), cassette.duration or None)
     if ended is None:
         return recorded, Run(None, theirs), known
-    raised = _raised(session, ended, recorded)
+    raised = raised_in(session, ended, recorded)
     return recorded, Run(ended.outcome, theirs, raised, int(ended.seconds * 1e9)), known
 
 
@@ -221,7 +243,7 @@ def _readable(call: object) -> bool:
         return False
 
 
-def _made(call: LiveCall, *, answered: bool) -> Made:
+def _made(call: LiveCall, began: int | None, took: int | None, *, answered: bool) -> Made:
     return Made(
         request=call.request,
         title=call.title[:300],
@@ -230,13 +252,21 @@ def _made(call: LiveCall, *, answered: bool) -> Made:
         writes=call.writes,
         path=call.path,
         lane=call.lane,
+        began=began,
+        took=took if began is not None else None,
         explanation="" if answered else call.explanation,
         grade="" if call.grade is None else str(call.grade),
     )
 
 
-def _raised(session: Session, ended: Ended, recorded: Run) -> str:
-    """What went through the app: what it raised, else what its entry span says, as the recording does."""
+def raised_in(session: Session, ended: Ended, recorded: Run) -> str:
+    """What went through the app: what it raised, else what its entry span says, as the recording does.
+
+    Args:
+        session: the session that answered its calls.
+        ended: what the app made of it.
+        recorded: what was recorded.
+    """
     error = ended.raised
     if error is not None:
         if isinstance(error, ReplayError) and session.misses:

@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
+from timetracer_otel.comparison.timing import duration
+
+__all__ = ["clip", "count", "duration", "moment", "printable", "size", "value"]
+
 _SECOND: Final = 1_000_000_000
-_MILLISECOND: Final = 1_000_000
 
 
 def printable(text: str) -> str:
@@ -33,15 +36,6 @@ def clip(text: str, limit: int | None) -> str:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """``1 call``, ``2 calls``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
-def duration(nanoseconds: float) -> str:
-    """``850 µs``, ``3.1 ms``, ``1.24 s``."""
-    if nanoseconds >= _SECOND:
-        return f"{nanoseconds / _SECOND:.2f} s"
-    if nanoseconds >= _MILLISECOND:
-        return f"{nanoseconds / _MILLISECOND:.1f} ms"
-    return f"{nanoseconds / 1000:.0f} µs"
 
 
 def size(number: int) -> str:

@@ -11,15 +11,16 @@ from timetracer_otel.views.lines import Line, Piece, line, piece, spaced
 
 _CLIPPED: Final = 80
 _NOTES: Final = 5
-_STYLES: Final = {"same": "green", "different": "bold red", "error": "bold red"}
+_STYLES: Final = {"same": "green", "updated": "yellow", "different": "bold red", "error": "bold red"}
 
 
 def verdict_lines(verdict: Verdict) -> Iterator[Line]:
     """``same  POST /checkout  201  12 calls  3.1 ms``, and below it every difference."""
     same = verdict.outcome == "same"
-    word = verdict.outcome if same else verdict.outcome.upper()
+    outcome = "updated" if verdict.updated else verdict.outcome
+    word = outcome if same or verdict.updated else outcome.upper()
     yield spaced(
-        Piece(f"{word:<9}", _STYLES[verdict.outcome]),
+        Piece(f"{word:<9}", _STYLES[outcome]),
         piece(verdict.title, "bold"),
         piece("" if verdict.status is None else str(verdict.status)),
         piece(text.count(verdict.calls, "call")),

@@ -1,0 +1,1 @@
+"""Results as files: JUnit XML for what runs tests, and one page for who reads them."""
