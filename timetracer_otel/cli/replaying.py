@@ -9,6 +9,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from timetracer_otel.cli.launching import launch, launched, quieten
 from timetracer_otel.cli.options import environment, setting_options, settings_from
@@ -140,7 +141,8 @@ def command(
         return _in_process(app, paths, environ, factory=factory, how=how)
     only = _IN_PROCESS_ONLY if url is not None else (*_JUDGING_ONLY, *_IN_PROCESS_ONLY)
     for parameter in ctx.command.params:
-        if parameter.name in only and ctx.params[parameter.name] != parameter.get_default(ctx):
+        given = ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+        if given and parameter.name in only:
             goes = "--app" if parameter.name in _IN_PROCESS_ONLY else "--app, or with --url"
             raise click.UsageError(f"{parameter.opts[-1]} goes with {goes}, not with a COMMAND.")
     if len(paths) > 1:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from timetracer_otel.cassette import Cassette
+if TYPE_CHECKING:
+    from timetracer_otel.cassette import Cassette
 
 _TAGS: Final = "timetracer.tags"
 """The attribute of the entry span, or of the resource, with the tags: a list, or words with commas."""

@@ -109,9 +109,9 @@ class InProcess:
         before = ports.set_process_ports(self._process, None)
         self._block.callback(ports.set_process_ports, *before)
         try:
-            self._client = self._block.enter_context(
-                make_client(import_app(self._app, factory=self._factory))
-            )
+            self._client = make_client(import_app(self._app, factory=self._factory))
+            self._client.__enter__()
+            self._block.push(self._client)
         except BaseException:
             self._block.close()
             raise
@@ -191,7 +191,8 @@ def plan(paths: Sequence[Path], select: Callable[[Cassette], bool] | None = None
     chosen: list[tuple[int, Path]] = []
     for path, cassette in each(*paths):
         if cassette.inbound_request is None:
-            outside.append((cassette.started, path))
+            if cassette.inbound_message is None:
+                outside.append((cassette.started, path))
         elif select is None or select(cassette):
             chosen.append((cassette.started, path))
     if not chosen:
