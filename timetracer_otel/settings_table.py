@@ -221,7 +221,8 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         minimum=1, maximum=1024 * 1024,
     ),
     Variable(
-        "max_pending_mb", int, 256, "MiB of all traces not yet written; more, and traces are dropped",
+        "max_pending_mb", int, 256,
+        "MiB of all traces not yet written, spans and payloads; more, and payloads are cut and traces dropped",
         minimum=1, maximum=1024 * 1024,
     ),
     Variable(

@@ -31,6 +31,10 @@ _TITLE_SIZE: Final = 80
 _DAY: Final = 86_400 * 10**9
 """Nanoseconds of a day."""
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NAMELESS: Final = getattr(os, "O_TMPFILE", 0) and os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC
+"""A file that has no name until it is given one (Linux); 0 elsewhere."""
+_NO_NAMELESS: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
+"""What file systems without them answer."""
 _NO_HARD_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 _counter = itertools.count()
@@ -61,6 +65,7 @@ class FolderStore:
         self._fsync = fsync
         self._suffix = _EXTENSIONS[encoding] + SUFFIXES[compression]
         self._root = os.path.join(self.path, "")  # strings from here: this runs for every request recorded
+        self._nameless = bool(_NAMELESS)
 
     def __repr__(self) -> str:
         return f"<FolderStore {str(self.path)!r}>"
@@ -80,19 +85,36 @@ class FolderStore:
         """
         return self.put(cassette.dump(self._encoding, self._compression), cassette)
 
+    def add(self, cassette: Cassette) -> Path:
+        """Write a cassette whose entry span has none yet: as :meth:`write`, with fewer looks at the disk.
+
+        Each gives other threads the processor, and the thread that writes may wait long to get it back.
+
+        Returns:
+            Where it is.
+
+        Raises:
+            OSError: as :meth:`write`.
+            CodecError: as :meth:`write`.
+            CassetteLimitError: as :meth:`write`.
+        """
+        return self.put(cassette.dump(self._encoding, self._compression), cassette, fresh=True)
+
     def put(self, data: bytes, about: Cassette, *, fresh: bool = False) -> Path:
         """Write a cassette that is encoded already; see :meth:`write`.
 
         Args:
             data: all of it, in this store's encoding and compression.
             about: at least its entry span.
-            fresh: there is no earlier one, as :meth:`find` found out.
+            fresh: there is no earlier one: its trace has just ended, or :meth:`find` found out.
 
         Raises:
             OSError: it could not be written; nothing is left behind.
         """
         folder = self._folder(about)
         places = self._places(folder, about)
+        if fresh and self._nameless and self._write_nameless(folder, data, places[0]):
+            return Path(places[0])
         temporary = self._write_temporary(folder, data)
         try:
             return Path(_move(temporary, places, about, fresh=fresh))
@@ -207,17 +229,43 @@ class FolderStore:
                 break
         try:
             try:
-                written = os.write(file, data)
-                while written < len(data):
-                    written += os.write(file, memoryview(data)[written:])
-                if self._fsync:
-                    os.fsync(file)
+                self._fill(file, data)
             finally:
                 os.close(file)
         except BaseException:
             os.unlink(temporary)
             raise
         return temporary
+
+    def _write_nameless(self, folder: str, data: bytes, place: str) -> bool:
+        """The data in a new file of that name; false where the name is taken or this way is not there."""
+        try:
+            file = os.open(folder, _NAMELESS, 0o666)
+        except OSError as error:
+            self._nameless = error.errno not in _NO_NAMELESS
+            return False  # the folder is not there yet, say: the other way makes it, or says what is wrong
+        try:
+            self._fill(file, data)
+            try:
+                # to name a directory makes it linkat(2), the one call that follows this link
+                os.link(f"/proc/self/fd/{file}", place, src_dir_fd=file, follow_symlinks=True)
+            except FileExistsError:
+                return False
+            except OSError:  # no /proc, say
+                self._nameless = False
+                return False
+        finally:
+            os.close(file)
+        if self._fsync:
+            _sync_folder(folder)
+        return True
+
+    def _fill(self, file: int, data: bytes) -> None:
+        written = os.write(file, data)
+        while written < len(data):
+            written += os.write(file, memoryview(data)[written:])
+        if self._fsync:
+            os.fsync(file)
 
 
 def open_store(spec: str | PathLike[str]) -> FolderStore:

@@ -59,7 +59,7 @@ PENDING: dict[str, str] = {
     "timetracer_otel.exporters.recorder:Recorder.receive": "of messages, which no job has yet",
     "timetracer_otel.integrations.asgi:AsgiIntegration.route": "for applications of no framework",
     "timetracer_otel.integrations.wsgi:WsgiIntegration.route": "as above",
-    "timetracer_otel.exporters.recorder:RecordedExchange._give_up": "as above",
+    "timetracer_otel.exporters.exchange:RecordedExchange._give_up": "as above",
     "timetracer_otel.exporters.recorder:Recorder.await_cancellation": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._can_read": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._connect": "as above",
@@ -206,8 +206,9 @@ def classes() -> Iterator[type]:
     """The classes whose methods others call."""
     from timetracer_otel.exporters.bound import BoundEntry
     from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup
+    from timetracer_otel.exporters.exchange import RecordedExchange
     from timetracer_otel.exporters.processor import SpanTap
-    from timetracer_otel.exporters.recorder import RecordedExchange, Recorder
+    from timetracer_otel.exporters.recorder import Recorder
     from timetracer_otel.integrations import all_integrations
     from timetracer_otel.nondeterminism import ValueRecorder
 

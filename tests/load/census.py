@@ -65,7 +65,7 @@ def census(loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:
         "tasks": 0 if loop is None else len(asyncio.all_tasks(loop)),
         "counts": None if writer is None else [writer.written, writer.dropped, writer.failed],
         "waiting": None if writer is None else len(writer._queue),
-        "pending": recorder._pending if isinstance(recorder, Recorder) else 0,
+        "pending": recorder.budget.held if isinstance(recorder, Recorder) else 0,
     }
 
 

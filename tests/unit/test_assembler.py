@@ -8,6 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 
 from timetracer_otel.exporters import trace as trace_module
 from timetracer_otel.exporters.assembler import Assembler
+from timetracer_otel.exporters.budget import Budget
 from timetracer_otel.exporters.trace import TraceRecording
 
 
@@ -23,6 +24,7 @@ class Tap(SpanProcessor):
             lambda recording: None,
             lambda recording, span: self.names.update({id(recording): span.name}),
             lambda recording: self.done(recording, self.given_up),
+            Budget(1 << 30, 1 << 30),
             max_open,
         )
 

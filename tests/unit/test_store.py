@@ -115,6 +115,48 @@ def test_the_same_entry_written_again_takes_its_own_place(tmp_path: Path) -> Non
     assert store.write(second) == paths[1]
 
 
+def test_the_first_cassette_of_an_entry_takes_the_best_place_that_is_free(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    made = [cassette(1), cassette(2), cassette(3)]
+    paths = [store.add(each) for each in made]
+    assert [path.name for path in paths] == [
+        "POST__checkout__1f2e3d4c5b6a7980.json",
+        "POST__checkout__1f2e3d4c5b6a7980__0000000000000002.json",
+        "POST__checkout__1f2e3d4c5b6a7980__0000000000000003.json",
+    ]
+    assert [store.load(path).spans for path in paths] == [each.spans for each in made]
+    assert len(files(tmp_path)) == 3
+    assert store.add(made[1]) == paths[1]
+
+
+def no_nameless_files(file: str, flags: int, mode: int = 0o777) -> int:
+    nameless = getattr(os, "O_TMPFILE", 0)  # Linux has it
+    if nameless and flags & nameless == nameless:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+    return _open(file, flags, mode)
+
+
+def no_proc(source: str, *rest: Any, **named: Any) -> None:
+    if source.startswith("/proc/"):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", source)
+    _link(source, *rest, **named)
+
+
+_open, _link = os.open, os.link
+
+
+@pytest.mark.parametrize(("name", "call"), [("open", no_nameless_files), ("link", no_proc)])
+def test_a_system_without_nameless_files_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: Any
+) -> None:
+    monkeypatch.setattr(os, name, call)
+    store = FolderStore(tmp_path)
+    made = [cassette(1), cassette(2)]
+    paths = [store.add(each) for each in made]
+    assert [store.load(path).entry for path in paths] == [each.entry for each in made]
+    assert files(tmp_path) == sorted(str(path.relative_to(tmp_path)) for path in paths)
+
+
 def test_entries_that_share_everything_but_half_a_trace_id_are_kept_apart(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     made = [cassette(number, TRACE[:16] + half * 16) for half in "ab" for number in (1, 2)]
@@ -162,17 +204,21 @@ def test_writing_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
     earlier = store.write(cassette())
     before = earlier.read_bytes()
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     late = cassette()
     late.append([span(8, 1, "late")])
-    for step in ("fsync", "link"):
+    for step in ("fsync", "link", "write"):
         with monkeypatch.context() as patch:
             patch.setattr(os, step, fail)
-            for each in (late, cassette(trace="9" * 32)):
+            for write, each in (
+                (store.write, late),
+                (store.write, cassette(trace="9" * 32)),
+                (store.add, cassette(trace="8" * 32)),
+            ):
                 with pytest.raises(OSError, match="No space left on device"):
-                    store.write(each)
+                    write(each)
         assert files(tmp_path) == [str(earlier.relative_to(tmp_path))]
         assert earlier.read_bytes() == before
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from timetracer_otel.exporters import native
+from timetracer_otel.exporters.budget import Budget
 from timetracer_otel.exporters.trace import DONE, Remembered, State, TraceRecording
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Assembler:
         wait: called when a recording is over but has stragglers; it delivers after the grace period.
         new_root: called for each new recording, before its first span is kept.
         give_up: called for a recording that is dropped because too many are under way.
+        budget: counts what recordings hold.
         max_open: how many may be.
     """
 
@@ -41,12 +43,14 @@ class Assembler:
         wait: Callable[[TraceRecording], None],
         new_root: Callable[[TraceRecording, Span], None],
         give_up: Callable[[TraceRecording], None],
+        budget: Budget,
         max_open: int = MAX_OPEN,
     ) -> None:
         self._deliver = deliver
         self._wait = wait
         self._new_root = new_root
         self._give_up = give_up
+        self._budget = budget
         self._max_open = max_open
         self._open: dict[int, TraceRecording] = {}
         self._index: dict[tuple[int, int], TraceRecording | Remembered] = {}
@@ -75,7 +79,7 @@ class Assembler:
         return joined
 
     def _begin(self, span: Span, context: SpanContext) -> TraceRecording:
-        recording = TraceRecording(context.trace_id, context.span_id)
+        recording = TraceRecording(context.trace_id, context.span_id, self._budget)
         self._new_root(recording, span)
         self._add_open(recording)
         return recording
@@ -98,7 +102,7 @@ class Assembler:
             found = self._index.get((trace_id, entry_id))
             if found is not remembered:
                 return None if isinstance(found, tuple) else found
-            recording = TraceRecording.revived(remembered)
+            recording = TraceRecording.revived(remembered, self._budget)
             self._written.remove(remembered)
             for span_id in recording.span_ids:
                 self._index[trace_id, span_id] = recording

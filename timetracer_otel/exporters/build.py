@@ -65,7 +65,7 @@ class CassetteBuilder:
             return False
         cassette = Cassette.from_spans(spans, entry_id=entry_id)
         cassette.add_gaps(self._gaps(recording, batch))
-        recording.path = store.write(cassette)
+        recording.path = store.add(cassette)
         return True
 
     def _append(self, cassette: Cassette, spans: list[Span], batch: Batch) -> None:

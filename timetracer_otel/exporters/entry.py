@@ -150,10 +150,10 @@ class RecordedEntry(BoundEntry):
         if recording is None:
             return
         if copy.cut:
-            self.recorder.give_back(recording, counted)
-        elif copy.kept > counted and not self.recorder.reserve(recording, copy.kept - counted):
+            recording.give_back(counted)
+        elif copy.kept > counted and not recording.reserve(copy.kept - counted):
             copy.drop()
-            self.recorder.give_back(recording, counted)
+            recording.give_back(counted)
 
 
 def _announces_body(head: HttpRequest) -> bool:

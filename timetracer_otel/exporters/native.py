@@ -22,6 +22,7 @@ def _original(name: str) -> Any:
 
 start_new_thread = _original("start_new_thread")
 allocate_lock = _original("allocate_lock")
+get_ident = _original("get_ident")
 RLock = _thread.RLock  # gevent leaves this one
 
 

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry import context as otel_context
@@ -15,18 +14,19 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from timetracer_otel import __version__, ports
 from timetracer_otel.config import Settings
-from timetracer_otel.exporters import ending, native
+from timetracer_otel.exporters import ending
 from timetracer_otel.exporters.assembler import Assembler
 from timetracer_otel.exporters.bound import BoundEntry
+from timetracer_otel.exporters.budget import Budget
 from timetracer_otel.exporters.build import CassetteBuilder, call_attributes
 from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup, path_excluded
+from timetracer_otel.exporters.exchange import UNRECORDED, RecordedExchange
 from timetracer_otel.exporters.inbound import RecordedMessage
 from timetracer_otel.exporters.live_spans import OpenSpan
-from timetracer_otel.exporters.sizes import size_of
 from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
 from timetracer_otel.exporters.writer import Writer
-from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
+from timetracer_otel.messages import HttpRequest, Request
 from timetracer_otel.span import Attributes
 from timetracer_otel.store import FolderStore
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from timetracer_otel.formats import Compression, Encoding
 
 SCOPE = "timetracer_otel"
+MANY_WAITING = 500
+"""Finished traces that wait for the writer before those who bring more let it go first."""
 
 
 class Recorder:
@@ -59,13 +61,9 @@ class Recorder:
         self.settings = settings
         self.store = store
         self.body_limit = settings.max_body_kb * 1024
-        self._trace_limit = settings.max_trace_kb * 1024
-        self._pending_limit = settings.max_pending_mb * 1024 * 1024
-        self._pending = 0
-        self._pending_lock = native.RLock()
+        self.budget = Budget(settings.max_pending_mb * 1024 * 1024, settings.max_trace_kb * 1024)
         self._given_up = 0
         self._not_kept = 0
-        self._cut = 0
         self._summed_up = Statistics()
         self._provider = provider
         self._tracer: otel_trace.Tracer | None = None
@@ -74,7 +72,7 @@ class Recorder:
         self.attach: Callable[[], bool] | None = None
         """Taps the provider, where that could not be done yet; called until it returns true."""
         self.writer: Writer[TraceRecording] = Writer(self._write, settings.grace_seconds)
-        self.assembler = Assembler(self._deliver, self.writer.wait, self._new_root, self._give_up)
+        self.assembler = Assembler(self._deliver, self._wait, self._new_root, self._give_up, self.budget)
         self.serving: set[BoundEntry] = set()
         """Inbound requests that the app has not returned from."""
         ending.follow(self)
@@ -164,7 +162,7 @@ class Recorder:
         live = self.open_span(own or span)
         if live is not None:
             live.set(call_attributes(payload))
-        return RecordedExchange(self, recording, context.span_id, payload, own, live)
+        return RecordedExchange(self.assembler, recording, context.span_id, payload, own, live)
 
     def _takes(self, recording: TraceRecording) -> bool:
         """True when calls bound to a span of that recording are kept there."""
@@ -256,32 +254,28 @@ class Recorder:
         self.flush(5.0)
         self.sum_up()
 
-    # memory
-
-    def reserve(self, recording: TraceRecording, size: int) -> bool:
-        """Count payload bytes; false when a limit is reached and they must not be kept."""
-        with self._pending_lock:
-            if self._pending + size > self._pending_limit:
-                self._cut += 1
-                return False
-            self._pending += size
-        if recording.reserve(size, self._trace_limit):
-            return True
-        with self._pending_lock:
-            self._pending -= size
-            self._cut += 1
-        return False
-
-    def give_back(self, recording: TraceRecording, size: int) -> None:
-        """Payload bytes that were counted are not kept after all."""
-        with self._pending_lock:
-            self._pending -= recording.give_back(size)
-
     # writing
 
     def _deliver(self, recording: TraceRecording) -> None:
-        if recording.excluded or self.store is None or not self.writer.submit(recording):
+        if recording.excluded or self.store is None:
             self._drop(recording)
+        elif not recording.weigh():
+            self._crowded_out(recording)
+        elif not self.writer.submit(recording):
+            self._drop(recording)
+        elif self.writer.waiting > MANY_WAITING or self.budget.crowded:
+            self.writer.let_write()
+
+    def _wait(self, recording: TraceRecording) -> None:
+        if recording.weigh():
+            self.writer.wait(recording)
+        else:
+            self._crowded_out(recording)
+
+    def _crowded_out(self, recording: TraceRecording) -> None:
+        """What waits for the disk leaves no room for it."""
+        self.writer.refuse("too many bytes wait for the disk; cassettes are dropped")
+        self._drop(recording)
 
     def _give_up(self, recording: TraceRecording) -> None:
         self._given_up += not recording.excluded
@@ -293,8 +287,7 @@ class Recorder:
             batch = recording.take()
             recording.state = State.DROPPED
         self.writer.forget(recording)
-        with self._pending_lock:
-            self._pending -= batch.bytes
+        self.budget.give(batch.bytes)
         self.assembler.forget(recording, written=False)
 
     def _write(self, recording: TraceRecording) -> bool:
@@ -317,8 +310,7 @@ class Recorder:
             return False
         finally:
             recording.entry_payload = recording.values = None
-            with self._pending_lock:
-                self._pending -= batch.bytes
+            self.budget.give(batch.bytes)
             self.assembler.forget(recording, written=True)
             self.assembler.settle(recording)  # what began meanwhile
 
@@ -356,7 +348,7 @@ class Recorder:
             waiting=writer.waiting,
             failed=writer.failed,
             dropped=writer.dropped + self._given_up,
-            cut=self._cut,
+            cut=self.budget.refused,
             faults=ports.failures(),
         )
 
@@ -370,8 +362,8 @@ class Recorder:
     def after_fork(self) -> None:
         """In a forked child: what was under way is the parent's."""
         ports.forget_failures()
-        self._pending = self._given_up = self._not_kept = self._cut = 0
-        self._pending_lock = native.RLock()
+        self._given_up = self._not_kept = 0
+        self.budget.reset()
         self.assembler.clear()
         self.serving.clear()
 
@@ -383,141 +375,6 @@ def store_for(settings: Settings, dir: str | os.PathLike[str] | None = None) -> 
         encoding=cast("Encoding", settings.encoding),
         compression=cast("Compression", settings.compression),
     )
-
-
-class RecordedExchange:
-    """One live call being recorded.
-
-    A stream that nobody reads to its end or closes is never finished: its trace is written after the grace
-    period, with what was read of it until then.
-    """
-
-    __slots__ = (
-        "_done", "_live", "_own", "_recorder", "_recording", "_so_far", "_span_id", "_tokens", "payload"
-    )  # fmt: skip
-    recorded: Answer | Failure | None = None
-
-    def __init__(
-        self,
-        recorder: Recorder,
-        recording: TraceRecording,
-        span_id: int,
-        payload: CallPayload,
-        own: otel_trace.Span | None,
-        live: OpenSpan | None,
-    ) -> None:
-        self._live = live
-        self._recorder = recorder
-        self._recording = recording
-        self._span_id = span_id
-        self._own = own
-        self._done = False
-        self._so_far: Callable[[], Answer | None] | None = None
-        self._tokens: tuple[Any, Any] | None = None
-        self.payload = payload
-        recording.hold()
-        if recorder.reserve(recording, size_of(payload.request)):
-            recording.payloads[span_id] = payload
-        else:
-            recording.gap("over limit", f"payload of {payload.request.title()[:200]}", span_id)
-
-    def __enter__(self) -> RecordedExchange:
-        inside = ports.inside()
-        inside.__enter__()
-        token = None
-        if self._own is not None:
-            try:
-                token = otel_context.attach(otel_trace.set_span_in_context(self._own))
-            except BaseException:
-                inside.__exit__(None, None, None)  # else this context would record nothing more
-                raise
-        self._tokens = (inside, token)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._tokens is not None:
-            inside, token = self._tokens
-            self._tokens = None
-            if token is not None:
-                otel_context.detach(token)
-            inside.__exit__(None, None, None)
-        own, self._own = self._own, None
-        if own is not None:
-            if isinstance(error, Exception):
-                own.record_exception(error)
-                own.set_status(otel_trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
-            own.end()
-
-    def finish(self, answer: Answer | Failure | None) -> None:
-        """The call was answered; only the first report counts."""
-        if self._done:
-            return
-        self._done = True
-        self._so_far = self.payload.give_up = None
-        self.payload.answered = True
-        try:
-            if self._live is not None:
-                self._live.add(self.payload.request)  # only now: a streamed body is read meanwhile
-                if answer is not None:
-                    self._live.add(answer)
-                self._live.release()
-            if answer is not None and self._recorder.reserve(self._recording, size_of(answer)):
-                self.payload.answer = answer
-            elif answer is not None:
-                self.gap("over limit", f"answer of {self.payload.request.title()[:200]}")
-        finally:
-            self._recording.release()
-            self._recorder.assembler.settle(self._recording)
-
-    def reading(self, so_far: Callable[[], Answer | None]) -> None:
-        """The answer is what was read of it, should nobody finish."""
-        self._so_far = so_far
-        self.payload.give_up = self._give_up
-
-    def _give_up(self) -> None:
-        """The grace period is over."""
-        so_far = self._so_far
-        if so_far is not None:
-            answer = so_far()
-            if answer is not None:
-                self.gap("read in part", f"answer of {self.payload.request.title()[:200]}, never closed")
-            self.finish(answer)
-
-    def gap(self, kind: str, detail: str) -> None:
-        """List something of this call that could not be recorded."""
-        self._recording.gap(kind, detail, self._span_id)
-
-    def forget(self) -> None:
-        """It was no dependency call after all: its span stays, its payload does not."""
-        self._recording.payloads.pop(self._span_id, None)
-
-
-class _Unrecorded:
-    """A live call that nobody records."""
-
-    recorded: Answer | Failure | None = None
-
-    def __enter__(self) -> _Unrecorded:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
-
-    def finish(self, answer: Answer | Failure | None) -> None:
-        """Nothing to do."""
-
-    def reading(self, so_far: Callable[[], Answer | None]) -> None:
-        """Nothing to do."""
-
-    def gap(self, kind: str, detail: str) -> None:
-        """Nothing to do."""
-
-
-UNRECORDED = _Unrecorded()
 
 
 def span_name(request: Request) -> str:

@@ -11,6 +11,8 @@ import msgspec
 
 from timetracer_otel import attributes as names
 from timetracer_otel.exporters import native
+from timetracer_otel.exporters.budget import Budget
+from timetracer_otel.exporters.sizes import TRACE_BYTES, size_of_span
 from timetracer_otel.lanes import LaneTable
 from timetracer_otel.messages import Answer, Failure, HttpRequest, Request, label_of
 from timetracer_otel.span import Attributes
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_SPANS = 20_000
 """Spans kept of one trace; more are counted and listed as a gap."""
+WEIGHED_TOGETHER = 64
+"""Ended spans of a trace under way that are counted at once; the rest when it is over."""
 
 
 class CallPayload(msgspec.Struct):
@@ -70,6 +74,7 @@ class Batch(msgspec.Struct):
     entry: EntryPayload | None
     gaps: list[Gap]
     bytes: int
+    """What was counted for it."""
 
 
 class State(enum.Enum):
@@ -104,15 +109,40 @@ class TraceRecording:
         entry_open: the inbound request is still being served (its span may have ended).
         holds: reasons to wait beside open spans: calls whose answer is not read to its end.
         bytes: payload bytes kept so far.
+        weight: bytes counted for the trace itself and its ended spans.
     """
 
     __slots__ = (
-        "bytes", "calls", "dropped_spans", "ended", "entry_id", "entry_open", "entry_payload",
-        "excluded", "gaps", "holds", "lanes", "lock", "open", "over_at", "path", "payloads",
-        "span_ids", "state", "trace_id", "unkept", "values",
+        "_budget",
+        "_full",
+        "bytes",
+        "calls",
+        "dropped_spans",
+        "ended",
+        "entry_id",
+        "entry_open",
+        "entry_payload",
+        "excluded",
+        "gaps",
+        "holds",
+        "lanes",
+        "lock",
+        "open",
+        "over_at",
+        "path",
+        "payloads",
+        "span_ids",
+        "state",
+        "trace_id",
+        "unkept",
+        "values",
+        "weighed",
+        "weight",
     )  # fmt: skip
 
-    def __init__(self, trace_id: int, entry_id: int) -> None:
+    def __init__(self, trace_id: int, entry_id: int, budget: Budget) -> None:
+        self._budget = budget
+        self._full = False
         self.trace_id = trace_id
         self.entry_id = entry_id
         self.lock = native.RLock()  # a collected stream may report while this thread holds it
@@ -129,6 +159,8 @@ class TraceRecording:
         self.entry_open = False
         self.holds = 0
         self.bytes = 0
+        self.weight = 0
+        self.weighed = 0
         self.dropped_spans = 0
         self.excluded = False
         self.state = State.OPEN
@@ -136,10 +168,10 @@ class TraceRecording:
         self.path: Path | None = None
 
     @classmethod
-    def revived(cls, remembered: Remembered) -> Self:
+    def revived(cls, remembered: Remembered, budget: Budget) -> Self:
         """A trace that was remembered, for what comes late."""
         trace_id, entry_id, span_ids, path, calls, lanes, over_at = remembered
-        recording = cls(trace_id, entry_id)
+        recording = cls(trace_id, entry_id, budget)
         recording.span_ids.update(span_ids)
         recording.path = None if path is None else Path(path)
         recording.excluded = path is None
@@ -167,7 +199,7 @@ class TraceRecording:
             self.span_ids.add(span_id)
             if span is None:
                 self.unkept.add(span_id)
-            elif len(self.span_ids) > MAX_SPANS:
+            elif len(self.span_ids) > MAX_SPANS or (self._full and self._budget.crowded):
                 self.unkept.add(span_id)
                 self.dropped_spans += 1
             else:
@@ -183,6 +215,30 @@ class TraceRecording:
                 return False
             if self.open.pop(span_id, None) is not None:
                 self.ended.append(span)
+                if len(self.ended) - self.weighed >= WEIGHED_TOGETHER:
+                    self._full = not self._weigh(under_way=True)  # a trace may go on for days
+            return True
+
+    def weigh(self) -> bool:
+        """It is over: count what is not counted yet; false when there is no room for it.
+
+        One that went on for long is counted for the most part, and not given up for its last spans.
+        """
+        return self._weigh(under_way=False)
+
+    def _weigh(self, *, under_way: bool) -> bool:
+        with self.lock:
+            if self.state in DONE:
+                return True  # nobody would give it back
+            weight = sum(size_of_span(span) for span in self.ended[self.weighed :])
+            if not self.weight:
+                weight += TRACE_BYTES
+            if not self._budget.take(weight, under_way=under_way):
+                if under_way or not self.weight:
+                    return False
+                self._budget.add(weight)
+            self.weight += weight
+            self.weighed = len(self.ended)
             return True
 
     def hold(self) -> None:
@@ -225,26 +281,31 @@ class TraceRecording:
                 waiting, late, ended = set(), [], self.ended
                 open_spans, never_ended = {}, list(self.open.values())
             taken = {span_id: call for span_id, call in self.payloads.items() if span_id not in waiting}
-            batch = Batch(ended, never_ended, taken, self.entry_payload, self.gaps, self.bytes)
+            size = self.bytes + self.weight
+            batch = Batch(ended, never_ended, taken, self.entry_payload, self.gaps, size)
             self.payloads = {span_id: self.payloads[span_id] for span_id in waiting}
             self.ended, self.open, self.gaps, self.bytes = late, open_spans, [], 0
+            self.weight, self.weighed, self._full = 0, 0, False
             self.state = State.WRITTEN
             return batch
 
-    def reserve(self, size: int, limit: int) -> bool:
-        """Count payload bytes; false when they would exceed the trace's limit, or nobody will take them."""
-        with self.lock:
-            if self.state in DONE or self.bytes + size > limit:
-                return False
-            self.bytes += size
-            return True
+    def reserve(self, size: int) -> bool:
+        """Count payload bytes; false when a limit is reached, or nobody will take them: do not keep them."""
+        if self._budget.take(size):
+            with self.lock:
+                if self.state not in DONE and self.bytes + size <= self._budget.trace_limit:
+                    self.bytes += size
+                    return True
+            self._budget.give(size)
+        self._budget.refuse()
+        return False
 
-    def give_back(self, size: int) -> int:
-        """Bytes counted before are not kept after all; how many of them were not yet taken."""
+    def give_back(self, size: int) -> None:
+        """Payload bytes that were counted are not kept after all."""
         with self.lock:
-            given = min(size, self.bytes)
+            given = min(size, self.bytes)  # the others were taken to be written
             self.bytes -= given
-            return given
+        self._budget.give(given)
 
     def next_index(self) -> int:
         """The number of the next call, in the order calls begin."""

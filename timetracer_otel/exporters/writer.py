@@ -22,6 +22,12 @@ GATHER_SECONDS = 0.002
 """How long the writer lets more come before it starts: to switch threads for each costs the app more."""
 
 
+TURN_SECONDS = 0.002
+"""How long :meth:`Writer.let_write` waits at most."""
+MAX_IN_VAIN = 8
+"""It waits at least once in two to the power of so many items written."""
+
+
 class WriterThread(threading.Thread):
     """Started by whichever request comes first, yet part of none: nothing of its context is passed on."""
 
@@ -73,6 +79,12 @@ class Writer(Generic[T]):
         self._busy = False
         self._idle = False
         self._flushing = 0
+        self._turns = native.Condition()
+        self._waiting_turns = 0
+        self._done = 0
+        self._in_vain = 0
+        self._resume_at = 0
+        self._ident = 0
         self._thread: threading.Thread | _NativeThread | None = None
         self.dropped = 0
         self.failed = 0
@@ -87,18 +99,43 @@ class Writer(Generic[T]):
         """Queue an item; false when the queue is full and the item is dropped."""
         with self._condition:
             self._waiting.pop(id(item), None)
-            if len(self._queue) >= MAX_QUEUED:
-                self.dropped += 1
-                full = True
-            else:
-                full = False
+            full = len(self._queue) >= MAX_QUEUED
+            if not full:
                 self._queue.append(item)
                 self._ensure_thread()
                 if self._idle:
                     self._condition.notify_all()
         if full:
-            ports.report("writing cassettes", "the disk is too slow; cassettes are dropped")
+            self.refuse("the disk is too slow; cassettes are dropped")
         return not full
+
+    def refuse(self, why: str) -> None:
+        """Count an item that is not taken, and say why, once."""
+        with self._condition:
+            self.dropped += 1
+        ports.report("writing cassettes", why)
+
+    def let_write(self) -> None:
+        """Give the processor away until the writer wrote one item, for two milliseconds at most.
+
+        A thread that computes keeps the interpreter's lock for five milliseconds; one that writes files
+        gives it away with every system call. So a writer falls behind that could keep up, where the
+        processor is busy and the disk is not slow. Where the disk is, waiting would not help: each time
+        it was in vain, more items must be written before it is tried again.
+        """
+        if self._thread is None or self._done < self._resume_at or native.get_ident() == self._ident:
+            return
+        with self._turns:
+            done = self._done
+            self._waiting_turns += 1
+            try:
+                if self._turns.wait(TURN_SECONDS) or self._done > done:
+                    self._in_vain = 0
+                else:
+                    self._in_vain = min(self._in_vain + 1, MAX_IN_VAIN)
+                    self._resume_at = done + 2**self._in_vain
+            finally:
+                self._waiting_turns -= 1
 
     def forget(self, item: T) -> None:
         """Do not write an item given to :meth:`wait`."""
@@ -149,6 +186,7 @@ class Writer(Generic[T]):
 
     def _run(self) -> None:
         condition = self._condition
+        self._ident = native.get_ident()
         while True:
             with condition:
                 try:
@@ -167,6 +205,10 @@ class Writer(Generic[T]):
                 self.failed += 1
                 ports.report("writing a cassette", error)
             del item
+            self._done += 1
+            if self._waiting_turns:
+                with self._turns:
+                    self._turns.notify_all()
 
     def _await_items(self, condition: native.Condition) -> None:
         self._busy = False

@@ -27,11 +27,11 @@ class BlockedStore:
         self._until = until
         self._pause = threading.Event()
 
-    def write(self, cassette: Any) -> Any:
+    def add(self, cassette: Any) -> Any:
         """Write it, once the disk answers."""
         while not self._until.exists():
             self._pause.wait(0.05)
-        return self._store.write(cassette)
+        return self._store.add(cassette)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)

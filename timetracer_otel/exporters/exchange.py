@@ -1,0 +1,154 @@
+"""A dependency call while it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace as otel_trace
+
+from timetracer_otel import ports
+from timetracer_otel.exporters.live_spans import OpenSpan
+from timetracer_otel.exporters.sizes import size_of
+from timetracer_otel.exporters.trace import CallPayload, TraceRecording
+from timetracer_otel.messages import Answer, Failure
+
+if TYPE_CHECKING:
+    from timetracer_otel.exporters.assembler import Assembler
+
+
+class RecordedExchange:
+    """One live call being recorded.
+
+    A stream that nobody reads to its end or closes is never finished: its trace is written after the grace
+    period, with what was read of it until then.
+    """
+
+    __slots__ = (
+        "_assembler", "_done", "_live", "_own", "_recording", "_so_far", "_span_id", "_tokens", "payload"
+    )  # fmt: skip
+    recorded: Answer | Failure | None = None
+
+    def __init__(
+        self,
+        assembler: Assembler,
+        recording: TraceRecording,
+        span_id: int,
+        payload: CallPayload,
+        own: otel_trace.Span | None,
+        live: OpenSpan | None,
+    ) -> None:
+        self._live = live
+        self._assembler = assembler
+        self._recording = recording
+        self._span_id = span_id
+        self._own = own
+        self._done = False
+        self._so_far: Callable[[], Answer | None] | None = None
+        self._tokens: tuple[Any, Any] | None = None
+        self.payload = payload
+        recording.hold()
+        if recording.reserve(size_of(payload.request)):
+            recording.payloads[span_id] = payload
+        else:
+            recording.gap("over limit", f"payload of {payload.request.title()[:200]}", span_id)
+
+    def __enter__(self) -> RecordedExchange:
+        inside = ports.inside()
+        inside.__enter__()
+        token = None
+        if self._own is not None:
+            try:
+                token = otel_context.attach(otel_trace.set_span_in_context(self._own))
+            except BaseException:
+                inside.__exit__(None, None, None)  # else this context would record nothing more
+                raise
+        self._tokens = (inside, token)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._tokens is not None:
+            inside, token = self._tokens
+            self._tokens = None
+            if token is not None:
+                otel_context.detach(token)
+            inside.__exit__(None, None, None)
+        own, self._own = self._own, None
+        if own is not None:
+            if isinstance(error, Exception):
+                own.record_exception(error)
+                own.set_status(otel_trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
+            own.end()
+
+    def finish(self, answer: Answer | Failure | None) -> None:
+        """The call was answered; only the first report counts."""
+        if self._done:
+            return
+        self._done = True
+        self._so_far = self.payload.give_up = None
+        self.payload.answered = True
+        try:
+            if self._live is not None:
+                self._live.add(self.payload.request)  # only now: a streamed body is read meanwhile
+                if answer is not None:
+                    self._live.add(answer)
+                self._live.release()
+            if answer is not None and self._recording.reserve(size_of(answer)):
+                self.payload.answer = answer
+            elif answer is not None:
+                self.gap("over limit", f"answer of {self.payload.request.title()[:200]}")
+        finally:
+            self._recording.release()
+            self._assembler.settle(self._recording)
+
+    def reading(self, so_far: Callable[[], Answer | None]) -> None:
+        """The answer is what was read of it, should nobody finish."""
+        self._so_far = so_far
+        self.payload.give_up = self._give_up
+
+    def _give_up(self) -> None:
+        """The grace period is over."""
+        so_far = self._so_far
+        if so_far is not None:
+            answer = so_far()
+            if answer is not None:
+                self.gap("read in part", f"answer of {self.payload.request.title()[:200]}, never closed")
+            self.finish(answer)
+
+    def gap(self, kind: str, detail: str) -> None:
+        """List something of this call that could not be recorded."""
+        self._recording.gap(kind, detail, self._span_id)
+
+    def forget(self) -> None:
+        """It was no dependency call after all: its span stays, its payload does not."""
+        self._recording.payloads.pop(self._span_id, None)
+
+
+class _Unrecorded:
+    """A live call that nobody records."""
+
+    recorded: Answer | Failure | None = None
+
+    def __enter__(self) -> _Unrecorded:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def finish(self, answer: Answer | Failure | None) -> None:
+        """Nothing to do."""
+
+    def reading(self, so_far: Callable[[], Answer | None]) -> None:
+        """Nothing to do."""
+
+    def gap(self, kind: str, detail: str) -> None:
+        """Nothing to do."""
+
+
+UNRECORDED = _Unrecorded()
