@@ -222,7 +222,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     ),
     Variable(
         "max_pending_mb", int, 256,
-        "MiB of all traces not yet written, spans and payloads; more, and payloads are cut and traces dropped",
+        "MiB of all traces not yet written; more, and payloads are left out and traces dropped",
         minimum=1, maximum=1024 * 1024,
     ),
     Variable(

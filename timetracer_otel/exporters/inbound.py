@@ -77,10 +77,10 @@ class RecordedMessage(BoundEntry):
         recording, payload = self._recording, self._payload
         if recording is None:
             return
-        if not self.recorder.reserve(recording, size_of(payload.request)):
+        if not recording.reserve(size_of(payload.request)):
             recording.entry_payload = None
             self._gaps.append(("over limit", f"payload of {payload.request.title()[:200]}"))
-        elif self._answer is not None and self.recorder.reserve(recording, size_of(self._answer)):
+        elif self._answer is not None and recording.reserve(size_of(self._answer)):
             payload.response = self._answer
         elif self._answer is not None:
             self._gaps.append(("over limit", f"answer of {payload.request.title()[:200]}"))
