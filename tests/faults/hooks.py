@@ -126,7 +126,7 @@ TRUSTED: dict[str, frozenset[str]] = {
     "takes back a context variable's value, or a lock, which cannot fail": frozenset(
         {
             "timetracer_otel.exporters.native:Condition.__exit__",
-            "timetracer_otel.exporters.entry:_Activation.__exit__",
+            "timetracer_otel.exporters.bound:_Activation.__exit__",
             "timetracer_otel.integrations.entries:activated.__exit__",
             "timetracer_otel.nondeterminism.source:drawing_from.__exit__",
             "timetracer_otel.ports:entered.__exit__",
