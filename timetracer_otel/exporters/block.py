@@ -11,7 +11,8 @@ from opentelemetry import trace as otel_trace
 
 from timetracer_otel import ports
 from timetracer_otel.blocks import Arrivals
-from timetracer_otel.exporters.recorder import RecordedExchange, Recorder
+from timetracer_otel.exporters.exchange import RecordedExchange
+from timetracer_otel.exporters.recorder import Recorder
 from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
 from timetracer_otel.nondeterminism import ValueRecorder, drawing_from
 

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
+from timetracer_otel import ports
 from timetracer_otel.integrations.dbapi.core import once, refused
 from timetracer_otel.integrations.dbapi.links import Link
 from timetracer_otel.integrations.dbapi.values import plain
