@@ -29,6 +29,7 @@ NOT_IN_REQUESTS = frozenset(
         "after_fork", "close", "shutdown", "statistics",  # see test_exporters.py
         "UvicornIntegration._shutdown",  # see test_disk.py
         "Recorder._give_up",  # of 10,000 traces under way: tests/unit/test_assembler.py
+        "RecordedExchange.forget",  # of blocks, see timetracer_otel.blocks
         "Recorder._crowded_out",  # when bytes fill the memory allowed: test_slow_disk.py
         "Recorder.recorded_requests", "Recorder.deliver",  # for replays
         "Recorder.lost", "Recorder.sum_up",  # called by what reports a fault
