@@ -37,6 +37,7 @@ DB_ROWS: Final = "timetracer.db.rows"
 DB_ROWCOUNT: Final = "timetracer.db.rowcount"
 DB_LASTROWID: Final = "timetracer.db.lastrowid"
 DB_SERVER: Final = "timetracer.db.server"
+DB_STEP: Final = "timetracer.db.step"
 
 # Redis
 REDIS_COMMAND: Final = "timetracer.redis.command"

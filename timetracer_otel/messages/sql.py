@@ -21,6 +21,7 @@ _READS |= {"start", "savepoint", "release", "rollback", "abort"}
 _CONTROL = re.compile(
     r"(begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b", re.I
 )
+_QUIET_STEPS = frozenset({"prepare", "declare", "move", "notification"})
 # what is not closed goes on to the end: looking for its end again from every place after it takes for ever
 _TOKEN = re.compile(
     r"""
@@ -82,6 +83,8 @@ class SqlStatement(msgspec.Struct):
         server: what the client had learned of the server when it connected, as
             :func:`~timetracer_otel.values.dumps` wrote it (once a process, it is the same text in
             every statement). A replay that never connects learns it from here.
+        step: what is done with the statement, where it is not simply run: ``prepare``, ``declare``,
+            ``fetch 50``, ``move 5``, ``first row``, ``notification 1``.
     """
 
     text: str
@@ -90,6 +93,7 @@ class SqlStatement(msgspec.Struct):
     system: str = ""
     namespace: str = ""
     server: str = ""
+    step: str = ""
 
     family: ClassVar[str] = "db"
 
@@ -107,6 +111,8 @@ class SqlStatement(msgspec.Struct):
             data[names.DB_EXECUTEMANY] = True
         if self.server:
             data[names.DB_SERVER] = self.server
+        if self.step:
+            data[names.DB_STEP] = self.step
         return data
 
     @classmethod
@@ -120,6 +126,7 @@ class SqlStatement(msgspec.Struct):
             system=str(attributes.get(names.DB_SYSTEM_NAME, "")),
             namespace=str(attributes.get(NAMESPACE, "")),
             server=str(attributes.get(names.DB_SERVER, "")),
+            step=str(attributes.get(names.DB_STEP, "")),
         )
 
     def canonical(self) -> Canonical:
@@ -137,24 +144,28 @@ class SqlStatement(msgspec.Struct):
         if named and not all(name in one for name in order for one in sets):
             text, order = _folded(self.text, False)  # what looked like a bind is part of the text
         parameters = [_ordered(one, order) for one in sets]
-        return {
+        form = {
             "statement": text,
             "parameters": parameters if self.executemany else parameters[0],
             "executemany": self.executemany,
         }
+        return form | {"step": self.step} if self.step else form
 
     def key(self) -> Hashable:
         """:meth:`canonical`, the parameters written out."""
         form = self.canonical()
-        return form["statement"], form["executemany"], values.canonical(form["parameters"])
+        return form["statement"], form["executemany"], self.step, values.canonical(form["parameters"])
 
     def title(self) -> str:
-        """The statement on one line."""
-        return _SPACE.sub(" ", self.text).strip()
+        """The statement on one line, and the step where it is one."""
+        text = _SPACE.sub(" ", self.text).strip()
+        return f"{text} ({self.step})" if self.step else text
 
     @property
     def writes(self) -> bool:
         """True for anything that is not plainly a read."""
+        if self.step.split(" ", 1)[0] in _QUIET_STEPS:
+            return False
         first = _folded(self.text, False)[0].lstrip("( ").split(None, 1)
         word = first[0].lower().rstrip(";") if first else ""
         if word == "with":
@@ -164,7 +175,7 @@ class SqlStatement(msgspec.Struct):
     @property
     def controls_transaction(self) -> bool:
         """True for ``BEGIN``, ``COMMIT``, ``SAVEPOINT`` and the like, which are not about data."""
-        return _CONTROL.match(_folded(self.text, False)[0]) is not None
+        return not self.step and _CONTROL.match(_folded(self.text, False)[0]) is not None
 
     def span_attributes(self) -> Attributes:
         """``db.system.name``, ``db.namespace``, ``db.operation.name`` and ``db.query.text``."""

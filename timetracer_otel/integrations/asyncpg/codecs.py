@@ -1,0 +1,108 @@
+"""Values that an app's own codecs make: recorded as the server sent them, made again in a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from timetracer_otel.errors import ReplayError
+from timetracer_otel.integrations.dbapi.values import plain, record, restore
+from timetracer_otel.messages.sql import DriverValue
+
+CUSTOM = "asyncpg.custom"
+_EXACT = frozenset({str, int, float, bool, type(None), bytes, Decimal, datetime, date, time, timedelta, UUID})
+_DEEPEST = 32
+
+Decoder = Callable[[Any], Any]
+
+
+class Codecs(msgspec.Struct, eq=False):
+    """The decoders that an app gave one connection, and what they decoded in the statement under way.
+
+    Attributes:
+        decoders: the app's, by schema and name of the type.
+        decoded: type, raw value and value, in the order in which they were decoded.
+    """
+
+    decoders: dict[tuple[str, str], Decoder] = msgspec.field(default_factory=dict)
+    decoded: list[tuple[tuple[str, str], Any, Any]] = msgspec.field(default_factory=list)
+
+    def noting(self, key: tuple[str, str], decoder: Decoder) -> Decoder:
+        """The app's decoder, which notes what it is given."""
+        self.decoders[key] = decoder
+
+        def decode(raw: Any) -> Any:
+            value = decoder(raw)
+            if not _exact(value):
+                self.decoded.append((key, raw, value))
+            return value
+
+        return decode
+
+    def raw(self, values: Sequence[Any]) -> list[Any]:
+        """Values of a row, those that a codec made as the server sent them."""
+        return [self._raw(value) for value in values] if self.decoded else list(values)
+
+    def _raw(self, value: Any) -> Any:
+        if self.decoded and self.decoded[0][2] is value:
+            key, raw, _ = self.decoded.pop(0)
+            return DriverValue(CUSTOM, [*key, plain(raw)])
+        kind = type(value)
+        if kind is list or kind is tuple:
+            return kind(self._raw(item) for item in value)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        if name in ("asyncpg.protocol.record.Record", "asyncpg.Record"):
+            return DriverValue("asyncpg.record", [list(value.keys()), [plain(self._raw(v)) for v in value]])
+        if name == "asyncpg.types.Range":
+            bounds = [plain(self._raw(value.lower)), plain(self._raw(value.upper))]
+            return DriverValue("asyncpg.range", [*bounds, value.lower_inc, value.upper_inc, value.isempty])
+        return value
+
+    def restored(self, values: Sequence[Any]) -> list[Any]:
+        """The values of a recorded row.
+
+        Raises:
+            ReplayError: an app's codec made one, and there is none now.
+        """
+        return [self._restored(value) for value in values]
+
+    def _restored(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is list or kind is tuple:
+            return kind(map(self._restored, value))
+        if kind is not DriverValue:
+            return restore(value)
+        if value.kind == "asyncpg.record":
+            keys, items = value.data
+            return record(keys, self.restored(items))
+        if value.kind == "asyncpg.range":
+            return restore(
+                DriverValue("asyncpg.range", [*map(self._restored, value.data[:2]), *value.data[2:]])
+            )
+        if value.kind != CUSTOM:
+            return restore(value)
+        schema, name, raw = value.data
+        decoder = self.decoders.get((schema, name))
+        if decoder is None:
+            raise ReplayError(
+                f"asyncpg: a recorded row holds a {schema}.{name} that a codec of the app's made;"
+                " set_type_codec() was not called for it on this connection"
+            )
+        return decoder(restore(raw))
+
+
+def _exact(value: Any, depth: int = 0) -> bool:
+    """True for what a recording carries as it is, its type included."""
+    kind = type(value)
+    if kind in _EXACT:
+        return True
+    if depth > _DEEPEST:
+        return False
+    if kind is list or kind is tuple:
+        return all(_exact(item, depth + 1) for item in value)
+    return kind is dict and all(_exact(key) and _exact(item, depth + 1) for key, item in value.items())
