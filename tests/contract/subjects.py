@@ -319,6 +319,33 @@ class Psycopg(Dependency):
             return repr(cursor.description), await cursor.fetchall()
 
 
+class Asyncpg(Dependency):
+    """As above, asynchronously only."""
+
+    module = integration = "asyncpg"
+    scope = "opentelemetry.instrumentation.asyncpg"
+    instrumentor = "opentelemetry.instrumentation.asyncpg:AsyncPGInstrumentor"
+
+    def client(self) -> Any:
+        return self.load()
+
+    def call(self, client: Any, way: str) -> Any:
+        return asyncio.run(self.call_async(client, way))
+
+    def fail(self, client: Any) -> Any:
+        return asyncio.run(self._ask(client, "SELECT * FROM missing"))
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        return await self._ask(client, "SELECT $1 AS way, 1.5", way)
+
+    async def _ask(self, client: Any, *asked: Any) -> Any:
+        connection = await client.connect(_postgres())
+        try:
+            return repr(await connection.fetch(*asked))
+        finally:
+            await connection.close()
+
+
 def _postgres() -> str:
     """The address, as PostgreSQL's own drivers spell it."""
     return "postgresql" + os.environ["DB_PSYCOPG2"].removeprefix("postgresql+psycopg2")
@@ -602,6 +629,7 @@ SUBJECTS: dict[str, type[Subject]] = {
     "sqlite3": Sqlite3,
     "psycopg2": Psycopg2,
     "psycopg": Psycopg,
+    "asyncpg": Asyncpg,
     "fastapi": FastApi,
     "starlette": Starlette,
     "litestar": Litestar,

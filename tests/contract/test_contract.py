@@ -179,7 +179,7 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
         )
         asked = [find.format("sync"), "noSuchCommand shop", find.format("thread"), find.format("async")]
     else:
-        place = "%(way)s" if "psycopg" in library else "?"
+        place = "%(way)s" if "psycopg" in library else "$1" if library == "asyncpg" else "?"
         select = f"SELECT {place} AS way, 1.5"
         asked, answer = [select, "SELECT * FROM missing", select, select], "SqlResult"
     # an error of MongoDB's is a document like any other
