@@ -77,6 +77,16 @@ class FileStore(FolderStore):
             self.changed = True
         return self.path
 
+    def add(self, cassette: Cassette) -> Path:
+        """As :meth:`write`.
+
+        Raises:
+            OSError: as :meth:`write`.
+            CodecError: as :meth:`write`.
+            CassetteLimitError: as :meth:`write`.
+        """
+        return self.write(cassette)
+
     def _says_the_same(self, cassette: Cassette) -> bool:
         if not self.path.exists():
             return False

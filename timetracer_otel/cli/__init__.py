@@ -18,6 +18,7 @@ cli = LazyGroup(
         LazyCommand("list", "listing", "List what was recorded, newest first."),
         LazyCommand("show", "showing", "Draw the tree of one cassette: each call with request and answer."),
         LazyCommand("validate", "validating", "Check that cassettes can be read, and list their gaps."),
+        LazyCommand("generate-tests", "generating", "Write tests that replay cassettes: a file for pytest."),
         LazyCommand("convert", "converting", "Turn traces of any origin into cassettes."),
         LazyCommand("demo", "demonstrating", "Record and replay an example shop with its services stopped."),
     ],

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
+    from timetracer_otel.pytest_plugin.client import AppClients, AppFixture
     from timetracer_otel.pytest_plugin.fixtures import Automatic, Recorder, Replayer
 
 MODES: Final = ("auto", "record", "replay", "rewrite", "off")
 RECORDED: Final = "timetracer_recorded"
 """Where a report of a test lists the cassettes it wrote, on its way from a worker of xdist too."""
 _MARKED: Final = "_timetracer_marked"
-_FIXTURES: Final = frozenset({"timetracer_replay", "timetracer_record", "timetracer_auto", "timetracer_app"})
+_FIXTURES: Final = frozenset({"timetracer_replay", "timetracer_record", "timetracer_auto"})
 _MARKER: Final = (
     "cassette(name=None, mode=None, allow_unused=False, **settings): record what the test calls to the"
     " cassette of that name (the test's own, by default) when there is none, else answer from it"
@@ -35,6 +36,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " all, write those that say something else. replay: never record. rewrite: record and write all."
         " off: neither.",
     )  # fmt: skip
+    group.addoption(
+        "--timetracer", action="store_true", default=False, dest="timetracer_items",
+        help="collect each cassette in the folders given as a test of its own; needs the application",
+    )  # fmt: skip
+    group.addoption(
+        "--timetracer-app", metavar="MODULE:APP", default=None,
+        help="the application that --timetracer sends recorded requests to, or Django's settings module",
+    )  # fmt: skip
     if not _others_block():
         group.addoption(
             "--block-network", action="store_true", default=False, dest="block_network",
@@ -46,6 +55,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="",
     )
     parser.addini("timetracer_mode", "as --timetracer-mode", default="auto")
+    parser.addini("timetracer_app", "as --timetracer-app", default="")
+    parser.addini("timetracer_app_factory", "the app is a function that makes it", "bool", default=False)
+    parser.addini(
+        "timetracer_headers", "headers sent to the app in place of recorded ones: 'Name: $VALUE'", "linelist"
+    )
     parser.addini(
         "timetracer_app_hosts",
         "host:port of applications under test that other processes serve",
@@ -61,6 +75,10 @@ def pytest_configure(config: pytest.Config) -> None:
     mode = config.getini("timetracer_mode")
     if mode not in MODES:
         raise pytest.UsageError(f"timetracer_mode is {mode!r}; allowed is one of {', '.join(MODES)}")
+    if config.getoption("timetracer_items"):
+        from timetracer_otel.pytest_plugin.items import CassetteItems
+
+        config.pluginmanager.register(CassetteItems(config), "timetracer-otel-items")
     if config.getoption("block_network", False):
         from timetracer_otel.pytest_plugin.network import NetworkBlock
 
@@ -185,3 +203,26 @@ def timetracer_auto(request: pytest.FixtureRequest, timetracer_cassette_dir: Pat
     from timetracer_otel.pytest_plugin.fixtures import automatic
 
     yield from automatic(request, timetracer_cassette_dir)
+
+
+@pytest.fixture(scope="session")
+def _timetracer_apps(request: pytest.FixtureRequest) -> Iterator[AppClients]:
+    """Applications that recorded requests are sent to, each started once."""
+    from timetracer_otel.pytest_plugin.client import AppClients
+
+    with AppClients(request.config) as clients:
+        yield clients
+
+
+@pytest.fixture
+def timetracer_app(request: pytest.FixtureRequest, _timetracer_apps: AppClients) -> AppFixture:
+    """An application in this process, whose calls are answered from cassettes.
+
+    ::
+
+        replay = timetracer_app("app:app").replay("checkout.json")
+        assert replay.request("GET", "/orders/7").status == 200
+    """
+    from timetracer_otel.pytest_plugin.client import AppFixture
+
+    return AppFixture(_timetracer_apps, request.path.parent)

@@ -1,0 +1,99 @@
+"""``timetracer-otel generate-tests``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command("generate-tests")
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option(
+    "-o", "--output", metavar="PLACE", default="tests", show_default=True,
+    help="A folder, which gets test_recorded.py, or the file itself.",
+)  # fmt: skip
+@click.option(
+    "--app", metavar="MODULE:APP",
+    help="The application, or Django's settings module; timetracer_app of pytest's configuration by default.",
+)  # fmt: skip
+@click.option("--factory", is_flag=True, help="APP is a function that makes the application.")
+@click.option(
+    "-k", "--filter", "text", metavar="TEXT", help="Only those with TEXT in title, URL or trace id."
+)
+@click.option("--force", is_flag=True, help="Write the file also where it was changed by hand.")
+def command(
+    paths: tuple[str, ...], output: str, app: str | None, factory: bool, text: str | None, force: bool
+) -> int:
+    r"""Write tests that replay cassettes: a file for pytest, to read and to keep.
+
+    PATH is a cassette or a folder of them; the store of the settings by default. Each recorded request
+    becomes a function that sends it to the application, its calls answered from the cassette, and asserts
+    the status, the body and the calls. Again with the same cassettes it writes the same; a file that was
+    changed by hand is left alone.
+
+    \b
+    timetracer-otel generate-tests cassettes/ --app app:app -o tests/
+    pytest tests/
+    """
+    from timetracer_otel.cli.output import Output
+    from timetracer_otel.cli.places import matching, stores
+    from timetracer_otel.errors import CassetteNotFound, TimetracerError
+    from timetracer_otel.generating.module import Recorded, module, relative, untouched
+    from timetracer_otel.views import text as words
+    from timetracer_otel.views.lines import line, piece
+
+    file = Path(output)
+    if file.suffix != ".py":
+        file = file / "test_recorded.py"
+    selected = matching(text)
+    recorded: list[Recorded] = []
+    startup: list[str] = []
+    others = 0
+    for store in stores(paths, dict(os.environ)):
+        for path, cassette in store.iter():
+            cassette.read_messages()
+            where = relative(path, file.parent)
+            if cassette.inbound_request is not None:
+                if selected(cassette):
+                    recorded.append(Recorded(cassette, where))
+            elif cassette.inbound_message is None and cassette.calls():
+                startup.append(where)
+            else:
+                others += 1
+    if not recorded:
+        raise CassetteNotFound("none of the cassettes holds an HTTP request; record some first")
+    source = module(recorded, app, factory=factory, startup=sorted(startup))
+    before = _read(file)
+    if before is not None and before != source and not force and not untouched(before):
+        raise TimetracerError(
+            f"{file} was changed by hand; give another place with -o, or write it all the same with --force"
+        )
+    if before != source:
+        _write(file, source)
+    said = "unchanged" if before == source else "written"
+    note = f"; {words.count(others, 'cassette')} without an HTTP request left out" if others else ""
+    Output().line(line(piece(f"{file}: {words.count(len(recorded), 'test')}, {said}{note}", "bold")))
+    return 0
+
+
+def _read(file: Path) -> str | None:
+    from timetracer_otel.errors import TimetracerError
+
+    try:
+        return file.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise TimetracerError(f"{file} cannot be read: {error.strerror or error}") from None
+
+
+def _write(file: Path, source: str) -> None:
+    from timetracer_otel.errors import TimetracerError
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(source.encode())
+    except OSError as error:
+        raise TimetracerError(f"{file} cannot be written: {error.strerror or error}") from None
