@@ -26,7 +26,7 @@ import click
 def command(
     paths: tuple[str, ...], output: str, app: str | None, factory: bool, text: str | None, force: bool
 ) -> int:
-    r"""Write tests that replay cassettes: a file for pytest, to read and to keep.
+    r"""Write tests that replay cassettes: a file for pytest.
 
     PATH is a cassette or a folder of them; the store of the settings by default. Each recorded request
     becomes a function that sends it to the application, its calls answered from the cassette, and asserts
