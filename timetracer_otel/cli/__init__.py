@@ -15,6 +15,7 @@ cli = LazyGroup(
     lazy=[
         LazyCommand("record", "recording", "Run a service and record its requests."),
         LazyCommand("replay", "replaying", "Replay cassettes against an app, or run an app on them."),
+        LazyCommand("diff", "diffing", "Compare two recordings of one request, or two folders of them."),
         LazyCommand("list", "listing", "List what was recorded, newest first."),
         LazyCommand("show", "showing", "Draw the tree of one cassette: each call with request and answer."),
         LazyCommand("validate", "validating", "Check that cassettes can be read, and list their gaps."),

@@ -11,7 +11,7 @@ from timetracer_otel.comparison.alignment import Pairs, align, out_of_order
 from timetracer_otel.comparison.asked import request_differences
 from timetracer_otel.comparison.findings import Comparison, Finding, Mark, Row
 from timetracer_otel.comparison.outcomes import exception_change, outcome_differences
-from timetracer_otel.comparison.parts import Difference, Equal
+from timetracer_otel.comparison.parts import REPLAY, Difference, Equal, Words
 from timetracer_otel.comparison.runs import Made, Run
 from timetracer_otel.comparison.timing import Threshold, slower
 from timetracer_otel.messages import SqlStatement
@@ -31,6 +31,7 @@ def compare(
     redactor: Redactor | None = None,
     threshold: Threshold | None = None,
     only_calls: bool = False,
+    words: Words = REPLAY,
 ) -> Comparison:
     """What one run did otherwise than another.
 
@@ -43,14 +44,15 @@ def compare(
         redactor: masks the live response as the recorded one may have been.
         threshold: how much slower is too slow; by default no time is.
         only_calls: the outcomes are compared elsewhere.
+        words: what the two are called.
     """
     pairs = align(recorded.calls, live.calls, known or {}, key or call_key)
-    calls = _Calls(recorded.calls, live.calls, pairs, equal)
+    calls = _Calls(recorded.calls, live.calls, pairs, equal, words)
     about_calls = calls.findings()
     comparison = Comparison(about_calls, calls.rows(about_calls))
-    found = [] if only_calls else outcome_findings(recorded, live, equal, redactor)
+    found = [] if only_calls else outcome_findings(recorded, live, equal, redactor, words)
     if threshold is not None:
-        found += slower(recorded, live, pairs.of, threshold)
+        found += slower(recorded, live, pairs.of, threshold, words)
     return with_outcome(comparison, found)
 
 
@@ -80,7 +82,9 @@ def call_key(call: Made) -> Hashable:
     return call.family, values.canonical(call.request.canonical())
 
 
-def outcome_findings(recorded: Run, live: Run, equal: Equal, redactor: Redactor | None) -> list[Finding]:
+def outcome_findings(
+    recorded: Run, live: Run, equal: Equal, redactor: Redactor | None, words: Words = REPLAY
+) -> list[Finding]:
     """What is to be said of response, result and exception.
 
     Args:
@@ -88,25 +92,30 @@ def outcome_findings(recorded: Run, live: Run, equal: Equal, redactor: Redactor 
         live: what happened now.
         equal: whether two values say the same.
         redactor: masks the live response as the recorded one may have been.
+        words: what the two are called.
     """
     found: list[Finding] = []
-    change = exception_change(recorded.raised, live.raised)
+    change = exception_change(recorded.raised, live.raised, words)
     if change:
         found.append(Finding("exception", change))
     parts = outcome_differences(recorded.outcome, live.outcome, equal, redactor)
     # another exception, or none, is why the response is another
     follows = bool(change)
-    return [*found, *(Finding("response", str(part), follows=follows, parts=[part]) for part in parts)]
+    return [*found, *(Finding("response", part.said(words), follows=follows, parts=[part]) for part in parts)]
 
 
 class _Calls:
     """The calls of both sides and what is to be said of them."""
 
-    def __init__(self, recorded: list[Made], live: list[Made], pairs: Pairs, equal: Equal) -> None:
+    def __init__(
+        self, recorded: list[Made], live: list[Made], pairs: Pairs, equal: Equal, words: Words
+    ) -> None:
         self._recorded = recorded
         self._live = live
         self._pairs = pairs
         self._equal = equal
+        self._was, self._now = self._words = words
+        self._there = "" if words == REPLAY else f" in {words[1]}"
         self._back = {now: before for before, now in pairs.of.items()}
         self._marks: dict[tuple[int | None, int | None], Mark] = {}
 
@@ -140,7 +149,8 @@ class _Calls:
                 continue
             parts = self._parts(one, other)
             write = one.writes or other.writes
-            said = "; ".join(map(str, parts[:_PARTS])) or f"recorded {one.title}, live {other.title}"
+            said = "; ".join(part.said(self._words) for part in parts[:_PARTS])
+            said = said or f"{self._was} {one.title}, {self._now} {other.title}"
             more = f"; and {len(parts) - _PARTS} more" if len(parts) > _PARTS else ""
             where = "" if any(part.part in _WHOLE for part in parts) else f" in {_short(one.title)}"
             found.append(
@@ -163,7 +173,7 @@ class _Calls:
             if at not in self._pairs.of:
                 self._marks[at, None] = "missing"
                 follows = dead_end is not None and at > dead_end
-                text = f"missing{' write' * call.writes}: {call.title}"
+                text = f"missing{' write' * call.writes}{self._there}: {call.title}"
                 found.append(Finding("missing", text, write=call.writes, follows=follows, recorded=at))
         return found
 
@@ -172,7 +182,7 @@ class _Calls:
         for at, call in enumerate(self._live):
             if at not in self._back:
                 self._marks[None, at] = "extra"
-                text = f"extra{' write' * call.writes}: {call.title}"
+                text = f"extra{' write' * call.writes}{self._there}: {call.title}"
                 found.append(Finding("extra", text, write=call.writes, detail=call.explanation, live=at))
         return found
 
@@ -185,7 +195,9 @@ class _Calls:
             turned = _turned(data) or _turned(writes)
             for (before, now), (other, _) in turned:
                 first, second = self._recorded[before].title, self._recorded[other].title
-                text = f"re-ordered write: {_short(first)}: live {_side(before, other)} {_short(second)}"
+                text = (
+                    f"re-ordered write: {_short(first)}: {self._now} {_side(before, other)} {_short(second)}"
+                )
                 found.append(Finding("reordered", text, write=True, recorded=before, live=now))
                 self._marks[before, now] = "reordered"
             if turned:
@@ -193,7 +205,7 @@ class _Calls:
             for (before, now), (other, _) in _turned(pairs):
                 if not self._recorded[before].writes:
                     first, second = self._recorded[before].title, self._recorded[other].title
-                    text = f"moved: {_short(first)}: live {_side(before, other)} {_short(second)}"
+                    text = f"moved: {_short(first)}: {self._now} {_side(before, other)} {_short(second)}"
                     found.append(Finding("moved", text, fails=False, recorded=before, live=now))
                     self._marks.setdefault((before, now), "moved")
         return found
@@ -214,7 +226,7 @@ class _Calls:
             if one.path is None or other.path is None or one.path == other.path:
                 continue
             if before in self._pairs.equal:
-                text = f"moved: {_short(one.title)}: recorded {_place(one)}, live {_place(other)}"
+                text = f"moved: {_short(one.title)}: {self._was} {_place(one)}, {self._now} {_place(other)}"
                 found.append(Finding("moved", text, fails=False, write=one.writes, recorded=before, live=now))
                 self._marks.setdefault((before, now), "moved")
         return found

@@ -10,12 +10,13 @@ from timetracer_otel.comparison.parts import Difference
 
 Kind: TypeAlias = Literal[
     "response", "exception", "missing", "extra", "changed", "reordered", "moved", "loose", "answer",
-    "slower", "volatile",
+    "slower", "volatile", "request",
 ]  # fmt: skip
 """``response``: a part of it; ``exception``: one that was raised, or is no longer; ``missing``, ``extra`` and
 ``changed``: a call; ``reordered``: a write before another that it followed; ``moved``: a call from another
 place or in another order; ``loose``: a call answered by one that is not exactly equal; ``answer``: what a
-dependency answered; ``slower``: a part that took longer; ``volatile``: values that no two runs share."""
+dependency answered; ``slower``: a part that took longer; ``volatile``: values that no two runs share;
+``request``: what came in."""
 
 
 class Finding(msgspec.Struct):

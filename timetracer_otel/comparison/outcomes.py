@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from timetracer_otel import values
 from timetracer_otel.comparison.bodies import body_differences, decoded
-from timetracer_otel.comparison.parts import NOTHING, Difference, Equal, differences
+from timetracer_otel.comparison.parts import NOTHING, REPLAY, Difference, Equal, Words, differences
 from timetracer_otel.errors import CodecError
 from timetracer_otel.messages import Answer, Failure, HttpResponse
 from timetracer_otel.redaction import Redactor
@@ -45,15 +45,21 @@ def outcome_differences(
     return min((list(_parts(recorded, form, equal)) for form in forms), key=len)
 
 
-def exception_change(recorded: str, live: str) -> str:
-    """The line that says how the exception that went through the app changed; empty where it did not."""
+def exception_change(recorded: str, live: str, words: Words = REPLAY) -> str:
+    """The line that says how the exception that went through the app changed; empty where it did not.
+
+    Args:
+        recorded: what it was; empty for none.
+        live: what it is.
+        words: what the two are called.
+    """
     if _ADDRESS.sub("0x", recorded) == _ADDRESS.sub("0x", live):
         return ""
     if not recorded:
-        return f"the app raised {live}"
+        return f"the app raised {live}" if words == REPLAY else f"{words[1]} raised {live}"
     if not live:
-        return f"exception swallowed: recorded {recorded}, live none"
-    return f"exception: recorded {recorded}, live {live}"
+        return f"exception swallowed: {words[0]} {recorded}, {words[1]} none"
+    return f"exception: {words[0]} {recorded}, {words[1]} {live}"
 
 
 def _parts(recorded: Answer, live: Answer | Failure | None, equal: Equal) -> Iterator[Difference]:
@@ -66,7 +72,7 @@ def _parts(recorded: Answer, live: Answer | Failure | None, equal: Equal) -> Ite
     if live is None or type(live) is not type(recorded):
         yield Difference("result", type(recorded).__name__, NOTHING if live is None else type(live).__name__)
         return
-    yield from differences(_plain(recorded), _plain(live), "result", equal)
+    yield from differences(plain(recorded), plain(live), "result", equal)
 
 
 def _http_parts(recorded: HttpResponse, live: HttpResponse, equal: Equal) -> Iterator[Difference]:
@@ -97,7 +103,7 @@ def headers_of(response: HttpResponse) -> dict[str, Any]:
     return grouped
 
 
-def _plain(answer: Answer) -> dict[str, Any]:
+def plain(answer: Answer | Failure) -> dict[str, Any]:
     """The parts of an answer by the last word of their attributes."""
     return {name.rpartition(".")[2]: _read(value) for name, value in answer.attributes().items()}
 

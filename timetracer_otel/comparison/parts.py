@@ -14,7 +14,12 @@ from timetracer_otel.redaction import masked_equal
 Equal: TypeAlias = Callable[[Any, Any], bool]
 """Whether two values say the same."""
 
+Words: TypeAlias = tuple[str, str]
+"""What the two sides are called."""
+
 NOTHING: Final = "nothing"
+REPLAY: Final[Words] = ("recorded", "live")
+"""The two sides of a replay."""
 _SHOWN: Final = 120
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w-]*")
 _ALIGNED: Final = 2_000
@@ -35,7 +40,11 @@ class Difference(msgspec.Struct, frozen=True):
     live: str
 
     def __str__(self) -> str:
-        return f"{self.part}: recorded {self.recorded}, live {self.live}"
+        return self.said(REPLAY)
+
+    def said(self, words: Words) -> str:
+        """The difference in one line, each side called by its word."""
+        return f"{self.part}: {words[0]} {self.recorded}, {words[1]} {self.live}"
 
 
 def differences(

@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 from typing import Final, NamedTuple, Self
 
 from timetracer_otel.comparison.findings import Finding
+from timetracer_otel.comparison.parts import REPLAY, Words
 from timetracer_otel.comparison.runs import Made, Run
 from timetracer_otel.errors import ConfigurationError
 
@@ -60,7 +61,7 @@ class _Way(NamedTuple):
 
 
 def slower(
-    recorded: Run, live: Run, pairs: dict[int, int], threshold: Threshold, word: str = "recorded"
+    recorded: Run, live: Run, pairs: dict[int, int], threshold: Threshold, words: Words = REPLAY
 ) -> Iterator[Finding]:
     """One finding for each part of a run, between two calls, that took longer than the threshold allows.
 
@@ -69,16 +70,13 @@ def slower(
         live: what happened now.
         pairs: which recorded call is which live one.
         threshold: how much longer is too long.
-        word: what to call the recorded time.
+        words: what the two are called.
     """
     for way in _ways(recorded, live, pairs):
         if threshold.exceeded(way.recorded_ns, way.live_ns):
-            yield Finding(
-                "slower",
-                f"slower: {way.name}: {word} {duration(way.recorded_ns)}, live {duration(way.live_ns)}",
-                recorded=way.recorded,
-                live=way.live,
-            )
+            was, now = duration(way.recorded_ns), duration(way.live_ns)
+            text = f"slower: {way.name}: {words[0]} {was}, {words[1]} {now}"
+            yield Finding("slower", text, recorded=way.recorded, live=way.live)
 
 
 def _ways(recorded: Run, live: Run, pairs: dict[int, int]) -> Iterator[_Way]:

@@ -10,6 +10,7 @@ from timetracer_otel.comparison import Finding, Row
 from timetracer_otel.comparison.timing import duration
 
 if TYPE_CHECKING:
+    from timetracer_otel.comparison.folders import Compared
     from timetracer_otel.replayers.verdict import Verdict
 
 
@@ -74,4 +75,22 @@ def of_verdict(verdict: Verdict) -> Item:
         facts=facts,
         seconds=verdict.seconds,
         before_seconds=verdict.recorded_seconds,
+    )
+
+
+def of_compared(compared: Compared) -> Item:
+    """The item of two recordings."""
+    return Item(
+        title=compared.title,
+        where="\n".join(filter(None, (compared.a, compared.b))),
+        outcome=compared.outcome,
+        lines=compared.differences,
+        follows=compared.follows,
+        notes=compared.notes,
+        findings=compared.findings,
+        rows=compared.rows,
+        facts=[f"{compared.calls} call{'' if compared.calls == 1 else 's'}"],
+        seconds=compared.b_seconds,
+        before_seconds=compared.a_seconds,
+        names=("A", "B"),
     )

@@ -11,7 +11,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
-SECRET_KEY = "of a test"  # noqa: S105  # no secret
+SECRET_KEY = "of a test"  # no secret
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = __name__
 shop: Any = importlib.import_module(f"tests.regressions.apps.{os.environ['SHOP']}")
