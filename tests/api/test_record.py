@@ -181,6 +181,9 @@ def test_clock_and_chance_are_recorded_with_it(tmp_path: Path) -> None:
         assert uuid.uuid4().version == 4
     events = [event for event in written(recording).entry.events if event.name == "timetracer.value"]
     assert [str(event.attributes["source"]).partition("@")[0] for event in events] == ["clock", "uuid.uuid4"]
+    entry = written(recording).entry
+    moments = [event.time_unix_nano for event in events]
+    assert entry.start_time_unix_nano <= moments[0] <= moments[1] <= entry.end_time_unix_nano
 
 
 def test_settings_are_those_of_the_process_or_those_given(

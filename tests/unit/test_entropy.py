@@ -101,6 +101,7 @@ DRAWS: dict[str, Callable[[], Any]] = {
     "random.random taken early": lambda: early_random(),
     "random.choice taken early": lambda: early_choice("abcdefghijklmnopqrstuvwxyz"),
     "SystemRandom made early": lambda: early_system_random.randint(1, 10**9),
+    **({"os.getrandom": lambda: os.getrandom(12)} if hasattr(os, "getrandom") else {}),
     # since Python 3.14
     **{
         f"uuid.{name}": functools.partial(lambda name: getattr(uuid, name)(), name)

@@ -100,7 +100,7 @@ class CassetteBuilder:
         if recording.values is not None:
             entry = next((span for span in spans if span.span_id == f"{recording.entry_id:016x}"), None)
             if entry is not None:
-                entry.events.extend(value_events(recording.values, entry.start_time_unix_nano, masking))
+                entry.events.extend(value_events(recording.values, masking))
         spans.sort(key=lambda span: span.start_time_unix_nano)
         return spans
 
@@ -167,15 +167,15 @@ class CassetteBuilder:
         return gaps
 
 
-def value_events(recorder: ValueRecorder, at: int, masking: Masking) -> list[Event]:
-    """What the clock and the random sources gave, as span events."""
+def value_events(recorder: ValueRecorder, masking: Masking) -> list[Event]:
+    """What the clock and the random sources gave, and when, as span events."""
     return [
         Event(
             name=names.EVENT_VALUE,
             time_unix_nano=at,
             attributes={"source": source, "value": values.dumps(masking.drawn(source, value)), "lane": lane},
         )
-        for source, value, lane in recorder.events()
+        for (source, value, lane), at in recorder.timed_events()
     ]
 
 

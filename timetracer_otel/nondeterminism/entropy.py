@@ -38,6 +38,7 @@ from timetracer_otel.nondeterminism.source import ValueSource
 T = TypeVar("T")
 
 _real_urandom: Final = os.urandom
+_real_getrandom: Final = getattr(os, "getrandom", None) or (lambda size, flags=0: _real_urandom(size))
 _real_random: Final = random.Random.random
 _real_getrandbits: Final = random.Random.getrandbits
 _real_seed: Final = random.Random.seed
@@ -81,8 +82,8 @@ def _urandom(size: int, /) -> bytes:
     return _real_urandom(size) if draw is None else draw()
 
 
-def _urandom_draw(frame: FrameType, size: int) -> Callable[[], bytes] | None:
-    drawer = _drawer(frame, "os.urandom")
+def _urandom_draw(frame: FrameType, size: int, primitive: str = "os.urandom") -> Callable[[], bytes] | None:
+    drawer = _drawer(frame, primitive)
     count = _index(size)
     if drawer is None or count is None:
         return None
@@ -94,6 +95,12 @@ def _urandom_draw(frame: FrameType, size: int) -> Callable[[], bytes] | None:
         function.replace("random.", "random.SystemRandom.", 1) if function[:7] == "random." else function
     )
     return functools.partial(found.draw, RandomBytes(function, package, count, _real_urandom))
+
+
+def _getrandom(size: int, flags: int = 0) -> bytes:
+    """``os.getrandom``, where there is one: the bytes of ``os.urandom`` by another name."""
+    draw = _asked(_urandom_draw, size, "os.getrandom")
+    return _real_getrandom(size, flags) if draw is None else draw()
 
 
 class _SharedRandom(random.Random):
@@ -211,6 +218,8 @@ def install() -> None:
             (random.random, _bound(_SharedRandom.random)),
             (random.getrandbits, _bound(_SharedRandom.getrandbits)),
         ]
+        if hasattr(os, "getrandom"):  # Linux
+            pairs.append((os.getrandom, functools.wraps(os.getrandom)(_getrandom)))
         for version in (1, 6, 7):
             real = getattr(uuid, f"uuid{version}", None)  # 6 and 7: since Python 3.14
             if real is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from timetracer_otel import ports
@@ -38,10 +39,12 @@ class ValueRecorder:
         limit: values to note; the ones after are counted.
     """
 
-    __slots__ = ("_events", "_lane", "_limit", "dropped")
+    __slots__ = ("_epoch", "_events", "_lane", "_limit", "_times", "dropped")
 
     def __init__(self, lane: Callable[[], int], *, limit: int = MAX_VALUES) -> None:
         self._events: list[Event] = []
+        self._times: list[int] = []
+        self._epoch = 0
         self._lane = lane
         self._limit = limit
         self.dropped = 0
@@ -60,6 +63,10 @@ class ValueRecorder:
         """What was noted, in order."""
         return tuple(self._events)
 
+    def timed_events(self) -> Iterable[tuple[Event, int]]:
+        """What was noted, in order, and when, in nanoseconds since 1970."""
+        return ((event, self._epoch + at) for event, at in zip(self._events, self._times, strict=False))
+
     def _note(self, draw: Draw[T], value: T) -> None:
         # asked of every value, also of those not kept: it numbers a task that it sees for the first time
         lane = self._lane()
@@ -70,6 +77,9 @@ class ValueRecorder:
         if _size(noted) > MAX_VALUE_BYTES:
             self.dropped += 1
             noted = None
+        if not self._epoch:
+            self._epoch = time.time_ns() - time.monotonic_ns()
+        self._times.append(time.monotonic_ns())  # no look at the clock that is recorded
         self._events.append(Event(draw.source, noted, lane))
 
 
