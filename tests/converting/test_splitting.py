@@ -79,6 +79,7 @@ def test_each_service_has_what_it_received_and_what_it_called() -> None:
         # parents in a circle are cut somewhere, and nothing is lost
         ([One("a", "b"), One("b", "a")], ["ab"]),
         ([One("a", "a")], ["a"]),
+        ([One("a", kind=SERVER), One("b", "b", start_time_unix_nano=5)], ["a", "b"]),
         ([], []),
     ],
 )

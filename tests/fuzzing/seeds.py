@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import json
 import uuid
 from typing import Any, Final
 
 from tests.cli import samples
+from tests.converting import test_convert, test_foreign, test_older, traces
 from timetracer_otel import values
 from timetracer_otel.cassette import Cassette
+from timetracer_otel.formats import encode
 
 _VALUES: Final[list[Any]] = [
     {"a": [1, 2.5, None, True, "text"]},
@@ -34,6 +37,15 @@ def seeds(target: str) -> list[bytes]:
         return [cassette.dump() for cassette in cassettes]
     if target == "protobuf":
         return [cassette.dump("protobuf") for cassette in cassettes]
+    if target == "others":
+        return [json.dumps(document).encode() for document in (test_foreign.JAEGER, test_foreign.ZIPKIN)] + [
+            json.dumps({"batches": test_foreign.in_base64(test_foreign.otlp())["resourceSpans"]}).encode(),
+            encode(traces.two_services()),
+        ]
+    if target == "older":
+        return [test_older.RECORDED.read_bytes()]
+    if target == "stream":
+        return list(test_convert.FORMS.values())
     if target == "recognition":
         return [
             cassettes[0].dump("protobuf", "gzip"),

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Callable
 from typing import Final
 
 from timetracer_otel import values
 from timetracer_otel.cassette import Cassette
+from timetracer_otel.converters import older, reading
+from timetracer_otel.converters.making import cassettes_of, without_repetition
+from timetracer_otel.converters.runs import runs_of_spans
+from timetracer_otel.converters.splitting import split_spans
 from timetracer_otel.errors import CassetteError, CodecError
-from timetracer_otel.formats import Limits, decode, json_reader, otlp_protobuf
+from timetracer_otel.formats import Limits, decode, foreign, json_reader, otlp_protobuf
 from timetracer_otel.formats.compression import decompress
+from timetracer_otel.formats.foreign import JSON_KINDS
+from timetracer_otel.span import Resource, Scope, Span
 from timetracer_otel.views.summary import Summary
 from timetracer_otel.views.tree import tree_lines
 
@@ -63,11 +70,48 @@ def cassette(data: bytes) -> None:
                     assert call.request.writes in (True, False)
 
 
+def others_json(data: bytes) -> None:
+    """JSON of others, recognised by content, and again as each format; what is read can be written."""
+    for kind in (None, *JSON_KINDS):
+        with contextlib.suppress(CassetteError):
+            spans = foreign.read(data, kind, LIMITS).spans
+            for run in runs_of_spans(spans):
+                for piece in run.pieces:
+                    written = json_reader.read_span(piece.raw, Scope(), Resource(), LIMITS.max_depth)
+                    assert written.span_id == piece.span_id
+
+
+def older_cassette(data: bytes) -> None:
+    """A cassette of timetracer 1.x."""
+    with contextlib.suppress(CassetteError):
+        for made in cassettes_of(older.read(foreign.parse(data, LIMITS)), None):
+            assert Cassette.load(made.dump()).spans
+
+
+def stream(data: bytes) -> None:
+    """A file of traces: framing, compression, all readers; each document is read or its damage told."""
+    with contextlib.suppress(CassetteError):
+        for piece in reading.read(io.BytesIO(data), limits=LIMITS):
+            assert piece.place > 0
+            assert all(piece.damage)
+            by_trace: dict[str, list[Span]] = {}
+            for run in piece.runs:
+                for one in run.pieces:
+                    span = json_reader.read_span(one.raw, Scope(), Resource(), LIMITS.max_depth)
+                    by_trace.setdefault(run.trace_id, []).append(span)
+            for spans in by_trace.values():
+                parts = split_spans(without_repetition(spans))
+                assert sum(map(len, parts)) == len({span.span_id for span in spans})
+
+
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "json": json_document,
     "protobuf": protobuf_document,
     "recognition": recognition,
     "values": value,
     "cassette": cassette,
+    "others": others_json,
+    "older": older_cassette,
+    "stream": stream,
 }
 """By name."""

@@ -16,11 +16,12 @@ from timetracer_otel.messages import (
     SqlStatement,
 )
 
+_HEADERS: Final = "HTTP header "
 _NAMES: Final = {"mongodb": "MongoDB", "grpc": "gRPC"}
 
 
 def request_differences(recorded: Request, live: Request, equal: Equal) -> list[Difference]:
-    """Where two requests differ, the smallest parts that do.
+    """Where two requests differ, the smallest parts that do. Headers that were not recorded do not differ.
 
     Args:
         recorded: what was asked.
@@ -30,6 +31,9 @@ def request_differences(recorded: Request, live: Request, equal: Equal) -> list[
     found: list[Difference] = []
     if type(recorded) is type(live):
         left, right = _described(recorded), _described(live)
+        if left.get(_HEADERS, {}) is None:
+            del left[_HEADERS]
+            right.pop(_HEADERS)
         for name in [*left, *(name for name in right if name not in left)]:
             found += differences(left.get(name), right.get(name), name, equal)
     return found or list(differences(recorded.canonical(), live.canonical(), "", equal))
@@ -78,12 +82,13 @@ def _(request: HttpRequest) -> dict[str, Any]:
     for name, value in form["query"]:
         known = query.get(name)
         query[name] = value if known is None else [*(known if isinstance(known, list) else [known]), value]
-    headers = {name: given[0] if len(given) == 1 else given for name, given in form["headers"].items()}
+    given = form["headers"]
+    headers = given and {name: values[0] if len(values) == 1 else values for name, values in given.items()}
     parts: dict[str, Any] = {
         "HTTP method": form["method"],
         "HTTP URL": form["url"],
         "HTTP query ": query,
-        "HTTP header ": headers,
+        _HEADERS: headers,
     }
     body = form["body"]
     if isinstance(body, dict):

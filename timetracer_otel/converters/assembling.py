@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -34,6 +35,8 @@ from timetracer_otel.store import FolderStore
 from timetracer_otel.tree import check_depth
 
 _MAX_KNOWN: Final = 10_000
+_MAX_LISTED: Final = 200_000
+"""Names of files that are kept in memory."""
 _SHALLOW: Final = 900
 """So many spans cannot be nested too deeply."""
 
@@ -119,7 +122,7 @@ class Assembler:
         self._selection = selection
         self._redactor = redactor
         self._limits = limits
-        self._listed: dict[str, set[str]] = {}
+        self._listed: dict[str, frozenset[str] | None] = {}
         self._origins: dict[Origin, _Known] = {}
 
     def write(
@@ -240,21 +243,27 @@ class Assembler:
         return True
 
     def _earlier(self, about: Cassette) -> Path | None:
-        """Where a cassette of that entry span is. What a folder holds is looked up once: asking for each of
-        many new files takes as long as writing some.
-        """
+        """Where a cassette of that entry span is."""
         places = self._store.places(about)
         folder = os.path.dirname(places[0])
-        names = self._listed.get(folder)
-        if names is None:
-            try:
-                names = set(os.listdir(folder))
-            except FileNotFoundError:
-                names = set()
-            self._listed = {folder: names}  # traces of one day mostly follow one another
-        known = any(os.path.basename(place) in names for place in places)
-        names.add(os.path.basename(places[0]))
-        return self._store.find(about) if known else None
+        if folder not in self._listed:
+            self._listed[folder] = self._list(folder)
+        names = self._listed[folder]
+        if names is not None and not any(os.path.basename(place) in names for place in places):
+            return None
+        return self._store.find(about)
+
+    def _list(self, folder: str) -> frozenset[str] | None:
+        """What a folder held at first: to ask for each of many new files takes as long as writing some.
+        ``None`` for one of so many files that they had better be asked for.
+        """
+        known = sum([len(names or ()) for names in self._listed.values()])
+        try:
+            with os.scandir(folder) as entries:
+                found = [entry.name for entry in islice(entries, _MAX_LISTED - known + 1)]
+        except FileNotFoundError:
+            return frozenset()
+        return frozenset(found) if known + len(found) <= _MAX_LISTED else None
 
     def _span(self, trace: _Trace, piece: Piece) -> Span:
         known = trace.origins[piece.span_id]

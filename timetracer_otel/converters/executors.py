@@ -83,12 +83,13 @@ class Dask(Executor):
 
     Args:
         address: of its scheduler: ``tcp://scheduler:8786``.
+        patience: seconds to wait for it.
 
     Raises:
         ConfigurationError: Dask is not installed, or nobody answers there.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, patience: float = 10.0) -> None:
         try:
             from distributed import Client
         except ImportError:
@@ -96,7 +97,7 @@ class Dask(Executor):
                 "--dask needs the package distributed: pip install 'timetracer-otel[dask]'"
             ) from None
         try:
-            self._client: Any = Client(address, timeout="10s")  # type: ignore[no-untyped-call]  # it has none
+            self._client: Any = Client(address, timeout=patience)  # type: ignore[no-untyped-call]  # it has none
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"--dask {address}: no scheduler there: {error}") from error
 

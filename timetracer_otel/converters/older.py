@@ -36,8 +36,16 @@ _MAX_MS: Final = 10.0**9
 
 
 class _Body(NamedTuple):
+    """A body, and how far it can be had.
+
+    Attributes:
+        data: ``None`` where only a hash was kept.
+        anew: it is written from its values, as the original may not have been.
+    """
+
     data: bytes | None
     truncated: bool = False
+    anew: bool = False
 
 
 def is_one(data: bytes) -> bool:
@@ -65,14 +73,13 @@ def read(document: Plain) -> list[Span]:
     identity = text(session.get("id")) or repr(sorted(request.items()))
     begin = _moment(text(session.get("recorded_at")))
     resource = _resource(session)
-    gaps = [
-        Gap("values not recorded", "timetracer 1.x keeps no clock and no random values"),
-        Gap("bodies written anew", "timetracer 1.x keeps the values of JSON bodies, not their text"),
-    ]
+    gaps = [Gap("values not recorded", "timetracer 1.x keeps no clock and no random values")]
     entry = _entry(session, request, response, identity, begin, resource, gaps)
     spans = [entry]
-    for index, event in enumerate(_events(document.get("events")), 1):
-        spans.append(_call(event, index, entry, identity, gaps))
+    spans += [
+        _call(event, index, entry, identity, gaps)
+        for index, event in enumerate(_events(document.get("events")), 1)
+    ]
     entry.attributes[names.GAPS] = [gap.value() for gap in dict.fromkeys(gaps)]
     return spans
 
@@ -204,13 +211,28 @@ def _body(given: Plain) -> _Body:
     if data is None and given.get("encoding") != "json":
         return _Body(None, truncated) if given.get("size_bytes") or given.get("hash") else _Body(b"")
     if given.get("encoding") == "json" and given.get("_captured", True):
-        return _Body(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+        return _written(data, text(given.get("hash")).removeprefix("sha256:"), truncated=truncated)
     return _Body(data.encode("utf-8", "replace") if isinstance(data, str) else None, truncated)
+
+
+def _written(data: Plain, sha256: str, *, truncated: bool) -> _Body:
+    """A JSON body from its values: written as it was where a usual way to write it has its hash."""
+    ways = [
+        json.dumps(data, ensure_ascii=in_ascii, separators=separators).encode("utf-8", "replace")
+        for separators in ((",", ":"), (", ", ": "))
+        for in_ascii in (False, True)
+    ]
+    for body in ways:
+        if hashlib.sha256(body).hexdigest() == sha256:
+            return _Body(body, truncated)
+    return _Body(ways[0], truncated, anew=True)
 
 
 def _note(gaps: list[Gap], body: _Body, what: str, span_id: str) -> None:
     if body.data is None:
         gaps.append(Gap("body not recorded", f"{what}: only a hash was kept", span_id))
+    if body.anew:
+        gaps.append(Gap("body written anew", f"{what}: only the values of its JSON were kept", span_id))
     if body.truncated:
         gaps.append(Gap("body over limit", what, span_id))
 

@@ -90,7 +90,9 @@ def split(spans: Mapping[str, S], processes: Mapping[str, Hashable]) -> list[lis
     for span_id, span in spans.items():
         parent_id = span.parent_span_id
         parent = spans.get(parent_id) if parent_id else None
-        if parent is None or parent is span:
+        if parent is span:
+            entries[span_id] = span
+        elif parent is None:
             if parent_id and span.kind not in _INBOUND and not span.flags & _REMOTE:
                 orphans.append(span)
             else:

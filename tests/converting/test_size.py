@@ -1,0 +1,164 @@
+"""However many spans, in whatever order and by whoever the work is done: the same store."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from benchmarks.converting import lines
+from tests.converting.conftest import Run, cassettes, contents
+from timetracer_otel.converters import converting, inputs, spilling, tasks
+from timetracer_otel.converters.converting import Converted, convert
+from timetracer_otel.converters.executors import Dask
+from timetracer_otel.converters.inputs import find
+from timetracer_otel.converters.tasks import Store
+from timetracer_otel.errors import ConfigurationError
+
+TRACES, SPANS = 60, 12
+
+
+@pytest.fixture
+def traces(directory: Path) -> Path:
+    """Many traces, their spans mixed, with a damaged line among them."""
+    found = list(lines(TRACES, SPANS))
+    path = Path("traces.jsonl")
+    path.write_bytes(b"".join([*found[:1], b"{damaged\n", *found[1:]]))
+    return path
+
+
+@pytest.fixture
+def expected(traces: Path, run: Run) -> dict[str, bytes]:
+    """What one process makes of them in memory."""
+    done = run("convert", traces, "-o", "expected")
+    assert done.exit_code == 0, done.output
+    assert len(cassettes("expected")) == 2 * TRACES
+    return contents("expected")
+
+
+def test_order_says_nothing(traces: Path, expected: dict[str, bytes], run: Run) -> None:
+    shuffled = traces.read_bytes().splitlines(keepends=True)
+    random.Random(7).shuffle(shuffled)  # noqa: S311  # no secret
+    Path("shuffled.jsonl").write_bytes(b"".join(shuffled))
+    run("convert", "shuffled.jsonl", "-o", "store")
+    assert contents("store") == expected
+
+
+def test_what_does_not_fit_in_memory_waits_on_disk(
+    traces: Path, expected: dict[str, bytes], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(converting, "MEMORY", 50_000)
+    monkeypatch.setattr(converting, "BATCH", 1000)  # every part has to be dealt out again
+    batches: list[int] = []
+    write = spilling.batches
+
+    def noting(*arguments: object) -> Iterator[list[object]]:
+        for runs in write(*arguments):  # type: ignore[arg-type]  # passed on as they are
+            batches.append(len({run.trace_id for run in runs}))
+            yield list(runs)
+
+    monkeypatch.setattr(converting, "batches", noting)
+    assert run("convert", traces, "-o", "store").exit_code == 0
+    assert sum(batches) == TRACES
+    assert len(batches) > TRACES // 2
+    assert contents("store") == expected
+
+
+def test_processes_share_the_work(
+    traces: Path, expected: dict[str, bytes], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "_PIECE", 100_000)
+    done = run("convert", traces, "-o", "store", "--workers", "2")
+    assert done.exit_code == 0, done.output
+    assert contents("store") == expected
+    assert done.stderr == run("convert", traces, "-o", "again").stderr  # the line's number too
+
+
+def test_a_dask_cluster_shares_the_work(traces: Path, expected: dict[str, bytes], run: Run) -> None:
+    from distributed import LocalCluster
+
+    pieces = traces.read_bytes().splitlines(keepends=True)
+    for number, line in enumerate(pieces):
+        Path(f"piece{number}.jsonl").write_bytes(line)
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:  # type: ignore[no-untyped-call]  # it has none
+        done = run(
+            *("convert", *(Path(f"piece{number}.jsonl").absolute() for number in range(len(pieces)))),
+            *("-o", Path("store").absolute(), "--dask", cluster.scheduler_address),
+        )
+    assert done.exit_code == 0, done.output
+    assert contents("store") == expected
+
+
+def test_a_cluster_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(ConfigurationError, match=r"--dask tcp://127\.0\.0\.1:1: no scheduler there"):
+        Dask("tcp://127.0.0.1:1", patience=0.5)
+
+
+class Interrupting:
+    """Progress that is interrupted, as by Ctrl-C, after some cassettes were written."""
+
+    def __init__(self, after: int) -> None:
+        self._left = after
+        self._writing = False
+
+    def begin(self, what: str, total: int | None) -> None:
+        self._writing = what == "writing"
+
+    def advance(self, amount: int, spans: int = 0) -> None:
+        if self._writing:
+            self._left -= 1
+            if not self._left:
+                raise KeyboardInterrupt
+
+
+def test_an_interruption_loses_nothing_written(traces: Path, expected: dict[str, bytes], run: Run) -> None:
+    converted = Converted()
+    with pytest.raises(KeyboardInterrupt):
+        convert(
+            find([str(traces)]),
+            Store("store", "json", "none", redact=True),
+            progress=Interrupting(20),
+            converted=converted,
+        )
+    before = contents("store")
+    assert len(before) == converted.written.cassettes == 40
+    assert before.items() <= expected.items()
+    assert run("convert", traces, "-o", "store").exit_code == 0
+    assert contents("store") == expected
+
+
+def test_what_a_killed_conversion_left_is_removed(traces: Path, run: Run) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for pid in (ended.pid, os.getppid()):
+        Path(f"store/{converting._SCRATCH}{pid}/0").mkdir(parents=True)
+    assert run("convert", traces, "-o", "store").exit_code == 0
+    hidden = [path.name for path in Path("store").glob(".*")]
+    assert hidden == [f"{converting._SCRATCH}{os.getppid()}"]  # that one is alive
+
+
+def test_a_trace_of_too_many_spans_costs_no_other(
+    traces: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = tasks.Store.assembler
+
+    def small(self: Store, selection: object) -> object:
+        made = limits(self, selection)  # type: ignore[arg-type]  # passed on as it is
+        made._limits = msgspec.structs.replace(made._limits, max_spans=SPANS)
+        return made
+
+    monkeypatch.setattr(tasks.Store, "assembler", small)
+    from benchmarks.converting import trace
+    from timetracer_otel.formats import encode
+
+    with traces.open("ab") as file:
+        file.write(encode(trace(1000, SPANS + 1)))
+    done = run("convert", traces, "-o", "store")
+    assert f"{SPANS + 1} spans; a trace may have {SPANS}" in done.stderr
+    assert len(cassettes("store")) == 2 * TRACES

@@ -1,0 +1,87 @@
+"""Whatever the spans and however they are written: a conversion loses none, and mixes none."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.property.spans import by_id, span_lists
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.converters.making import cassettes_of
+from timetracer_otel.converters.runs import document_of, runs_of_line, runs_of_spans
+from timetracer_otel.converters.splitting import split_spans
+from timetracer_otel.formats import Limits, decode, encode
+from timetracer_otel.formats.foreign import read
+from timetracer_otel.span import Span
+
+LIMITS = Limits()
+
+
+def rewritten(item: Any, *, snake: bool, ids: bool, at: str = "") -> Any:
+    """OTLP/JSON in another spelling: snake_case keys, ids in base64."""
+    if isinstance(item, dict):
+        return {
+            ("".join(f"_{char.lower()}" if char.isupper() else char for char in key) if snake else key): (
+                rewritten(value, snake=snake, ids=ids, at=key)
+            )
+            for key, value in item.items()
+        }
+    if isinstance(item, list):
+        return [rewritten(value, snake=snake, ids=ids) for value in item]
+    if ids and at in ("traceId", "spanId", "parentSpanId") and item:
+        return base64.b64encode(bytes.fromhex(item)).decode()
+    return item
+
+
+@given(span_lists(), st.booleans(), st.booleans(), st.sampled_from([None, "trace", "batches"]))
+def test_every_spelling_means_the_same(spans: list[Span], snake: bool, ids: bool, around: str | None) -> None:
+    document = rewritten(json.loads(encode(spans)), snake=snake, ids=ids)
+    if around == "trace":
+        document = {"trace": document}
+    elif around == "batches":
+        document = {"batches": document["resource_spans" if snake else "resourceSpans"]}
+    found = read(json.dumps(document).encode())
+    assert found.damaged == []
+    assert repr(by_id(found.spans)) == repr(spans)
+
+
+@given(span_lists(min_size=1))
+def test_spans_keep_their_very_bytes_and_written_anew_mean_the_same(spans: list[Span]) -> None:
+    for runs in (runs_of_line(encode(spans), LIMITS), runs_of_spans(spans)):
+        document = document_of([(run.origin, [piece.raw for piece in run.pieces]) for run in runs])
+        assert repr(by_id(decode(document))) == repr(spans)
+
+
+@st.composite
+def traces(draw: st.DrawFn) -> list[Span]:
+    """Spans of one trace whose parents are any of them, themselves, or in no file."""
+    spans = draw(span_lists(min_size=1))
+    ids = [span.span_id for span in spans]
+    for span in spans:
+        span.trace_id = "1" * 32
+        span.parent_span_id = draw(st.sampled_from(["", "f" * 16, *ids]))
+        span.flags = draw(st.sampled_from([0, 0x100, 0x300]))
+    return spans
+
+
+@given(traces())
+def test_each_span_is_in_one_part_and_below_its_entry(spans: list[Span]) -> None:
+    parts = split_spans(spans)
+    assert Counter(span.span_id for part in parts for span in part) == Counter(span.span_id for span in spans)
+    where = {span.span_id: number for number, part in enumerate(parts) for span in part}
+    for number, part in enumerate(parts):
+        for span in part[1:]:
+            assert where.get(span.parent_span_id, number) == number
+
+
+@given(traces())
+def test_every_part_is_a_cassette_that_can_be_read(spans: list[Span]) -> None:
+    names = Counter(span.name for span in spans)
+    made = [Cassette.load(cassette.dump()) for cassette in cassettes_of(spans, None)]
+    assert Counter(span.name for cassette in made for span in cassette.spans) == names
+    assert {cassette.entry.span_id for cassette in made} == {part[0].span_id for part in split_spans(spans)}
