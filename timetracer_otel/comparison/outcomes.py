@@ -55,6 +55,7 @@ def exception_change(recorded: str, live: str, words: Words = REPLAY) -> str:
     """
     if _ADDRESS.sub("0x", recorded) == _ADDRESS.sub("0x", live):
         return ""
+    recorded, live = " ".join(recorded.split()), " ".join(live.split())
     if not recorded:
         return f"the app raised {live}" if words == REPLAY else f"{words[1]} raised {live}"
     if not live:
