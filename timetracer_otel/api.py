@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
@@ -27,6 +27,7 @@ from timetracer_otel.exporters.recorder import Recorder, store_for
 from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.nondeterminism import ValueRecorder, drawing_from, set_process_source
 from timetracer_otel.replayers import guard, livetree
+from timetracer_otel.replayers.faults import Fault, Faults
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.steady import FileStore
 from timetracer_otel.store import open_store
@@ -244,9 +245,10 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
         cassette: a file, or a folder whose cassettes answer together.
         settings: everything else; read from the environment and pyproject.toml by default.
         whole_process: the block answers everything that the process does meanwhile, see :class:`record`.
+        faults: what goes wrong: lines such as ``"http GET */rates: timeout"`` (docs/what-if.md).
 
     Raises:
-        ConfigurationError: a setting is malformed.
+        ConfigurationError: a setting or a fault is malformed.
         CassetteError: there is no such cassette, or it cannot be read.
         MissError: at the end of the block, when a call found no answer and the error it was given
             was swallowed.
@@ -258,6 +260,7 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
         *,
         settings: Settings | None = None,
         whole_process: bool = False,
+        faults: Iterable[Fault | str] = (),
     ) -> None:
         settings = settings if settings is not None else config.load()
         if isinstance(cassette, Cassette):
@@ -267,7 +270,8 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
             cassettes = [store.load(path) for path in store.paths()]
             if not cassettes:
                 raise CassetteError(f"{cassette}: there are no cassettes in it; record some first")
-        self.session = Session(cassettes, settings)
+        given = [*Faults.from_settings(settings).all, *faults]
+        self.session = Session(cassettes, settings, faults=Faults(given))
         self._whole_process = whole_process
 
     def __enter__(self) -> Session:

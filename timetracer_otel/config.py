@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mock_plugins: tuple[str, ...] = _default("mock_plugins")
     live_plugins: tuple[str, ...] = _default("live_plugins")
     on_miss: str = _default("on_miss")
+    faults: str = _default("faults")
     replay_pace: str = _default("replay_pace")
     app_hosts: tuple[str, ...] = _default("app_hosts")
     export_replay: bool = _default("export_replay")
@@ -92,6 +93,7 @@ class Arguments(TypedDict, total=False):
     mock_plugins: Collection[str]
     live_plugins: Collection[str]
     on_miss: str
+    faults: str
     replay_pace: str
     app_hosts: Collection[str]
     export_replay: bool

@@ -64,6 +64,12 @@ class Exchange(Protocol):
         ...
 
 
+def delay_of(exchange: Exchange) -> float:
+    """Seconds that a replay waits before it gives the recorded answer, as it was told to."""
+    seconds: float = getattr(exchange, "delay", 0.0)
+    return seconds
+
+
 class Port(Protocol):
     """Records exchanges, or answers them."""
 

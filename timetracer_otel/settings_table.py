@@ -252,6 +252,9 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         choices=("fail", "passthrough", "record"),
     ),
     Variable(
+        "faults", str, "", "what goes wrong in a replay, lines such as `redis *: timeout`, `;` between them"
+    ),
+    Variable(
         "replay_pace", str, "instant", "how fast recorded streams are replayed",
         choices=("instant", "recorded"),
     ),

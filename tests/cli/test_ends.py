@@ -25,8 +25,11 @@ from timetracer_otel.store import FolderStore
         (["record", "--compression", "lz4", "--", "true"], "'lz4' is not one of 'none', 'gzip', 'zstd'"),
         (["replay"], "Give --app MODULE:APP to replay here, or -- COMMAND... to run a server."),
         (["replay", "--app", "a:b", "--", "true"], "Give --app MODULE:APP or -- COMMAND..., not both."),
-        (["replay", "--json", "--", "true"], "--json goes with --app, not with a COMMAND."),
-        (["replay", "--header", "A: b", "--", "true"], "--header goes with --app, not with a COMMAND."),
+        (["replay", "--json", "--", "true"], "--json goes with --app, or with --url, not with a COMMAND."),
+        (
+            ["replay", "--header", "A: b", "--", "true"],
+            "--header goes with --app, or with --url, not with a COMMAND.",
+        ),
         (["replay", "one", "two", "--", "true"], "A COMMAND runs on one PATH"),
         (["replay", "--app", "a:b", "--header", "no colon"], "give it as 'Name: value'"),
     ],

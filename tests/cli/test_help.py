@@ -61,7 +61,8 @@ def test_options_say_which_setting_they_are(run: Run) -> None:
     offered = {name for name in known if f"[{name};" in printed}
     s3 = {name for name in known if name.startswith("TIMETRACER_S3_")}
     of_tests = {"TIMETRACER_APP_HOSTS"}
-    assert known - offered == {"TIMETRACER_MODE", "TIMETRACER_CASSETTE"} | of_tests | s3
+    others = {"TIMETRACER_MODE", "TIMETRACER_CASSETTE", "TIMETRACER_FAULTS"}
+    assert known - offered == others | of_tests | s3
 
 
 def test_a_shell_completes_commands_and_values() -> None:

@@ -79,6 +79,7 @@ MALFORMED = {
     "mock_plugins": _PLUGINS,
     "live_plugins": _PLUGINS,
     "on_miss": _WORDS,
+    "faults": _TEXT,
     "replay_pace": _WORDS,
     "app_hosts": _LIST,
     "export_replay": _SWITCH,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 from click.core import ParameterSource
 
+from timetracer_otel.cli.faulting import fault_option, never_happened
 from timetracer_otel.cli.launching import launch, launched, quieten
 from timetracer_otel.cli.options import environment, setting_options, settings_from
 from timetracer_otel.cli.selecting import HELP
@@ -58,6 +59,7 @@ class _How(NamedTuple):
     slower_than: str | None
     update: bool
     workers: int
+    faults: str
 
 
 @click.command("replay", cls=_WithCommand, options_metavar="[OPTIONS]")
@@ -88,6 +90,7 @@ class _How(NamedTuple):
     help="Write the verdicts as JUnit XML (.xml) or as one page to read (.html). May be given again.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
+@fault_option
 @setting_options("live_plugins", "mock_plugins", "on_miss", "replay_pace", "export_replay")
 @click.pass_context
 def command(
@@ -117,6 +120,9 @@ def command(
     the requests are sent to it over HTTP, and it is stopped. Exit status 0 when all are the same, 1 when one
     is different, 2 when it could not be done.
 
+    With --fault, calls go wrong on purpose: the report says how the app takes it, compared with what was
+    recorded; the exit status means the same.
+
     With a COMMAND alone, that is run as a server, which answers any recorded request that is sent to it.
 
     \b
@@ -134,7 +140,10 @@ def command(
             if url
             else "Give --app MODULE:APP to replay here, or -- COMMAND... to run a server."
         )
-    how = _How(words, fail_fast, as_json, reports, headers, slower_than, update, workers)
+    faults = settings_from(environ).faults
+    if faults and update:
+        raise click.UsageError("--update would record what a fault made; leave --fault out.")
+    how = _How(words, fail_fast, as_json, reports, headers, slower_than, update, workers, faults)
     if app is not None:
         if url is not None:
             raise click.UsageError("--url goes with a COMMAND, not with --app.")
@@ -239,6 +248,7 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
     writers = report_writers(how.reports)  # what is not possible is said before anything starts
     output = Output()
     outcomes: Counter[str] = Counter()
+    happened: Counter[str] = Counter()
     kept: list[Verdict] = []
     seconds = 0.0
     # what the app prints is not part of the result
@@ -246,6 +256,7 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
         for verdict in tracked(verdicts, "replaying", total, printing=True):
             outcomes["updated" if verdict.updated else verdict.outcome] += 1
             seconds += verdict.seconds
+            happened.update(verdict.faults)
             if writers:
                 kept.append(verdict)
             if how.as_json:
@@ -254,6 +265,8 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
                 output.lines(verdict_lines(verdict))
             if how.fail_fast and verdict.outcome != "same":
                 break
+    for line in never_happened(how.faults, happened):
+        click.echo(line, err=how.as_json)
     if not how.as_json:
         output.line(summary_line(outcomes, seconds))
     for write in writers:

@@ -12,8 +12,10 @@ asynchronous one.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -79,6 +81,29 @@ class Wrappable(ABC):
     def points(self) -> Sequence[Point]:
         """Where the library is wrapped."""
 
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """What the library raises, or is answered, when something goes wrong: ``timeout``, ``connect
+        timeout``, ``refused``, ``reset``, and whatever else has a name; as it would be recorded.
+        """
+        return {}
+
+
+class Pause:
+    """What a flow yields to wait, blocking or not as the wrapped function is.
+
+    Args:
+        seconds: how long.
+    """
+
+    __slots__ = ("seconds",)
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __call__(self) -> None:
+        """Wait, the thread blocked."""
+        time.sleep(self.seconds)
+
 
 class Integration(Wrappable):
     """Base class of what knows a library that talks to the outside world."""
@@ -141,6 +166,10 @@ class Integration(Wrappable):
         """The OpenTelemetry span of this call where it is not the current one, else ``None``."""
         return None
 
+    def pause(self, seconds: float) -> Callable[[], Any]:
+        """What the flow of a call yields to wait."""
+        return Pause(seconds)
+
     def exchange(self, call: Invocation) -> Flow[Any]:
         """The flow of every call: ask the port, then answer from the recording or go live."""
         port = ports.current()
@@ -167,6 +196,8 @@ class Integration(Wrappable):
             return (yield call.proceed)
         exchange = port.begin(self, request, span)
         recorded = exchange.recorded
+        if recorded is not None and (seconds := ports.delay_of(exchange)):
+            yield self.pause(seconds)
         if isinstance(recorded, Failure) and recorded.type_name in exceptions.CANCELLED:
             yield functools.partial(exceptions.wait_for_cancellation, request.title())
         own = None if recorded is None else self.own_error(call)
@@ -257,7 +288,7 @@ async def run_async(flow: Flow[T], call: Invocation | None = None) -> T:
         while True:
             proceeds = getattr(thunk, "__func__", None) is _PROCEED
             try:
-                value = thunk()
+                value = asyncio.sleep(thunk.seconds) if isinstance(thunk, Pause) else thunk()
                 if inspect.isawaitable(value):
                     value = await value
             except BaseException as error:  # noqa: BLE001  # handed to the flow, which decides

@@ -118,6 +118,21 @@ class HttpxIntegration(Integration):
         """What the app's request body raised when it was read."""
         return cast("_Call", call).body.error
 
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """What the transport raises; the client tells the app."""
+        return {
+            "timeout": Failure(f"{self.name}.ReadTimeout", ["timed out"]),
+            "connect timeout": Failure(f"{self.name}.ConnectTimeout", ["timed out"]),
+            "write timeout": Failure(f"{self.name}.WriteTimeout", ["timed out"]),
+            "pool timeout": Failure(f"{self.name}.PoolTimeout", [""]),
+            "refused": Failure(f"{self.name}.ConnectError", ["[Errno 111] Connection refused"]),
+            "connection error": Failure(f"{self.name}.ConnectError", ["[Errno 111] Connection refused"]),
+            "reset": Failure(f"{self.name}.ReadError", ["[Errno 104] Connection reset by peer"]),
+            "disconnected": Failure(
+                f"{self.name}.RemoteProtocolError", ["Server disconnected without sending a response."]
+            ),
+        }
+
     def exception_classes(self) -> Mapping[str, type[BaseException]]:
         """What httpx raises, and what is below it."""
         below = [sys.modules[name] for name in self.below if name in sys.modules]

@@ -110,6 +110,22 @@ class RedisIntegration(Integration):
             value = _put(value, path, self.rebuild_failure(Failure.from_plain(failure), call))
         return value
 
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """What the client raises once it has tried as often as it was told to."""
+        module = f"{self.module}.exceptions"
+        lost = Failure(f"{module}.ConnectionError", ["Connection closed by server."])
+        refused = Failure(
+            f"{module}.ConnectionError", ["Error 111 connecting to redis:6379. Connection refused."]
+        )
+        return {
+            "timeout": Failure(f"{module}.TimeoutError", ["Timeout reading from socket"]),
+            "connect timeout": Failure(f"{module}.TimeoutError", ["Timeout connecting to server"]),
+            "refused": refused,
+            "connection error": refused,
+            "reset": lost,
+            "disconnected": lost,
+        }
+
     def exception_classes(self) -> Mapping[str, type[BaseException]]:
         """What redis raises, and what is below it."""
         return exceptions.module_exceptions(sys.modules[f"{self.module}.exceptions"]) | _SOCKET_ERRORS

@@ -15,6 +15,7 @@ from timetracer_otel.errors import CodecError
 from timetracer_otel.messages import Canonical, HttpRequest, HttpResponse, Request
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import Redactor, masked_equal
+from timetracer_otel.replayers.faults import Faults
 from timetracer_otel.replayers.linking import alike, inbound_form
 from timetracer_otel.replayers.matching import RecordedCalls, differences
 from timetracer_otel.replayers.messages import (
@@ -85,14 +86,31 @@ class CassetteLibrary:
                 outside.append(cassette)
             else:
                 self._by_target.setdefault(_target(request), []).append(Recorded(cassette, request))
-        self.process_session = Session(outside, settings, reuse=True)
+        self.faults = Faults.from_settings(settings)
+        """What goes wrong within requests."""
+        self.process_session = Session(outside, settings, reuse=True, faults=Faults(()))
 
     def session(self, cassette: Cassette) -> Session:
         """A session for one cassette; calls recorded outside requests answer what it lacks."""
         recorded = self._calls.get(id(cassette))
         if recorded is None:
             recorded = self._calls.setdefault(id(cassette), RecordedCalls.of([cassette]))
-        return Session([cassette], self._settings, fallback=self.process_session, recorded=recorded)
+        return Session(
+            [cassette],
+            self._settings,
+            fallback=self.process_session,
+            recorded=recorded,
+            faults=self.faults,
+        )
+
+    def check_faults(self) -> None:
+        """Refuse faults that the libraries of the recorded calls cannot come to; these are loaded.
+
+        Raises:
+            ConfigurationError: see there.
+        """
+        if self.faults.all:
+            self.faults.check([call for cassette in self._cassettes for call in cassette.calls()])
 
     def inbound_messages(
         self,

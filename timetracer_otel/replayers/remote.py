@@ -154,7 +154,7 @@ class Service:
         if self._options.threshold is not None:
             whole = Run(recorded.outcome, [], "", recorded.took)
             found += slower(whole, live, {}, self._options.threshold)
-        return verdict_of(
+        verdict = verdict_of(
             with_outcome(report.comparison, found),
             cassette,
             str(path),
@@ -163,6 +163,8 @@ class Service:
             status=None if response is None else response.status,
             seconds=took / 1e9,
         )
+        verdict.note_faults(report.faults)
+        return verdict
 
     def _report(self) -> CallReport | None:
         deadline = time.monotonic() + REPORT_SECONDS

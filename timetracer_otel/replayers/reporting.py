@@ -44,12 +44,14 @@ class CallReport(msgspec.Struct):
         calls: how many it made.
         missed: the explanations of those that nothing answered.
         raised: what went through the app; empty for nothing.
+        faults: how often each happened.
     """
 
     comparison: Comparison
     calls: int
     missed: list[str]
     raised: str = ""
+    faults: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class CallReports:
@@ -101,6 +103,7 @@ class CallReports:
                 comparison=compare_replay(session, None, redactor),
                 calls=len(session.calls),
                 missed=[call.explanation for call in session.misses],
+                faults=dict(session.faulted),
                 raised=raised_in(session, ended, recorded_run(session.cassettes[0])),
             )
             self._put(f"{expected.number}.json", msgspec.json.encode(report))

@@ -27,6 +27,7 @@ from timetracer_otel.messages import HttpRequest
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.clients import AsgiClient, WsgiClient
+from timetracer_otel.replayers.faults import Faults
 from timetracer_otel.replayers.options import ReplayOptions
 from timetracer_otel.replayers.process import each
 from timetracer_otel.replayers.session import Session
@@ -99,7 +100,9 @@ class InProcess:
         self._factory = factory
         self._settings = settings
         self._options = options
-        self._process = Session([Cassette.load(path) for path in outside], settings, reuse=True)
+        self._faults = Faults.from_settings(settings)
+        recorded_outside = [Cassette.load(path) for path in outside]
+        self._process = Session(recorded_outside, settings, reuse=True, faults=Faults(()))
         self._redactor = Redactor.from_settings(settings)
         self._block = ExitStack()
         self._client: AsgiClient | WsgiClient
@@ -147,7 +150,9 @@ class InProcess:
         try:
             recorded = cassette.inbound_request
             cassette.read_messages()
-            session = Session([cassette], self._settings, fallback=self._process)
+            session = Session([cassette], self._settings, fallback=self._process, faults=self._faults)
+            if self._faults.all:
+                self._faults.check(cassette.calls())
         except CodecError as error:
             return broken(cassette, path, error)
         if recorded is None:

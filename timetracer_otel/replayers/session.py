@@ -9,6 +9,7 @@ import functools
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +23,7 @@ from timetracer_otel import ports, values
 from timetracer_otel.blocks import Arrivals
 from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.config import Settings
-from timetracer_otel.errors import MissError, ReplayError
+from timetracer_otel.errors import ConfigurationError, MissError, ReplayError
 from timetracer_otel.lanes import LaneTable
 from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
 from timetracer_otel.nondeterminism import Event as ValueEvent
@@ -30,9 +31,10 @@ from timetracer_otel.nondeterminism import ValueReplayer, drawing_from
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers.answers import answer_content, followed_answer
 from timetracer_otel.replayers.capture import Captured, folder_beside, save_copy
+from timetracer_otel.replayers.faults import Fault, Faults
 from timetracer_otel.replayers.linking import learn_inbound, made_by_chance
 from timetracer_otel.replayers.livetree import path_above
-from timetracer_otel.replayers.matching import Grade, Matcher, Nearest, RecordedCalls
+from timetracer_otel.replayers.matching import Grade, Match, Matcher, Nearest, RecordedCalls
 from timetracer_otel.store import FolderStore
 from timetracer_otel.volatile import Links
 
@@ -84,6 +86,7 @@ class Session:
         fallback: asked when this session has no answer: calls recorded outside requests.
         reuse: recorded calls may be answered again and again.
         recorded: the calls of those cassettes, where they were read before.
+        faults: what goes wrong; what the settings say by default.
     """
 
     replaying = True
@@ -96,12 +99,16 @@ class Session:
         fallback: Session | None = None,
         reuse: bool = False,
         recorded: RecordedCalls | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.cassettes = list(cassettes)
         self.settings = settings
         self.body_limit = 2**62  # what is recorded is given back whole
         self.pace = settings.replay_pace == "recorded"
         self.calls: list[LiveCall] = []
+        self.faults = Faults.from_settings(settings) if faults is None else faults
+        self.faulted: Counter[str] = Counter()
+        """How often each fault happened here."""
         self._fallback = fallback
         self._live_matcher: Matcher | None = None
         self._reuse = reuse
@@ -151,6 +158,9 @@ class Session:
         match = self.matcher.match(request, path, lane)
         if match is None and self._fallback is not None:
             match = self._fallback.matcher.match(request, None, lane)
+        fault = self.faults.of(caller.name, caller.family, request) if self.faults.all else None
+        if fault is not None:
+            return self._made_to_fail(caller, request, path, fault, match)
         if match is None:
             if arrivals is not None and isinstance(request, HttpRequest) and arrivals.possible(request):
                 return _Doubtful(self, arrivals, caller, request, path)
@@ -166,6 +176,30 @@ class Session:
             )
         self._note(caller, request, Outcome.ANSWERED, path, match.grade, match.call)
         return ReplayedExchange(answer if self._reuse else followed_answer(answer, self.links))
+
+    def _made_to_fail(
+        self,
+        caller: ports.Caller,
+        request: Request,
+        path: tuple[str, ...] | None,
+        fault: Fault,
+        match: Match | None,
+    ) -> ports.Exchange:
+        """A call that a fault is about; one that is tried again fails again, whatever was recorded."""
+        recorded = None if match is None else match.call.fresh_answer()
+        try:
+            outcome = fault.outcome(caller, request, recorded)
+        except ConfigurationError as error:
+            raise self._miss(caller, request, str(error), path) from None
+        if outcome is None:
+            return self._missed(caller, request, path)
+        with self._lock:
+            self.faulted[fault.text] += 1
+        grade, call = (None, None) if match is None else (match.grade, match.call)
+        self._note(caller, request, Outcome.ANSWERED, path, grade, call)
+        if outcome is recorded and not self._reuse:
+            outcome = followed_answer(outcome, self.links)
+        return ReplayedExchange(outcome, fault.seconds)
 
     def received(self, request: HttpRequest) -> None:
         """Take note of the request that came in, in place of the recorded one: what the app is given by it is
@@ -360,10 +394,11 @@ class Session:
 class ReplayedExchange:
     """A call answered from the recording."""
 
-    __slots__ = ("recorded",)
+    __slots__ = ("delay", "recorded")
 
-    def __init__(self, recorded: Answer | Failure) -> None:
+    def __init__(self, recorded: Answer | Failure, delay: float = 0.0) -> None:
         self.recorded: Answer | Failure | None = recorded
+        self.delay = delay
 
     def __enter__(self) -> ReplayedExchange:
         return self

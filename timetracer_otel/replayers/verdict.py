@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -21,6 +22,7 @@ from timetracer_otel.comparison import (
 from timetracer_otel.errors import CodecError, ReplayError
 from timetracer_otel.messages import Answer, Failure
 from timetracer_otel.redaction import Redactor, masked_equal
+from timetracer_otel.replayers.faults import times
 from timetracer_otel.replayers.livetree import entry_of
 from timetracer_otel.replayers.session import LiveCall, Outcome, Session, is_live
 from timetracer_otel.volatile import stands_for
@@ -45,6 +47,7 @@ class Verdict(msgspec.Struct):
         missed: the explanations of calls that nothing answered.
         status: the live HTTP status, where there is one.
         seconds, recorded_seconds: how long it took now, and then.
+        faults: how often each that was asked for happened.
         findings: differences and notes with their parts.
         rows: both trees as one.
         trace_id: of the recording.
@@ -67,10 +70,16 @@ class Verdict(msgspec.Struct):
     status: int | None = None
     seconds: float = 0.0
     recorded_seconds: float = 0.0
+    faults: dict[str, int] = msgspec.field(default_factory=dict)
     findings: list[Finding] = msgspec.field(default_factory=list)
     rows: list[Row] = msgspec.field(default_factory=list)
     trace_id: str = ""
     updated: bool = False
+
+    def note_faults(self, happened: Mapping[str, int]) -> None:
+        """Say which faults happened, and how often."""
+        self.faults = dict(happened)
+        self.notes += [f"fault {text}: {times(count)}" for text, count in happened.items()]
 
     def text(self) -> str:
         """All of it in lines, the title first, for a test that fails or a log."""
@@ -110,7 +119,7 @@ def judge(
     """
     comparison = compare_replay(session, ended, redactor, threshold)
     cassette = session.cassettes[0]
-    return verdict_of(
+    verdict = verdict_of(
         comparison,
         cassette,
         path,
@@ -119,6 +128,8 @@ def judge(
         status=getattr(ended.outcome, "status", None),
         seconds=ended.seconds,
     )
+    verdict.note_faults(session.faulted)
+    return verdict
 
 
 def verdict_of(

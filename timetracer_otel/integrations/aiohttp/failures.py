@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from timetracer_otel.integrations import exceptions
-from timetracer_otel.messages import Failure
+from timetracer_otel.messages import Answer, Failure
 
 CONNECTING = "__connecting__"
 """Of a failure: there was no connection yet."""
@@ -19,6 +19,34 @@ _KEY, _INFO = "timetracer.connection_key", "timetracer.request_info"
 """In the place of what an exception holds of its request."""
 _WRAPPED = "timetracer.exception"
 _OS_FIELDS = ("errno", "strerror")
+
+
+def connection_faults() -> dict[str, Answer | Failure]:
+    """What a connection raises when something goes wrong, as it is recorded."""
+    module = "aiohttp.client_exceptions"
+    below = Failure(
+        "ConnectionRefusedError", [111, "Connect call failed"], _os_fields(111, "Connect call failed")
+    )
+    refused = Failure(
+        f"{module}.ClientConnectorError",
+        [_KEY, {_WRAPPED: below.plain()}],
+        {"_conn_key": _KEY, "_os_error": {_WRAPPED: below.plain()}, CONNECTING: True},
+    )
+    reset = [104, "Connection reset by peer"]
+    return {
+        "timeout": Failure(f"{module}.SocketTimeoutError", ["Timeout on reading data from socket"]),
+        "connect timeout": Failure("TimeoutError", [], {CONNECTING: True}),
+        "refused": refused,
+        "connection error": refused,
+        "reset": Failure(f"{module}.ClientOSError", list(reset), _os_fields(*reset)),
+        "disconnected": Failure(
+            f"{module}.ServerDisconnectedError", ["Server disconnected"], {"message": "Server disconnected"}
+        ),
+    }
+
+
+def _os_fields(number: Any, text: Any) -> dict[str, Any]:
+    return {"errno": number, "strerror": text}
 
 
 def described(error: BaseException, request: Any, *, connecting: bool = False) -> Failure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
@@ -13,11 +13,11 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError, TimetracerError
 from timetracer_otel.integrations import exceptions, wire
-from timetracer_otel.integrations.aiohttp.failures import CONNECTING, described, rebuilt
+from timetracer_otel.integrations.aiohttp.failures import CONNECTING, connection_faults, described, rebuilt
 from timetracer_otel.integrations.aiohttp.transport import ReplayedTransport, Silence
 from timetracer_otel.integrations.base import Point, Wrappable
 from timetracer_otel.integrations.bodies import RequestBody
-from timetracer_otel.messages import Failure, HttpRequest, HttpResponse
+from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse
 
 Wrapped = Callable[..., Any]
 Args = tuple[Any, ...]
@@ -36,6 +36,19 @@ class AiohttpIntegration(Wrappable):
     name: ClassVar[str] = "aiohttp"
     family: ClassVar[str] = "http"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.aiohttp_client",)
+
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """What a connection raises; the exceptions by their names as well."""
+        found = connection_faults()
+        renamed = {
+            "ServerTimeoutError": "timeout",
+            "SocketTimeoutError": "timeout",
+            "ConnectionTimeoutError": "connect timeout",
+            "ClientConnectorError": "refused",
+            "ClientOSError": "reset",
+            "ServerDisconnectedError": "disconnected",
+        }
+        return {**found, **{name: found[kind] for name, kind in renamed.items()}}
 
     def points(self) -> Sequence[Point]:
         """Connecting, sending, and what comes in."""
@@ -93,6 +106,8 @@ class AiohttpIntegration(Wrappable):
                     talk.ask()
                 return await wrapped(*args, **kwargs)
             recorded = talk.ask()
+            if seconds := ports.delay_of(talk.exchange):
+                await asyncio.sleep(seconds)
             if isinstance(recorded, Failure):
                 await talk.fail_again(recorded)
             if isinstance(recorded, HttpResponse):

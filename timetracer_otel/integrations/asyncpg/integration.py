@@ -16,7 +16,7 @@ from timetracer_otel.integrations.dbapi.core import DriverIntegration, Statement
 from timetracer_otel.integrations.dbapi.held import COPIED
 from timetracer_otel.integrations.dbapi.passing import passing
 from timetracer_otel.integrations.dbapi.values import plain, plain_row, weight
-from timetracer_otel.messages import SqlResult, SqlStatement
+from timetracer_otel.messages import Answer, Failure, SqlResult, SqlStatement
 
 FIRST_ROW = "first row"
 PIECES = "pieces"
@@ -67,6 +67,21 @@ class AsyncpgIntegration(DriverIntegration):
             *listening.points(self),
             *types.points(self),
         )
+
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """With asyncpg's own classes; its timeouts are asyncio's."""
+        lost = Failure(
+            "asyncpg.exceptions.ConnectionDoesNotExistError",
+            ["connection was closed in the middle of operation"],
+        )
+        return {
+            "timeout": Failure("TimeoutError"),
+            "refused": lost,
+            "connection error": lost,
+            "reset": lost,
+            "disconnected": lost,
+            "deadlock": Failure("asyncpg.exceptions.DeadlockDetectedError", ["deadlock detected"]),
+        }
 
     def error_roots(self) -> tuple[type[BaseException], ...]:
         """Everything that asyncpg raises."""

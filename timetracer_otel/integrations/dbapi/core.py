@@ -61,6 +61,24 @@ class DriverIntegration(Integration):
     def error_roots(self) -> tuple[type[BaseException], ...]:
         """The classes above everything the driver raises."""
 
+    def fault_class(self, name: str) -> str:
+        """The full name of the driver's exception of that name, as it is written down."""
+        classes = self.exception_classes()
+        found = [full for full in classes if full.rpartition(".")[2] == name]
+        return min(found, key=len, default=name)
+
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """What PEP 249 has for it; drivers say it in words of their own."""
+        lost = Failure(self.fault_class("OperationalError"), ["server closed the connection unexpectedly"])
+        return {
+            "timeout": Failure(self.fault_class("OperationalError"), ["timeout expired"]),
+            "refused": lost,
+            "connection error": lost,
+            "reset": lost,
+            "disconnected": lost,
+            "deadlock": Failure(self.fault_class("OperationalError"), ["deadlock detected"]),
+        }
+
     # -- the three things an integration says
 
     def request(self, call: Invocation) -> Request:

@@ -304,6 +304,8 @@ class RecordedCall:
     async def _next(self, message: bytes) -> bytes:
         reply, at = self._reply, self._at
         self._at += 1
+        if not at and self._conversation.delay:
+            await asyncio.sleep(self._conversation.delay)
         if self._conversation.port.pace and reply is not None and at < len(reply.times):
             wait = (reply.times[at] - (time.monotonic_ns() - self._began)) / 1e9
             await asyncio.sleep(max(0.0, wait))

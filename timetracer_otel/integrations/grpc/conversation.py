@@ -38,6 +38,8 @@ class Conversation:
         self.request = request
         self.reply = GrpcReply()
         self.exchange: ports.Exchange | None = None
+        self.delay = 0.0
+        """Seconds to wait for the recorded answer beyond the usual."""
         self.reading = 0
         """Reads that the app waits for."""
         self._sizes = {"request": 0, "reply": 0}
@@ -84,6 +86,7 @@ class Conversation:
         """
         request = request or self.request
         self.exchange = self._context.copy().run(self.port.begin, self.integration, request, self._span)
+        self.delay = ports.delay_of(self.exchange)
         return cast("GrpcReply | Failure | None", self.exchange.recorded)
 
     def sent(self, data: Any) -> None:

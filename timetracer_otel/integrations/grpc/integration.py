@@ -37,6 +37,22 @@ _METADATA, _OPERATIONS, _HANDLER = 4, 6, 7
 _CHANNEL, _METHOD, _SERIALIZER = "channel", "method", "request_serializer"
 
 
+_CODES = {
+    "CANCELLED": 1, "UNKNOWN": 2, "INVALID_ARGUMENT": 3, "DEADLINE_EXCEEDED": 4, "NOT_FOUND": 5,
+    "ALREADY_EXISTS": 6, "PERMISSION_DENIED": 7, "RESOURCE_EXHAUSTED": 8, "FAILED_PRECONDITION": 9,
+    "ABORTED": 10, "OUT_OF_RANGE": 11, "UNIMPLEMENTED": 12, "INTERNAL": 13, "UNAVAILABLE": 14,
+    "DATA_LOSS": 15, "UNAUTHENTICATED": 16,
+}  # fmt: skip
+_DETAILS = {"DEADLINE_EXCEEDED": "Deadline Exceeded", "UNAVAILABLE": "failed to connect to all addresses"}
+_KINDS = {
+    "timeout": "DEADLINE_EXCEEDED",
+    "refused": "UNAVAILABLE",
+    "connection error": "UNAVAILABLE",
+    "reset": "UNAVAILABLE",
+    "disconnected": "UNAVAILABLE",
+}
+
+
 class GrpcIntegration(Integration):
     """Records and answers calls of synchronous and asynchronous channels.
 
@@ -93,6 +109,16 @@ class GrpcIntegration(Integration):
 
         return blocking.WatchedCall(result, cast("_Start", call).conversation)
 
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """Statuses by their names in gRPC, and what those are elsewhere."""
+        found: dict[str, Answer | Failure] = {
+            name: GrpcReply(code=code, details=_DETAILS.get(name, name.lower().replace("_", " ")), after=[1])
+            for name, code in _CODES.items()
+        }
+        for kind, name in _KINDS.items():
+            found[kind] = found[name]
+        return found
+
     def exception_classes(self) -> Mapping[str, type[BaseException]]:
         """What the core raises of itself; statuses are no exceptions down there."""
         core = sys.modules["grpc._cython.cygrpc"]
@@ -118,6 +144,8 @@ class GrpcIntegration(Integration):
         conversation = start.conversation
         recorded = conversation.begin()
         exchange = conversation.exchange
+        if conversation.delay:
+            yield self.pause(conversation.delay)
         if isinstance(recorded, Failure):
             raise self._given_back(self.rebuild_failure, recorded, start)
         if recorded is not None:

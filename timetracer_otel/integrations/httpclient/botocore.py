@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
@@ -23,6 +23,13 @@ class BotocoreIntegration(HttpLibrary):
         "opentelemetry.instrumentation.botocore",
         "opentelemetry.instrumentation.urllib3",
     )
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "ConnectTimeoutError": "connect timeout",
+        "ConnectionClosedError": "disconnected",
+        "EndpointConnectionError": "refused",
+        "ReadTimeoutError": "timeout",
+    }
 
     def points(self) -> Sequence[Point]:
         """Where requests are sent, and where credentials are looked for."""

@@ -10,6 +10,8 @@ import msgspec
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Wrappable
+from timetracer_otel.integrations.httpclient.failures import connection_faults
+from timetracer_otel.messages import Answer, Failure
 
 
 class Attempt(msgspec.Struct):
@@ -45,6 +47,14 @@ class HttpLibrary(Wrappable):
     family: ClassVar[str] = "http"
     scopes: ClassVar[tuple[str, ...]] = ()
     """Instrumentation scopes whose spans are this library's own."""
+
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """What the library makes of what its connection raises, by the names of its exceptions."""
+
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """What the connection raises; the library makes its own exceptions of it."""
+        found = connection_faults(self.name)
+        return {**found, **{name: found[kind] for name, kind in self.renamed.items()}}
 
     def mark(
         self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from timetracer_otel.integrations import exceptions
-from timetracer_otel.messages import Failure
+from timetracer_otel.messages import Answer, Failure
 
 PHASE = "__phase__"
 """Of a failure: the step that raised, where that was before an answer was asked for."""
@@ -20,6 +20,37 @@ UNASKED = "asyncio.exceptions.CancelledError"
 """In the place of an answer that nobody asked for."""
 _CONNECTION = "timetracer.connection"
 """In the place of the connection among an exception's arguments and fields."""
+
+
+_UPON_URLLIB3 = frozenset({"urllib3", "requests", "botocore"})
+
+
+def connection_faults(library: str) -> dict[str, Answer | Failure]:
+    """What a connection raises when something goes wrong, as it is recorded.
+
+    Args:
+        library: whose connection it is.
+    """
+    refused = Failure("ConnectionRefusedError", [111, "Connection refused"], {PHASE: CONNECTING})
+    late = Failure("TimeoutError", ["timed out"], {PHASE: CONNECTING})
+    if library in _UPON_URLLIB3:
+        text = "Failed to establish a new connection: [Errno 111] Connection refused"
+        fields = {PHASE: CONNECTING, "conn": _CONNECTION, "_message": text}
+        refused = Failure("urllib3.exceptions.NewConnectionError", [text], fields)
+        late = Failure(
+            "urllib3.exceptions.ConnectTimeoutError",
+            [_CONNECTION, "Connection timed out. (connect timeout)"],
+            {PHASE: CONNECTING},
+        )
+    lost = Failure("http.client.RemoteDisconnected", ["Remote end closed connection without response"])
+    return {
+        "timeout": Failure("TimeoutError", ["timed out"]),
+        "connect timeout": late,
+        "refused": refused,
+        "connection error": refused,
+        "reset": Failure("ConnectionResetError", [104, "Connection reset by peer"]),
+        "disconnected": lost,
+    }
 
 
 def described(error: BaseException, connection: Any, phase: str) -> Failure:

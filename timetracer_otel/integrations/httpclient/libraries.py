@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
@@ -16,6 +16,7 @@ class UrllibIntegration(HttpLibrary):
 
     name: ClassVar[str] = "urllib"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.urllib",)
+    renamed: ClassVar[Mapping[str, str]] = {"URLError": "refused"}
 
     def points(self) -> Sequence[Point]:
         """Where a handler makes its connection; files and data are opened elsewhere."""
@@ -27,6 +28,12 @@ class Urllib3Integration(HttpLibrary):
 
     name: ClassVar[str] = "urllib3"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.urllib3",)
+    renamed: ClassVar[Mapping[str, str]] = {
+        "ConnectTimeoutError": "connect timeout",
+        "NewConnectionError": "refused",
+        "ProtocolError": "reset",
+        "ReadTimeoutError": "timeout",
+    }
 
     def points(self) -> Sequence[Point]:
         """Where a pool is asked."""
@@ -67,6 +74,12 @@ class RequestsIntegration(HttpLibrary):
         "opentelemetry.instrumentation.requests",
         "opentelemetry.instrumentation.urllib3",
     )
+    renamed: ClassVar[Mapping[str, str]] = {
+        "ConnectTimeout": "connect timeout",
+        "ConnectionError": "refused",
+        "ReadTimeout": "timeout",
+        "Timeout": "timeout",
+    }
 
     def points(self) -> Sequence[Point]:
         """Where an adapter sends, and where it looks for certificates, which replay does without."""

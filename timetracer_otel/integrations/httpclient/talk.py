@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Any
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
@@ -108,6 +109,8 @@ class Talk:
             self.exchange, attempt.exchange = attempt.exchange, None
         else:
             self.exchange = self._port.begin(self._caller, self.message)
+        if seconds := ports.delay_of(self.exchange):
+            time.sleep(seconds)
         recorded = self.exchange.recorded
         if isinstance(recorded, HttpResponse):
             if recorded.status == 101:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
@@ -12,7 +12,7 @@ from timetracer_otel.integrations.base import Flow, Invocation, Point, run
 from timetracer_otel.integrations.dbapi import links
 from timetracer_otel.integrations.dbapi.core import DriverIntegration, Statement, no_session, once, refused
 from timetracer_otel.integrations.dbapi.values import plain
-from timetracer_otel.messages import SqlResult, SqlStatement
+from timetracer_otel.messages import Answer, Failure, SqlResult, SqlStatement
 
 _LOCAL = re.compile(r"\s*(begin|start|savepoint|release|rollback\s+to|rollback\s*(;|$)|deallocate|set)", re.I)
 _COMMIT = re.compile(r"\s*commit\s*(;|$)", re.I)
@@ -52,6 +52,18 @@ class PsycopgIntegration(DriverIntegration):
                 Point(connection, f"{prefix}Connection.pipeline", wrapper=self._refuse),
             ]
         return found
+
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """With the classes of PostgreSQL's own errors."""
+        canceled = ["canceling statement due to statement timeout"]
+        return {
+            **super().faults(),
+            "timeout": Failure("psycopg.errors.QueryCanceled", canceled),
+            "deadlock": Failure("psycopg.errors.DeadlockDetected", ["deadlock detected"]),
+            "serialization failure": Failure(
+                "psycopg.errors.SerializationFailure", ["could not serialize access due to concurrent update"]
+            ),
+        }
 
     def error_roots(self) -> tuple[type[BaseException], ...]:
         """``psycopg.Error`` and ``psycopg.Warning``."""

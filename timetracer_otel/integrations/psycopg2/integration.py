@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Point
 from timetracer_otel.integrations.dbapi import links
 from timetracer_otel.integrations.dbapi.core import DriverIntegration, refused
+from timetracer_otel.messages import Answer, Failure
 
 
 class Psycopg2Integration(DriverIntegration):
@@ -25,6 +26,19 @@ class Psycopg2Integration(DriverIntegration):
             Point("psycopg2", "connect", wrapper=self._connect),
             Point("psycopg2.extensions", "quote_ident", wrapper=self._quote),
         )
+
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """With the classes of PostgreSQL's own errors."""
+        canceled = ["canceling statement due to statement timeout"]
+        return {
+            **super().faults(),
+            "timeout": Failure("psycopg2.errors.QueryCanceled", canceled),
+            "deadlock": Failure("psycopg2.errors.DeadlockDetected", ["deadlock detected"]),
+            "serialization failure": Failure(
+                "psycopg2.errors.SerializationFailure",
+                ["could not serialize access due to concurrent update"],
+            ),
+        }
 
     def error_roots(self) -> tuple[type[BaseException], ...]:
         """``psycopg2.Error`` and ``psycopg2.Warning``."""

@@ -118,6 +118,18 @@ class PyMongoIntegration(Integration):
         kind = sys.modules["pymongo.message"]._OpMsg
         return kind(kind.MORE_TO_COME if reply.more_to_come else 0, data)
 
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """What a connection raises; the driver may try again, and says that there is no server."""
+        lost = Failure("pymongo.errors.AutoReconnect", ["mongodb:27017: connection closed"])
+        refused = Failure("pymongo.errors.AutoReconnect", ["mongodb:27017: [Errno 111] Connection refused"])
+        return {
+            "timeout": Failure("pymongo.errors.NetworkTimeout", ["mongodb:27017: timed out"]),
+            "refused": refused,
+            "connection error": refused,
+            "reset": lost,
+            "disconnected": lost,
+        }
+
     def exception_classes(self) -> Mapping[str, type[BaseException]]:
         """What PyMongo raises, and what is below it."""
         return exceptions.module_exceptions(sys.modules["pymongo.errors"]) | _SOCKET_ERRORS
@@ -153,6 +165,8 @@ class PyMongoIntegration(Integration):
         exhaust.take(connection)
         exchange = port.begin(self, request, spans.take(message.request_id))
         if exchange.recorded is not None:
+            if seconds := ports.delay_of(exchange):
+                yield self.pause(seconds)
             yield from self._keep(connection, request, exchange.recorded, answered=answered, call=call)
             return None
         if replaying:

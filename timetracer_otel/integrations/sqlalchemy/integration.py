@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import sys
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
+import msgspec
+
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError
+from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Integration, Invocation, Point, run
 from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.values import plain
@@ -137,11 +142,45 @@ class SqlAlchemyIntegration(Integration):
     def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
         """The driver's own exception."""
         checkout: Checkout = call.instance.timetracer_checkout
-        error = failures.rebuild(failure, classes_of(checkout.dialect))
+        classes = classes_of(checkout.dialect)
+        if "." not in failure.type_name:  # a fault: PEP 249 names the class, each driver has one
+            kind = getattr(checkout.dialect.dbapi, failure.type_name, None)
+            if isinstance(kind, type):
+                failure = msgspec.structs.replace(failure, type_name=exceptions.type_name(kind))
+        error = failures.rebuild(failure, classes)
         connection = getattr(call.instance, "connection", None)
         if failure.fields.get(failures.DISCONNECTED) is True and isinstance_of_replay(connection):
             cast("Any", connection).closed = True
         return error
+
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """What every driver has (PEP 249); which driver it is, the call's connection knows."""
+        gone = {failures.DISCONNECTED: True}
+        lost = Failure("OperationalError", ["server closed the connection unexpectedly"], gone)
+        found: dict[str, Answer | Failure] = {
+            "timeout": Failure("OperationalError", ["canceling statement due to statement timeout"]),
+            "refused": lost,
+            "connection error": lost,
+            "reset": lost,
+            "disconnected": lost,
+            "deadlock": Failure("OperationalError", ["deadlock detected"]),
+        }
+        names = ("DataError", "IntegrityError", "InterfaceError", "InternalError", "NotSupportedError")
+        for name in (*names, "DatabaseError", "OperationalError", "ProgrammingError"):
+            found[name] = Failure(name, ["made to fail by timetracer-otel"])
+        return found
+
+    def pause(self, seconds: float) -> Callable[[], Any]:
+        """Beneath SQLAlchemy's own greenlet a loop is waited for as it does itself."""
+
+        def wait() -> None:
+            concurrency = sys.modules.get("sqlalchemy.util.concurrency")
+            if concurrency is None or not concurrency.in_greenlet():
+                time.sleep(seconds)
+            else:
+                concurrency.await_only(asyncio.sleep(seconds))
+
+        return wait
 
     def exception_classes(self) -> Mapping[str, type[BaseException]]:
         """Known for each dialect: see :meth:`rebuild_failure`."""

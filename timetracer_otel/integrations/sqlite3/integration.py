@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Point
 from timetracer_otel.integrations.dbapi.core import DriverIntegration
+from timetracer_otel.messages import Answer, Failure
 
 _FACTORY = 5
 """The place of ``factory`` among the positional arguments of ``connect``."""
@@ -29,6 +30,18 @@ class Sqlite3Integration(DriverIntegration):
             Point("sqlite3", "connect", wrapper=self._connect),
             Point("sqlite3.dbapi2", "connect", wrapper=self._connect),
         )
+
+    def faults(self) -> Mapping[str, Answer | Failure]:
+        """What SQLite says: it waits for a lock, or for a disk."""
+        locked = Failure("sqlite3.OperationalError", ["database is locked"])
+        unavailable = Failure("sqlite3.OperationalError", ["unable to open database file"])
+        return {
+            "timeout": locked,
+            "locked": locked,
+            "refused": unavailable,
+            "connection error": unavailable,
+            "reset": Failure("sqlite3.OperationalError", ["disk I/O error"]),
+        }
 
     def error_roots(self) -> tuple[type[BaseException], ...]:
         """``sqlite3.Error`` and ``sqlite3.Warning``."""
