@@ -12,11 +12,12 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError, TimetracerError
-from timetracer_otel.integrations import exceptions, wire
+from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.aiohttp.failures import CONNECTING, connection_faults, described, rebuilt
 from timetracer_otel.integrations.aiohttp.transport import ReplayedTransport, Silence
 from timetracer_otel.integrations.base import Point, Wrappable
 from timetracer_otel.integrations.bodies import RequestBody
+from timetracer_otel.integrations.wire import framing, reading, writing
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse
 
 Wrapped = Callable[..., Any]
@@ -135,12 +136,12 @@ class Talk:
 
     def __init__(self, port: ports.Port, caller: AiohttpIntegration, request: Any) -> None:
         url = request.url
-        host = wire.address(str(url.raw_host), url.port, url.scheme)
+        host = framing.address(str(url.raw_host), url.port, url.scheme)
         headers = [(str(name), str(value)) for name, value in request.headers.items()]
         self.message = HttpRequest(request.method, f"{host}{url.raw_path_qs}", headers, body=None)
         self.answered = port.replaying and not port.live(caller)
         """The recording answers; nothing is sent."""
-        self.reader = wire.ResponseReader(request.method)
+        self.reader = reading.ResponseReader(request.method)
         self.connect: Callable[[], Any] | None = None
         """Makes a connection, for a call that goes out after all."""
         self.exchange: Any = contextlib.nullcontext()
@@ -148,8 +149,8 @@ class Talk:
         self._caller = caller
         self._request = request
         self._body = RequestBody(self.message, port.body_limit)
-        self._sending = wire.RequestReader(self.message, self._body)
-        self._start = wire.now()
+        self._sending = reading.RequestReader(self.message, self._body)
+        self._start = reading.now()
         self._over = False
 
     def begin(self) -> None:
@@ -180,11 +181,11 @@ class Talk:
     def feed(self, transport: ReplayedTransport, recorded: HttpResponse) -> None:
         """Have the recorded answer come in."""
         method, failure = self.message.method, recorded.failure
-        pieces = wire.written(
+        pieces = writing.written(
             recorded, method, self.message.title(), paced=self._port.pace, failure=self._rebuilt_in_body
         )
-        hung_up = failure is not None and failure.type_name == wire.HUNG_UP
-        transport.feed(pieces, then_ends=hung_up or not wire.ends_itself(method, recorded))
+        hung_up = failure is not None and failure.type_name == writing.HUNG_UP
+        transport.feed(pieces, then_ends=hung_up or not framing.ends_itself(method, recorded))
 
     def _rebuilt_in_body(self, failure: Failure) -> BaseException:
         if failure.type_name in exceptions.CANCELLED:
@@ -229,7 +230,7 @@ class Talk:
                 self.exchange.finish(None)
                 return
             self.reader.describe_as = lambda error: described(error, self._request)
-            wire.watch_body(self.reader, self.exchange, self.message, self._port.body_limit, self._start)
+            reading.watch_body(self.reader, self.exchange, self.message, self._port.body_limit, self._start)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report(f"{self._caller.name}: reading a response", error)
             self.exchange.finish(None)

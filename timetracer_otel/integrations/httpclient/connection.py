@@ -12,12 +12,12 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
-from timetracer_otel.integrations import wire
 from timetracer_otel.integrations.base import Point
 from timetracer_otel.integrations.httpclient import sockets
 from timetracer_otel.integrations.httpclient.callers import Attempt, HttpLibrary, layer, replaying
 from timetracer_otel.integrations.httpclient.failures import CONNECTING, PHASE, SENDING, UNASKED, rebuilt
 from timetracer_otel.integrations.httpclient.talk import Talk, asked_early, not_connected
+from timetracer_otel.integrations.wire import framing, reading
 from timetracer_otel.messages import Failure
 
 Wrapped = Callable[..., Any]
@@ -139,7 +139,7 @@ class HttpClientIntegration(HttpLibrary):
             if talk.answered:
                 return wrapped(*args, **kwargs)
         talk.over = True
-        reader = wire.ResponseReader(talk.message.method)
+        reader = reading.ResponseReader(talk.message.method)
         had = vars(connection).get("response_class")
         make = connection.response_class
 
@@ -234,7 +234,7 @@ def _url(connection: Any, target: str) -> str:
     host = str(tunnel or connection.host)
     port = connection._tunnel_port if tunnel else connection.port
     secure = connection.default_port == http.client.HTTPS_PORT
-    return wire.address(host, port, "https" if secure else "http") + target
+    return framing.address(host, port, "https" if secure else "http") + target
 
 
 def _replayed_socket(connection: Any) -> sockets.ReplayedSocket:

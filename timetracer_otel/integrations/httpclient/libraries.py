@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Point
 from timetracer_otel.integrations.httpclient.callers import Attempt, HttpLibrary, Layer, layer, replaying
-from timetracer_otel.integrations.wire import address
+from timetracer_otel.integrations.wire.framing import address
 
 
 class UrllibIntegration(HttpLibrary):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.wire import ResponseReader
+from timetracer_otel.integrations.wire.reading import ResponseReader
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

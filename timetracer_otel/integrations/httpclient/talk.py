@@ -10,11 +10,11 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError, TimetracerError
-from timetracer_otel.integrations import wire
 from timetracer_otel.integrations.bodies import RequestBody
 from timetracer_otel.integrations.httpclient.callers import Attempt
 from timetracer_otel.integrations.httpclient.failures import CONNECTING, SENDING, UNASKED, described, rebuilt
 from timetracer_otel.integrations.httpclient.sockets import ReplayedSocket
+from timetracer_otel.integrations.wire import reading, writing
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse
 
 
@@ -53,8 +53,8 @@ class Talk:
         self._port = port
         self._caller = caller
         self._body = RequestBody(self.message, port.body_limit)
-        self._reader = wire.RequestReader(self.message, self._body)
-        self._start = wire.now()
+        self._reader = reading.RequestReader(self.message, self._body)
+        self._start = reading.now()
         self._error: BaseException | None = None
         self._begun = False
         self._attempt = attempt
@@ -119,7 +119,7 @@ class Talk:
                     f" TIMETRACER_LIVE_PLUGINS={self._caller.name}"
                 )
             assert self.socket is not None
-            self.socket.answer = wire.written(
+            self.socket.answer = writing.written(
                 recorded,
                 self.message.method,
                 self.message.title(),
@@ -151,7 +151,7 @@ class Talk:
         finally:
             self.connecting = False
 
-    def came(self, reader: wire.ResponseReader, response: Any) -> None:
+    def came(self, reader: reading.ResponseReader, response: Any) -> None:
         """The library has status and headers."""
         try:
             self._reader.ended()
@@ -160,7 +160,7 @@ class Talk:
                 self.exchange.gap("unreadable answer", f"the head of the answer to {self.message.title()}")
                 self.exchange.finish(None)
                 return
-            wire.watch_body(reader, self.exchange, self.message, self._port.body_limit, self._start)
+            reading.watch_body(reader, self.exchange, self.message, self._port.body_limit, self._start)
             if response.isclosed() and not reader.ended:
                 reader.closed()
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
