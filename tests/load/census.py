@@ -25,6 +25,26 @@ OURS = "timetracer_otel"
 _Cached = type(functools.lru_cache(lambda: None))
 
 
+def rest() -> bool:
+    """Wait until the writer has written what it can; false when that takes too long."""
+    recorder = ports.process_port()
+    blocked_until = os.environ.get("LOAD_BLOCKED")
+    for thread in threading.enumerate():
+        if thread.name == LATE:
+            thread.join(PATIENCE)
+    if not isinstance(recorder, Recorder) or (blocked_until and not Path(blocked_until).exists()):
+        return True
+    deadline = time.monotonic() + PATIENCE
+    writer = recorder.writer
+    while time.monotonic() < deadline:
+        writer.flush(PATIENCE)
+        with writer._condition:
+            if not (writer._queue or writer._waiting or writer._busy):
+                return True
+            writer._condition.wait(0.05)
+    return False
+
+
 def census(loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:
     """Everything that could grow.
 
@@ -37,7 +57,7 @@ def census(loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:
         ``objects``: how many of every other type the garbage collector knows;
         ``threads``, ``descriptors``, ``tasks``, and ``counts`` of the recorder's writer.
     """
-    idle = _wait_until_idle()
+    idle = rest()
     gc.collect()
     found = gc.get_objects()
     everything = Counter(_name(type(each)) for each in found)
@@ -67,26 +87,6 @@ def census(loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:
         "waiting": None if writer is None else len(writer._queue),
         "pending": recorder.budget.held if isinstance(recorder, Recorder) else 0,
     }
-
-
-def _wait_until_idle() -> bool:
-    """Wait until the writer has written what it can; false when that takes too long."""
-    recorder = ports.process_port()
-    blocked_until = os.environ.get("LOAD_BLOCKED")
-    if not isinstance(recorder, Recorder) or (blocked_until and not Path(blocked_until).exists()):
-        return True
-    for thread in threading.enumerate():
-        if thread.name == LATE:
-            thread.join(PATIENCE)
-    deadline = time.monotonic() + PATIENCE
-    writer = recorder.writer
-    while time.monotonic() < deadline:
-        writer.flush(PATIENCE)
-        with writer._condition:
-            if not (writer._queue or writer._waiting or writer._busy):
-                return True
-            writer._condition.wait(0.05)
-    return False
 
 
 def _module_tables() -> Iterator[tuple[str, int]]:

@@ -28,9 +28,15 @@ class LoadedServer(Server):
     def __init__(
         self, framework: str, launcher: tuple[str, ...], environment: Mapping[str, str], directory: Path
     ) -> None:
-        added = {"TIMETRACER_EXCLUDE_PATHS": "/census", "TIMETRACER_GRACE_SECONDS": "0.2", **environment}
+        excluded = {"TIMETRACER_EXCLUDE_PATHS": "/census,/rest"}
+        added = {**excluded, "TIMETRACER_GRACE_SECONDS": "0.2", **environment}
         self.environment = added
         super().__init__(COMMANDS[framework], launcher, added, directory)
+
+    def rest(self) -> None:
+        """Wait until it has nothing to do."""
+        answer = send(self.port, Request("GET", "/rest"))
+        assert (answer.status, json.loads(answer.body)) == (200, [True]), self.log
 
     def census(self) -> dict[str, Any]:
         """What its process holds, once it has nothing to do."""

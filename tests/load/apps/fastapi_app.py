@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 
 from tests.load.apps import prepared, unfinished
 from tests.load.apps.large import pieces
-from tests.load.census import census
+from tests.load.census import census, rest
 
 UPSTREAM = os.environ.get("UPSTREAM_URL", "")
 client: httpx.AsyncClient
@@ -89,3 +89,8 @@ async def begin_async(name: str) -> dict[str, bool]:
 @app.get("/census")
 async def count() -> dict[str, Any]:
     return await asyncio.to_thread(census, asyncio.get_running_loop())
+
+
+@app.get("/rest")
+async def come_to_rest() -> list[bool]:
+    return [await asyncio.to_thread(rest)]

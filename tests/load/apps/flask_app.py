@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 
 from tests.load.apps import prepared, unfinished
 from tests.load.apps.large import PIECE, PIECES_A_MB, pieces
-from tests.load.census import census
+from tests.load.census import census, rest
 
 client = httpx.Client(base_url=os.environ.get("UPSTREAM_URL", ""))
 app = Flask(__name__)
@@ -60,3 +60,8 @@ def begin(name: str) -> dict[str, bool]:
 @app.get("/census")
 def count() -> dict[str, Any]:
     return census()
+
+
+@app.get("/rest")
+def come_to_rest() -> Any:
+    return [rest()]
