@@ -9,6 +9,8 @@
     │   ├── CassetteFormatError     its bytes are not a cassette
     │   └── CassetteLimitError      it is larger than what is safe to read
     ├── ConversionError         traces that cannot be turned into cassettes
+    ├── SendingError            spans that a tracing backend did not take
+    ├── CollectingError         a receiver of traces that cannot do its work
     ├── CodecError              a value that cannot be written or read back
     ├── ReplayError             a replay that cannot go on
     │   ├── MissError               no recorded call answers a live one
@@ -47,6 +49,14 @@ class CassetteLimitError(CassetteError):
 
 class ConversionError(TimetracerError):
     """Traces cannot be turned into cassettes; the text names the file and the reason."""
+
+
+class SendingError(TimetracerError):
+    """A tracing backend did not take what was sent to it; the text names it and the reason."""
+
+
+class CollectingError(TimetracerError):
+    """A receiver of traces cannot do its work; the text names the address and the reason."""
 
 
 class CodecError(TimetracerError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -12,6 +13,9 @@ from pathlib import Path
 
 _SENTINEL = "-- that was it, status"
 _SECONDS = 120
+_READY = ("Uvicorn running on", "Ctrl-C ends")
+"""What a server says when it accepts requests."""
+_COLLECTOR = "127.0.0.1:4318"
 
 
 class Shell:
@@ -36,6 +40,8 @@ class Shell:
             start_new_session=True,
         )
         self._servers = 0
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self._collector = f"127.0.0.1:{probe.getsockname()[1]}"
 
     def __enter__(self) -> Shell:
         return self
@@ -48,8 +54,10 @@ class Shell:
     def run(self, command: str) -> tuple[int, str]:
         """Run a command; its status and what it printed.
 
-        One that ends with ``&`` is a server: this returns when it accepts requests.
+        One that ends with ``&`` is a server: this returns when it accepts requests. The address that pages
+        have for a collector stands for a free one.
         """
+        command = command.replace(_COLLECTOR, self._collector)
         if command.endswith("&"):
             return self._serve(command.removesuffix("&"))
         return self._tell(f"{{ {command}\n}} </dev/null")
@@ -65,14 +73,14 @@ class Shell:
             with pipe.open(encoding="utf-8") as lines:
                 for line in lines:
                     output.append(line)
-                    if "Uvicorn running on" in line:
+                    if any(ready in line for ready in _READY):
                         serving.set()
             serving.set()
 
         threading.Thread(target=read, daemon=True).start()
         answer = self._tell(f"{command} >{pipe.name} 2>&1 </dev/null &")
         serving.wait(_SECONDS)
-        if not any("Uvicorn running on" in line for line in output):
+        if not any(ready in line for line in output for ready in _READY):
             return 1, "".join(output)
         return answer
 

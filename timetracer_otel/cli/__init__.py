@@ -21,6 +21,9 @@ cli = LazyGroup(
         LazyCommand("validate", "validating", "Check that cassettes can be read, and list their gaps."),
         LazyCommand("generate-tests", "generating", "Write tests that replay cassettes: a file for pytest."),
         LazyCommand("convert", "converting", "Turn traces of any origin into cassettes."),
+        LazyCommand("collect", "collecting", "Receive traces from any SDK or Collector as cassettes."),
+        LazyCommand("export", "exporting", "Write cassettes in a format of another tool."),
+        LazyCommand("send", "sending", "Send cassettes to a tracing backend, as the spans they are."),
         LazyCommand("demo", "demonstrating", "Record and replay an example shop with its services stopped."),
     ],
 )

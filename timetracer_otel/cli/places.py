@@ -62,6 +62,37 @@ def find(name: str, store: FolderStore) -> tuple[Path, Cassette]:
     return found[0]
 
 
+def load_all(given: Sequence[str], environ: dict[str, str]) -> tuple[list[Cassette], list[CassetteError]]:
+    """The cassettes that were named, oldest first, and why others cannot be read.
+
+    Args:
+        given: files, folders, trace ids or span ids; all of the settings' store where none is.
+        environ: where the settings are read.
+
+    Raises:
+        ConfigurationError: a setting is malformed.
+        CassetteError: one that was named is not there.
+    """
+    from timetracer_otel.cli.progress import tracked
+
+    found: list[Cassette] = []
+    damaged: list[CassetteError] = []
+    for spec in given or [""]:
+        if _is_id(spec) and not Path(spec).exists():
+            (store,) = stores([], environ)
+            found.append(find(spec, store)[1])
+            continue
+        (store,) = stores([spec] if spec else [], environ)
+        paths = list(store.paths())
+        for path in tracked(paths, "reading", len(paths)):
+            try:
+                found.append(store.load(path))
+            except CassetteError as error:
+                damaged.append(error)
+    found.sort(key=lambda cassette: cassette.started)
+    return found, damaged
+
+
 def _with_id(paths: Sequence[Path], wanted: str) -> list[tuple[Path, Cassette]]:
     from timetracer_otel.cli.progress import tracked
 

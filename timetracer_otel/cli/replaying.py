@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from timetracer_otel.cli.faulting import fault_option, never_happened
+from timetracer_otel.cli.headers import headers_given
 from timetracer_otel.cli.launching import launch, launched, quieten
 from timetracer_otel.cli.options import environment, setting_options, settings_from
 from timetracer_otel.cli.selecting import HELP
@@ -34,18 +35,6 @@ class _WithCommand(click.Command):
             place = args.index("--")
             args, ctx.obj = args[:place], tuple(args[place + 1 :])
         return super().parse_args(ctx, args)
-
-
-def _headers(
-    ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]
-) -> tuple[tuple[str, str], ...]:
-    headers = []
-    for text in given:
-        name, colon, value = text.partition(":")
-        if not colon or not name.strip():
-            raise click.BadParameter(f"{text!r} is no header; give it as 'Name: value'")
-        headers.append((name.strip(), value.strip()))
-    return tuple(headers)
 
 
 class _How(NamedTuple):
@@ -74,7 +63,7 @@ class _How(NamedTuple):
     "--url", metavar="URL", help="Where COMMAND will answer: start it, send it the requests, stop it."
 )
 @click.option(
-    "--header", "headers", metavar="'NAME: VALUE'", multiple=True, callback=_headers,
+    "--header", "headers", metavar="'NAME: VALUE'", multiple=True, callback=headers_given,
     help="Send this header in place of the recorded one (a credential that was masked).",
 )  # fmt: skip
 @click.option("-k", "--filter", "words", metavar="TEXT", multiple=True, help=HELP)

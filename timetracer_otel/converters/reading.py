@@ -62,10 +62,11 @@ def read(
         OSError: it cannot be read.
     """
     for document in documents(pieces(source), framing, limits):
-        yield _read(document, kind, limits)
+        yield read_document(document, kind, limits)
 
 
-def _read(document: Document, kind: Kind, limits: Limits) -> Piece:
+def read_document(document: Document, kind: Kind, limits: Limits) -> Piece:
+    """What one document holds; see :func:`read`."""
     if document.damage:
         return Piece(document.place, damage=[document.damage])
     data = document.data

@@ -1,0 +1,1 @@
+"""Receivers of OTLP, from any SDK or Collector: what comes in becomes cassettes."""
