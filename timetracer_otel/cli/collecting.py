@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
     from timetracer_otel.formats import Compression, Encoding
 
+    Pair = click.ParamType[tuple[str, int]]
+else:  # it takes no parameter in older releases
+    Pair = click.ParamType
+
 _HTTP: Final = "127.0.0.1:4318"
 _MAX_PORT: Final = 65_535
 
 
-class Address(click.ParamType):
+class Address(Pair):
     """A host and a port to listen at."""
 
     name = "host:port"
@@ -140,13 +144,14 @@ def _asked_to_end() -> Iterator[threading.Event]:
 
     def ask(number: int, frame: object) -> None:
         end.set()
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        restore()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.signal(number, ask)
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before.update({number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)})
     try:
         yield end
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        restore()

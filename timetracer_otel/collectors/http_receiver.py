@@ -71,7 +71,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], inbox: Inbox) -> None:
         super().__init__(address, _Handler)
         self.inbox = inbox
-        self.local = ipaddress.ip_address(self.server_address[0]).is_loopback
+        self.local = ipaddress.ip_address(str(self.server_address[0])).is_loopback
         self._room = threading.BoundedSemaphore(_CONNECTIONS)
 
     def server_bind(self) -> None:

@@ -112,6 +112,8 @@ class Inbox:
                 self.received.refused += 1
                 self._changed.notify()
                 return False
+            if self._size + piece.size > self._memory:
+                self._forget(room=piece.size)
             for run in piece.runs:
                 trace = self._traces.get(run.trace_id)
                 if trace is None:
@@ -125,7 +127,7 @@ class Inbox:
                 trace.last = now
                 trace.waits = True
             self.received.spans += piece.spans
-            if self._size > self._memory:
+            if self._size > self._memory // 2:
                 self._changed.notify()
         return True
 
@@ -159,7 +161,7 @@ class Inbox:
                 break
             if trace.waits:
                 due.append(trace_id)
-        self._forget(spare=set(due))
+        self._forget(spare=frozenset(due))
         return due
 
     def _write(self, due: list[str]) -> None:
@@ -181,11 +183,17 @@ class Inbox:
         with self._changed:
             self.received.written.add(written)
 
-    def _forget(self, *, spare: set[str]) -> None:
-        """Forget what was written: long ago, and the oldest where memory is short."""
+    def _forget(self, *, room: int = 0, spare: frozenset[str] = frozenset()) -> None:
+        """Forget what was written: long ago, and the oldest where memory is short.
+
+        Args:
+            room: bytes that are needed; half of all memory by default.
+            spare: traces that are about to be written.
+        """
         long_ago = self._clock() - _REMEMBERED
+        most = self._memory - room if room else self._memory // 2
         for trace_id, trace in list(self._traces.items()):
-            if trace.last > long_ago and self._size <= self._memory // 2:
+            if trace.last > long_ago and self._size <= most:
                 break
             if not trace.waits and trace_id not in spare:
                 self._size -= trace.size
