@@ -142,6 +142,8 @@ def test_payloads_on_the_spans_travel_and_replay(
 
     assert files(store) == []
     travelled = Cassette.from_spans([span for span in sink.spans if span.name != "startup"])
+    drawn = [event.attributes["source"] for event in travelled.entry.events]
+    assert "clock@http" in drawn
     path = FolderStore(tmp_path / "travelled").write(travelled)
     [verdict] = replay_small_app(path, upstream.url)
     assert (verdict.outcome, verdict.differences, verdict.calls) == ("same", [], 2)

@@ -108,6 +108,8 @@ class BoundEntry(ABC):
             self._live.add(self._payload.request)
             if self._payload.response is not None:
                 self._live.add(self._payload.response)
+            if recording is not None:
+                self._live.add_values(recording)
             self._live.release()
         if recording is not None:
             with recording.lock:

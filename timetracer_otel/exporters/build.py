@@ -15,8 +15,8 @@ from timetracer_otel.exporters.convert import convert, convert_resource
 from timetracer_otel.exporters.masking import Masking
 from timetracer_otel.exporters.trace import Batch, CallPayload, EntryPayload, TraceRecording
 from timetracer_otel.exporters.trace import Gap as RecordedGap
+from timetracer_otel.exporters.value_events import value_events
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
-from timetracer_otel.nondeterminism import ValueRecorder
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.span import Attributes, Event, Resource, Scope, Span, SpanKind, Status, StatusCode
 from timetracer_otel.store import FolderStore
@@ -165,18 +165,6 @@ class CassetteBuilder:
         if self._settings.capture_bodies == "never":
             gaps.append(Gap("bodies not captured", "TIMETRACER_CAPTURE_BODIES=never"))
         return gaps
-
-
-def value_events(recorder: ValueRecorder, masking: Masking) -> list[Event]:
-    """What the clock and the random sources gave, and when, as span events."""
-    return [
-        Event(
-            name=names.EVENT_VALUE,
-            time_unix_nano=at,
-            attributes={"source": source, "value": values.dumps(masking.drawn(source, value)), "lane": lane},
-        )
-        for (source, value, lane), at in recorder.timed_events()
-    ]
 
 
 def call_attributes(payload: CallPayload) -> Attributes:
