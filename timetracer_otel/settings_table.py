@@ -255,7 +255,8 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "faults", str, "", "what goes wrong in a replay, lines such as `redis *: timeout`, `;` between them"
     ),
     Variable(
-        "replay_pace", str, "instant", "how fast recorded streams are replayed",
+        "replay_pace", str, "instant",
+        "how fast answers and their pieces come in a replay: at once, or as they were recorded",
         choices=("instant", "recorded"),
     ),
     Variable(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.services.upstream import Upstream
 from timetracer_otel import Cassette, config, record, replay
+from timetracer_otel.demo.processes import Sent, Server, send
 
 
 def test_a_missed_call_goes_out_and_joins_a_copy(tmp_path: Path, upstream: Upstream) -> None:
@@ -39,3 +44,59 @@ def test_a_missed_call_goes_out_and_joins_a_copy(tmp_path: Path, upstream: Upstr
         again = httpx.get(f"{upstream.url}/json/second", headers={"authorization": "Bearer abc"}).json()
         assert again == second
     assert session.unused == []
+
+
+APP = """
+import os
+import fastapi
+import httpx
+
+app = fastapi.FastAPI()
+
+@app.get("/prices")
+def prices():
+    names = os.environ["NAMES"].split()
+    return [httpx.get(os.environ["UPSTREAM"] + "/json/" + name).json()["place"] for name in names]
+"""
+
+
+def test_by_the_command_and_by_a_server(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.py").write_text(APP)
+    monkeypatch.chdir(tmp_path)
+    environment = {"UPSTREAM": upstream.url, "NAMES": "tea"}
+    command = str(Path(sys.executable).with_name("timetracer-otel"))
+    with Server(
+        [command, "record", "--dir", "recorded", "--", "uvicorn", "shop:app"], tmp_path, environment
+    ) as server:
+        assert send(server.url, Sent("GET", "/prices")).body == '["tea"]'
+    upstream.fresh()
+    environment["NAMES"] = "tea cup"
+
+    # in this process
+    done = subprocess.run(
+        [command, "replay", "recorded", "--app", "shop:app", "--on-miss", "record"],
+        env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "http GET" in done.stdout or "/json/cup" in done.stdout
+    [copy] = (tmp_path / "recorded-captured").rglob("*.json")
+    assert [call.request.title() for call in Cassette.load(copy).calls() if call.request is not None] == [
+        f"GET {upstream.url}/json/tea",
+        f"GET {upstream.url}/json/cup",
+    ]
+    assert upstream.arrived == {"GET": 1}
+    copy.unlink()
+
+    # as a server
+    replaying = [command, "replay", "recorded", "--on-miss", "record", "--", "uvicorn", "shop:app"]
+    with Server(replaying, tmp_path, environment) as server:
+        assert send(server.url, Sent("GET", "/prices")).body == '["tea","cup"]'
+    [copy] = (tmp_path / "recorded-captured").rglob("*.json")
+    assert upstream.arrived == {"GET": 2}
+
+    # the copy answers it all
+    upstream.stop()
+    with Server([command, "replay", str(copy), "--", "uvicorn", "shop:app"], tmp_path, environment) as server:
+        assert send(server.url, Sent("GET", "/prices")).body == '["tea","cup"]'

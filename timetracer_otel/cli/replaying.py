@@ -181,6 +181,8 @@ def _against(
     from timetracer_otel.replayers.remote import Service
     from timetracer_otel.replayers.runner import plan
 
+    if len(paths) == 1:
+        environ["TIMETRACER_CASSETTE"] = paths[0]  # what is captured goes beside it
     settings, options = settings_from(environ), _options(how)
     work = plan([store.path for store in stores(paths, environ, to_replay=True)], selecting(how.words))
     environ = _to_serve(paths, environ)
@@ -200,6 +202,8 @@ def _in_process(
     from timetracer_otel.cli.selecting import selecting
     from timetracer_otel.replayers.runner import InProcess, plan
 
+    if len(paths) == 1:
+        environ["TIMETRACER_CASSETTE"] = paths[0]  # what is captured goes beside it
     settings, options = settings_from(environ), _options(how)
     work = plan([store.path for store in stores(paths, environ, to_replay=True)], selecting(how.words))
 

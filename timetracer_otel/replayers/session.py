@@ -25,7 +25,7 @@ from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import ConfigurationError, MissError, ReplayError
 from timetracer_otel.lanes import LaneTable
-from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
+from timetracer_otel.messages import Answer, Failure, GrpcReply, HttpRequest, HttpResponse, Request
 from timetracer_otel.nondeterminism import Event as ValueEvent
 from timetracer_otel.nondeterminism import ValueReplayer, drawing_from
 from timetracer_otel.redaction import Redactor
@@ -175,7 +175,8 @@ class Session:
                 path,
             )
         self._note(caller, request, Outcome.ANSWERED, path, match.grade, match.call)
-        return ReplayedExchange(answer if self._reuse else followed_answer(answer, self.links))
+        given = answer if self._reuse else followed_answer(answer, self.links)
+        return ReplayedExchange(given, _seconds_before(answer, match.call) if self.pace else 0.0)
 
     def _made_to_fail(
         self,
@@ -311,7 +312,7 @@ class Session:
         calls = self.take_captured()
         if not calls or len(self.cassettes) != 1:
             return None
-        store = self.captures or FolderStore(folder_beside(self.settings.dir))
+        store = self.captures or FolderStore(folder_beside(self._folder()))
         self.captured_to = path = save_copy(self.cassettes[0], calls, self._redactor, store)
         logger.warning("timetracer-otel: %d captured calls are in %s", len(calls), path)
         return path
@@ -326,6 +327,11 @@ class Session:
     def recorded_calls(self) -> list[Call]:
         """The calls that were recorded, in order."""
         return self._recorded.calls
+
+    def _folder(self) -> str:
+        """The folder that is replayed; a file alone lies in the one for recordings, as far as is known."""
+        replayed = self.settings.cassette
+        return replayed if replayed and Path(replayed).is_dir() else self.settings.dir
 
     @property
     def misses(self) -> list[LiveCall]:
@@ -514,6 +520,15 @@ def is_live(settings: Settings, integration: str, family: str) -> bool:
         return True
     mocked = settings.mock_plugins
     return bool(mocked) and integration not in mocked and family not in mocked
+
+
+def _seconds_before(answer: Answer | Failure, call: Call) -> float:
+    """How long an answer took to come; of a stream, whose pieces say that themselves, nothing."""
+    if isinstance(answer, HttpResponse) and answer.chunks:
+        return 0.0
+    if isinstance(answer, GrpcReply) and len(answer.times) > 1:
+        return 0.0
+    return max(0, call.span.end_time_unix_nano - call.span.start_time_unix_nano) / 1e9
 
 
 def seconds_of(cassette: Cassette) -> float:
