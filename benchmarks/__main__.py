@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import loading, matching, recording, replaying, sizes, starting
+from benchmarks import converting, loading, matching, recording, replaying, sizes, starting
 
 PARTS: dict[str, tuple[Callable[[], list[str]], Callable[[], list[str]]]] = {
     "starting": (starting.report, lambda: starting.report(5)),
     "loading": (loading.report, lambda: loading.report(5)),
+    "converting": (
+        lambda: [*converting.report(), *converting.memory(converting.MEGABYTES)],
+        lambda: converting.report(400, rounds=3),
+    ),
     "matching": (matching.report, lambda: matching.report(3)),
     "memory": (sizes.report, lambda: sizes.report(100)),
     "replaying": (replaying.report, lambda: replaying.report(sizes=(1, 100), rounds=3)),

@@ -6,14 +6,17 @@ Beside it a bare typed decode of the same bytes, and what ``opentelemetry-proto-
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from opentelemetry.proto_json.trace.v1.trace import TracesData
@@ -26,6 +29,7 @@ SPANS = 50
 """In a trace, of two services: what one request of a small system makes."""
 TRACES = 2_000
 ROUNDS = 5
+MEGABYTES = (50, 500)
 OFFICIAL_LINES = 20
 _BATCH = 500
 """Spans a line: what the Collector's batch processor hands on."""
@@ -100,6 +104,15 @@ def lines(traces: int, spans: int) -> Iterator[bytes]:
             yield json_writer.encode(mixed[at : at + _BATCH]) + b"\n"
 
 
+def endless(spans: int = SPANS) -> Iterator[bytes]:
+    """Lines as above for ever, quickly made: each time the same requests with other trace ids."""
+    block = b"".join(lines(_OPEN, spans))
+    find = re.compile(rb'(?<="traceId":")([0-9a-f]{24})[0-9a-f]{8}')
+    for number in itertools.count():
+        suffix = f"{number:08x}".encode()
+        yield find.sub(rb"\g<1>" + suffix, block)
+
+
 def cpu(action: Callable[[], object]) -> float:
     """Seconds of CPU it takes."""
     begin = time.process_time()
@@ -107,27 +120,68 @@ def cpu(action: Callable[[], object]) -> float:
     return time.process_time() - begin
 
 
-def of_child(source: Path, store: Path, *options: str) -> tuple[float, float, int]:
-    """Seconds of CPU, seconds, and peak bytes of memory of a conversion by the command itself."""
+_PROGRAM = """
+import resource, sys
+from timetracer_otel.cli import cli
+try:
+    cli.main(sys.argv[1:], prog_name='timetracer-otel')
+except SystemExit as end:
+    assert not end.code, end.code
+used = resource.getrusage(resource.RUSAGE_SELF)
+# its own ru_maxrss may be that of the process it was forked from
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(used.ru_utime + used.ru_stime, int(peak) * 1024)
+"""
+
+
+def of_child(source: Path, store: Path) -> tuple[float, int]:
+    """Seconds of CPU and peak bytes of memory of a conversion by the command itself."""
     shutil.rmtree(store, ignore_errors=True)
-    program = (
-        "import resource, sys\n"
-        "from timetracer_otel.cli import cli\n"
-        "try:\n    cli.main(sys.argv[1:], prog_name='timetracer-otel')\n"
-        "except SystemExit as end:\n    assert not end.code, end.code\n"
-        "used = resource.getrusage(resource.RUSAGE_SELF)\n"
-        "print(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)\n"
-    )
-    begin = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", program, "convert", str(source), "-o", str(store), *options],
+        [sys.executable, "-c", _PROGRAM, "convert", str(source), "-o", str(store)],
         capture_output=True,
         text=True,
         check=True,
     )
-    seconds = time.perf_counter() - begin
     used, peak = done.stdout.splitlines()[-1].split()
-    return float(used), seconds, int(peak)
+    return float(used), int(peak)
+
+
+def piped(size: int, store: Path) -> tuple[float, float, int, int]:
+    """Of a conversion of that many bytes: seconds of CPU, seconds, peak bytes of memory, spans."""
+    shutil.rmtree(store, ignore_errors=True)
+    begin = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, "convert", "-", "-o", str(store), "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=False,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        sent = 0
+        for block in endless():
+            process.stdin.write(block)
+            sent += len(block)
+            if sent >= size:
+                break
+        process.stdin.close()
+        said, figures = process.stdout.read().decode().splitlines()
+    used, peak = figures.split()
+    return float(used), time.perf_counter() - begin, int(peak), json.loads(said)["spans"]
+
+
+def memory(sizes: Sequence[int], folder: str | None = None) -> list[str]:
+    """The peak of memory, as lines, by megabytes of input."""
+    found = ["", "memory of a conversion from standard input"]
+    for megabytes in sizes:
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            used, seconds, peak, spans = piped(megabytes * 1_000_000, Path(name, "cassettes"))
+        found.append(
+            f"  {megabytes:>6,} MB, {spans:>10,} spans: peak {peak / 1e6:4.0f} MB,"
+            f" {spans / used:8,.0f} spans a second of CPU, {seconds:4.0f} s"
+        )
+    return found
 
 
 def report(
@@ -143,7 +197,7 @@ def report(
         few = documents[:OFFICIAL_LINES]
         ours, bare, official, peaks = [], [], [], []
         for _ in range(rounds):
-            used, _, peak = of_child(source, store)
+            used, peak = of_child(source, store)
             ours.append(used / total)
             peaks.append(peak)
             bare.append(cpu(lambda: deque(map(json_reader.typed, documents), maxlen=0)) / total)
@@ -166,7 +220,13 @@ def _main() -> None:
     parser.add_argument("--spans", type=int, default=SPANS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--folder", help="where input and store are made; a disk's, or /dev/shm")
+    parser.add_argument(
+        "--memory", type=int, nargs="*", metavar="MB", help="only the peak, for so much input"
+    )
     given = parser.parse_args()
+    if given.memory is not None:
+        print("\n".join(memory(given.memory or MEGABYTES, given.folder)))
+        return
     print("\n".join(report(given.traces, given.spans, given.rounds, given.folder)))
 
 
