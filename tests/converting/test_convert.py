@@ -164,6 +164,17 @@ def test_a_line_with_one_damaged_span_gives_its_others(run: Run) -> None:
     assert sum(len(cassette.spans) for cassette in cassettes()) == 4
 
 
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_a_file_that_was_cut_short_gives_what_came_before(compression: str, run: Run) -> None:
+    many = b"".join(traces_file(f"{number:032x}") for number in range(1, 400))
+    whole = compress(many, compression)  # type: ignore[arg-type]  # one of those
+    Path("cut.jsonl").write_bytes(whole[: len(whole) // 2])
+    done = run("convert", "cut.jsonl")
+    assert done.exit_code == 0
+    assert f"the {compression} data ends too early; the file was cut short" in done.stderr
+    assert len(cassettes()) > 100
+
+
 def test_strict_stops_before_anything_is_written(run: Run) -> None:
     Path("traces.jsonl").write_bytes(traces_file(TRACE) + b"{broken\n")
     done = run("convert", "--strict", "traces.jsonl")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -52,10 +52,20 @@ class Input(msgspec.Struct, frozen=True):
             OSError: it cannot be opened.
         """
         if self.path == STDIN:
-            yield sys.stdin.buffer
+            yield _AsItComes(sys.stdin.buffer)
             return
         with open(self.path, "rb") as file:
             yield Range(file, self.begin, self.end) if self.end else file
+
+
+class _AsItComes:
+    """Standard input, which may be a program that writes now and then: what is there is read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._read: Callable[[int], bytes] = getattr(file, "read1", file.read)
+
+    def read(self, size: int, /) -> bytes:
+        return self._read(size)
 
 
 class Range:

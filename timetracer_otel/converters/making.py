@@ -51,13 +51,16 @@ def cassette_of(part: Sequence[Span], redactor: Redactor | None) -> Cassette:
     cassette = Cassette.from_spans(part, entry_id=entry.span_id)
     ours = any(map(is_ours, part))
     gaps: list[Gap] = []
-    taken: set[str] = set()
+    taken = calls = 0
     for span in part:
         inbound = span is entry and span.kind in _INBOUND
-        found = take_over(span, inbound=inbound, index=len(taken) + 1, redactor=redactor)
+        # beside calls that were recorded by us, and are numbered, the order is that of time
+        index = -1 if ours else calls + 1
+        found = take_over(span, inbound=inbound, index=index, redactor=redactor)
         if found is not None:
             gaps += found
-            taken.add(span.span_id)
+            taken += 1
+            calls += not inbound
     if taken:
         gaps += _calls_without_payload(cassette)
     elif not ours:
