@@ -17,7 +17,9 @@ def run_console(block: Block, place: Place, shell: Shell) -> None:
     found = commands(block.text)
     for command in found:
         expected = block.status if command is found[-1] else 0
-        status, printed = shell.run(command.text)
+        # a reader's server is at 8000, as curl's here, which knows of the other port (``curl.py``)
+        here = f"http://127.0.0.1:{place.environment['UVICORN_PORT']}"
+        status, printed = shell.run(command.text.replace("http://127.0.0.1:8000", here))
         assert status == expected, f"$ {command.text}\n{printed}"
         assert not command.shown or agrees(command.shown, printed), (
             f"$ {command.text}\nthe page shows:\n{command.shown}\nit printed:\n{printed}"
