@@ -14,6 +14,7 @@ from timetracer_otel.comparison.findings import Comparison, Finding
 from timetracer_otel.comparison.outcomes import outcome_differences, plain
 from timetracer_otel.comparison.parts import Difference, Words, differences
 from timetracer_otel.comparison.runs import Made, Run, recorded_run
+from timetracer_otel.comparison.structure import structural_findings, structural_run
 from timetracer_otel.comparison.timing import Threshold, duration
 from timetracer_otel.errors import CodecError
 from timetracer_otel.messages import Failure, HttpRequest, Request, SqlStatement
@@ -27,7 +28,8 @@ _OF_THE_SERVER: Final = frozenset({"result.rowcount_after", "result.server"})
 
 
 def compare_recordings(first: Cassette, second: Cassette, threshold: Threshold | None = None) -> Comparison:
-    """What the second did otherwise than the first, beside time and values that no two runs share.
+    """What the second did otherwise than the first, beside time and values that no two runs share. Where one
+    is a trace without payloads, both are compared by who was called.
 
     Args:
         first: the recording called A.
@@ -39,6 +41,10 @@ def compare_recordings(first: Cassette, second: Cassette, threshold: Threshold |
     """
     for cassette in (first, second):
         cassette.read_messages()
+    if first.why_not is not None or second.why_not is not None:
+        ours, theirs = structural_run(first), structural_run(second)
+        by_structure = compare(ours, theirs, threshold=threshold, words=SIDES)
+        return with_outcome(by_structure, list(structural_findings(first, second, SIDES)))
     links = Links(Origins, recorded=first.started / 1e9, now=second.started / 1e9)
 
     def equal(was: Any, now: Any) -> bool:
