@@ -23,7 +23,7 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tests.faults import mongodb_jobs, sqlite_jobs
+from tests.faults import http_jobs, mongodb_jobs, sqlite_jobs
 from tests.faults.seen import OwnError, attempt, attempt_async, seen_error
 
 Job = Callable[[], Any]
@@ -267,6 +267,11 @@ def values_sync() -> Any:
 
 SYNC: dict[str, Job] = {
     "httpx": httpx_sync,
+    "http.client": http_jobs.http_client,
+    "urllib": http_jobs.urllib_request,
+    "urllib3": http_jobs.urllib3_pool,
+    "requests": http_jobs.requests_session,
+    "botocore": http_jobs.boto3_objects,
     "sqlalchemy": sqlalchemy_sync,
     "redis": redis_sync,
     "sqlite3": sqlite_jobs.statements,
@@ -278,6 +283,7 @@ SYNC: dict[str, Job] = {
 }
 ASYNC: dict[str, AsyncJob] = {
     "httpx": httpx_async,
+    "aiohttp": http_jobs.aiohttp_session,
     "sqlalchemy": sqlalchemy_async,
     "redis": redis_async,
     "aiosqlite": sqlite_jobs.in_threads,

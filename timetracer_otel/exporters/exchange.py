@@ -56,33 +56,39 @@ class RecordedExchange:
             recording.gap("over limit", f"payload of {payload.request.title()[:200]}", span_id)
 
     def __enter__(self) -> RecordedExchange:
-        inside = ports.inside()
-        inside.__enter__()
-        token = None
-        if self._own is not None:
-            try:
-                token = otel_context.attach(otel_trace.set_span_in_context(self._own))
-            except BaseException:
-                inside.__exit__(None, None, None)  # else this context would record nothing more
-                raise
-        self._tokens = (inside, token)
+        try:
+            inside = ports.inside()
+            inside.__enter__()
+            token = None
+            if self._own is not None:
+                try:
+                    token = otel_context.attach(otel_trace.set_span_in_context(self._own))
+                except BaseException:
+                    inside.__exit__(None, None, None)  # else this context would record nothing more
+                    raise
+            self._tokens = (inside, token)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("recording a call", error)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._tokens is not None:
-            inside, token = self._tokens
-            self._tokens = None
-            if token is not None:
-                otel_context.detach(token)
-            inside.__exit__(None, None, None)
-        own, self._own = self._own, None
-        if own is not None:
-            if isinstance(error, Exception):
-                own.record_exception(error)
-                own.set_status(otel_trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
-            own.end()
+        try:
+            if self._tokens is not None:
+                inside, token = self._tokens
+                self._tokens = None
+                if token is not None:
+                    otel_context.detach(token)
+                inside.__exit__(None, None, None)
+            own, self._own = self._own, None
+            if own is not None:
+                if isinstance(error, Exception):
+                    own.record_exception(error)
+                    own.set_status(otel_trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
+                own.end()
+        except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("recording a call", problem)
 
     def finish(self, answer: Answer | Failure | None) -> None:
         """The call was answered; only the first report counts."""

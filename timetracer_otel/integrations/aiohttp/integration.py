@@ -71,9 +71,9 @@ class AiohttpIntegration(Wrappable):
         port = ports.current() if is_instrumentation_enabled() else None
         if port is None:
             return await _connection(wrapped, args, kwargs, replayed=False)
-        talk = Talk(port, self, args[0] if args else kwargs["req"])
-        if not talk.answered:
-            talk.begin()
+        talk = self._begin(port, args[0] if args else kwargs["req"])
+        if talk is None:
+            return await _connection(wrapped, args, kwargs, replayed=False)
         try:
             connection = await _connection(wrapped, args, kwargs, replayed=talk.answered)
         except BaseException as error:
@@ -86,6 +86,19 @@ class AiohttpIntegration(Wrappable):
             connection.transport.on_written = talk.sent
             talk.connect = lambda: connector._create_connection(*args, **kwargs)
         return connection
+
+    def _begin(self, port: ports.Port, request: Any) -> Talk | None:
+        """The talk about a request; ``None`` where it cannot be read."""
+        try:
+            talk = Talk(port, self, request)
+            if not talk.answered:
+                talk.begin()
+        except Exception as error:
+            if port.replaying and not port.live(self):
+                raise
+            ports.report(f"{self.name}: reading a request", error)
+            return None
+        return talk
 
     async def _create(self, wrapped: Wrapped, connector: Any, args: Args, kwargs: Keywords) -> Any:
         port = ports.current()
@@ -237,10 +250,10 @@ class Talk:
 
     def failed(self, error: BaseException, *, connecting: bool = False) -> None:
         """The call raised."""
-        if self._over or self.answered:
-            return
-        self._over = True
         try:
+            if self._over or self.answered:
+                return
+            self._over = True
             if connecting:
                 self.message.body = _whole_body(self._request)
             else:
@@ -293,10 +306,18 @@ def _tell(what: Callable[..., None], *arguments: Any) -> None:
         ports.report("aiohttp: following a connection", error)
 
 
+def _sent(talk: Talk, *pieces: Any) -> None:
+    talk.sent(b"".join(pieces))
+
+
+def _came_in(talk: Talk, piece: Any) -> None:
+    talk.reader.feed(bytes(piece))
+
+
 def _write(wrapped: Wrapped, writer: Any, args: Args, kwargs: Keywords) -> Any:
     talk = _talk(writer._protocol)
     if talk is not None:
-        _tell(talk.sent, bytes(args[0]))
+        _tell(_sent, talk, args[0])
     return wrapped(*args, **kwargs)
 
 
@@ -304,7 +325,7 @@ def _write_lines(wrapped: Wrapped, writer: Any, args: Args, kwargs: Keywords) ->
     talk = _talk(writer._protocol)
     if talk is not None:
         pieces = list(args[0])
-        _tell(talk.sent, b"".join(pieces))
+        _tell(_sent, talk, *pieces)
         return wrapped(pieces, *args[1:], **kwargs)
     return wrapped(*args, **kwargs)
 
@@ -313,7 +334,7 @@ def _received(wrapped: Wrapped, protocol: Any, args: Args, kwargs: Keywords) -> 
     talk = _talk(protocol)
     # without a parser it is put aside, to be received again
     if talk is not None and args[0] and protocol._parser is not None:
-        _tell(talk.reader.feed, bytes(args[0]))
+        _tell(_came_in, talk, args[0])
     return wrapped(*args, **kwargs)
 
 

@@ -91,7 +91,14 @@ class HttpClientIntegration(HttpLibrary):
         if talk is None or talk.answered or talk.connecting or talk.over:
             return wrapped(*args, **kwargs)
         data = args[0] if args else kwargs["data"]
-        for piece in _pieces(data, connection.blocksize):
+        try:
+            pieces: Iterable[Any] | None = _pieces(data, connection.blocksize)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{self.name}: reading a request", error)
+            pieces = None
+        if pieces is None:  # not in the handler, where the app's exceptions would get its as their context
+            return wrapped(*args, **kwargs)
+        for piece in pieces:
             try:
                 if not talk.sent(piece):
                     talk.begin()
@@ -147,7 +154,7 @@ class HttpClientIntegration(HttpLibrary):
             response = make(sock, *arguments, **keywords)
             try:
                 sockets.watch(response.fp, reader)
-            except (TypeError, AttributeError) as error:
+            except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
                 ports.report(f"{self.name}: reading a response", error)
             return response
 
@@ -169,7 +176,10 @@ class HttpClientIntegration(HttpLibrary):
     def _close(self, wrapped: Wrapped, connection: Any, args: Args, kwargs: Keywords) -> Any:
         talk: Talk | None = vars(connection).get(_TALK)
         if talk is not None and not talk.over:
-            talk.left()
+            try:
+                talk.left()
+            except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+                ports.report(f"{self.name}: the end of a request", error)
         return wrapped(*args, **kwargs)
 
     def _connect(self, wrapped: Wrapped, connection: Any, args: Args, kwargs: Keywords) -> Any:

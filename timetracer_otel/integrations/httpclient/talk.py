@@ -79,19 +79,25 @@ class Talk:
 
     def broken_off(self, error: BaseException) -> None:
         """The library, or the app's own body, raised before all was sent."""
-        if not self.answered:
-            self._error = self._error or error
-            self.left()
-            return
-        self.over = True
-        with contextlib.suppress(TimetracerError):  # the app gets its own error
-            self.ask()
+        try:
+            if not self.answered:
+                self._error = self._error or error
+                self.left()
+                return
+            self.over = True
+            with contextlib.suppress(TimetracerError):  # the app gets its own error
+                self.ask()
+        except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{self._caller.name}: reading an exception", problem)
 
     def not_sent(self, error: BaseException) -> None:
         """Sending raised; the library may still ask for an answer, except of nobody."""
-        self._error = error
-        if self.phase == CONNECTING or not isinstance(error, OSError):
-            self.left()
+        try:
+            self._error = error
+            if self.phase == CONNECTING or not isinstance(error, OSError):
+                self.left()
+        except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{self._caller.name}: reading an exception", problem)
 
     def ask(self) -> HttpResponse | Failure | None:
         """All of it is sent: the recorded answer; where there is none to give, the call goes out.
