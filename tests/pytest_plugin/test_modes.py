@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.pytest_plugin.conftest import Suite
 
 ONE = """
@@ -193,3 +195,54 @@ def test_the_marker_says_more_than_the_run(suite: Suite) -> None:
     assert suite.outcomes("--timetracer-mode=rewrite") == {"passed": 1}
     suite.upstream.stop()
     assert suite.outcomes("--timetracer-mode=rewrite") == {"passed": 1}
+
+
+SHARED = """
+import os
+import sqlite3
+import httpx
+import pytest
+import sqlalchemy
+
+URL = os.environ["UPSTREAM"]
+database = sqlite3.connect(os.environ["DATABASE"])
+engine = sqlalchemy.create_engine("sqlite:///" + os.environ["DATABASE"])
+client = httpx.Client()
+
+def place():
+    with database:
+        database.execute("CREATE TABLE IF NOT EXISTS orders (id INTEGER)")
+        database.execute("INSERT INTO orders VALUES (1)")
+    with engine.connect() as connection:
+        orders = connection.scalar(sqlalchemy.text("SELECT count(*) FROM orders"))
+    print("told", orders, client.get(URL + "/counter").json()["turn"])
+
+@pytest.mark.cassette
+def test_first():
+    place()
+
+def test_live():
+    place()
+
+@pytest.mark.cassette
+def test_last():
+    place()
+"""
+
+
+def test_connections_are_shared_by_tests_that_record_replay_and_run_live(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE", str(suite.path / "shop.db"))
+    suite.write(test_shop=SHARED)
+
+    def told() -> list[str]:
+        lines = suite.run("-s", apart=True).outlines
+        return [line[line.index("told") + 5 :] for line in lines if "told" in line]
+
+    assert told() == ["1 1", "2 2", "3 3"]
+    assert told() == ["1 1", "4 4", "3 3"]
+    (suite.path / "cassettes/test_shop/test_first.json").unlink()
+    assert told() == ["5 5", "6 6", "3 3"]
+    (suite.path / "cassettes/test_shop/test_last.json").unlink()
+    assert told() == ["5 5", "7 7", "8 8"]

@@ -20,7 +20,10 @@ MODES: Final = ("auto", "record", "replay", "rewrite", "off")
 RECORDED: Final = "timetracer_recorded"
 """Where a report of a test lists the cassettes it wrote, on its way from a worker of xdist too."""
 _MARKED: Final = "_timetracer_marked"
+_INSTALLED: Final = pytest.StashKey[bool]()
 _FIXTURES: Final = frozenset({"timetracer_replay", "timetracer_record", "timetracer_auto"})
+_WORDS: Final = tuple(name.encode() for name in [*sorted(_FIXTURES), "timetracer_app", "mark.cassette"])
+"""What a module with cassettes is known by before it is imported."""
 _MARKER: Final = (
     "cassette(name=None, mode=None, allow_unused=False, **settings): record what the test calls to the"
     " cassette of that name (the test's own, by default) when there is none, else answer from it"
@@ -92,6 +95,26 @@ def pytest_configure(config: pytest.Config) -> None:
 def mode_of(config: pytest.Config) -> str:
     """What to do with cassettes in this run."""
     return str(config.getoption("timetracer_mode") or config.getini("timetracer_mode"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> None:
+    """Watch the libraries before a module with cassettes imports its app, which may connect at once: nobody
+    can see what goes over a connection that was there before.
+    """
+    if _INSTALLED not in parent.config.stash and _has_cassettes(module_path):
+        parent.config.stash[_INSTALLED] = True
+        from timetracer_otel import integrations
+
+        integrations.install()
+
+
+def _has_cassettes(path: Path) -> bool:
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return False
+    return any(word in text for word in _WORDS)
 
 
 def _others_block() -> bool:
