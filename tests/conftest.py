@@ -11,6 +11,7 @@ import pytest
 from tests.services.programs import NotRun
 from tests.services.together import Services
 from tests.services.upstream import Upstream
+from timetracer_otel.pytest_plugin import INSTALLED
 
 pytest_plugins = ["pytester"]
 
@@ -23,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(NotRun())
+    config.stash[INSTALLED] = True  # no: most tests begin in a process that nobody watches
     if config.getoption("--write-fidelity") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(FidelityWriter())
 

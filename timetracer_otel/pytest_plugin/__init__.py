@@ -20,7 +20,8 @@ MODES: Final = ("auto", "record", "replay", "rewrite", "off")
 RECORDED: Final = "timetracer_recorded"
 """Where a report of a test lists the cassettes it wrote, on its way from a worker of xdist too."""
 _MARKED: Final = "_timetracer_marked"
-_INSTALLED: Final = pytest.StashKey[bool]()
+INSTALLED: Final = pytest.StashKey[bool]()
+"""Set where the libraries are watched, or are not to be before a test asks."""
 _FIXTURES: Final = frozenset({"timetracer_replay", "timetracer_record", "timetracer_auto"})
 _WORDS: Final = tuple(name.encode() for name in [*sorted(_FIXTURES), "timetracer_app", "mark.cassette"])
 """What a module with cassettes is known by before it is imported."""
@@ -102,8 +103,8 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     """Watch the libraries before a module with cassettes imports its app, which may connect at once: nobody
     can see what goes over a connection that was there before.
     """
-    if _INSTALLED not in parent.config.stash and _has_cassettes(module_path):
-        parent.config.stash[_INSTALLED] = True
+    if INSTALLED not in parent.config.stash and _has_cassettes(module_path):
+        parent.config.stash[INSTALLED] = True
         from timetracer_otel import integrations
 
         integrations.install()
