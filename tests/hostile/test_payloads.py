@@ -53,4 +53,11 @@ def test_a_message_that_cannot_be_is_named(reader: Reader, directory: Path, what
     assert verdict.split("  ")[0] == "ERROR"
     assert why.strip() == f"it cannot be replayed: {said.strip()}"
     assert total.startswith("1 replayed: 1 error")
+
+    compared = reader.run("diff", path.name, path.name)
+    assert (compared.status, compared.stderr) == (2, "")
+    verdict, why, total = compared.stdout.splitlines()
+    assert verdict.split("  ")[0] == "ERROR"
+    assert why.strip() == f"it cannot be compared: {said.strip()}"
+    assert total == "1 compared: 1 error"
     path.unlink()

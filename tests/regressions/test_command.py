@@ -61,12 +61,6 @@ def test_a_service_that_ends_at_once_could_not_be_replayed(shop: Recorded) -> No
     assert done.stderr.endswith(f"ended with status 3 before it answered at {url}\n")
 
 
-def test_several_processes_say_the_same_as_one(shop: Recorded) -> None:
-    assert {path: one["outcome"] for path, one in shop.verdicts("--workers", "2").items()} == dict.fromkeys(
-        PATHS, "same"
-    )
-
-
 def test_an_app_that_cannot_be_imported_is_said_once_by_all_workers(shop: Recorded) -> None:
     done = shop.run("replay", str(shop.cassettes), "--app", "no_such_module:app", "--workers", "2")
     assert (done.returncode, done.stdout) == (2, "")
