@@ -266,6 +266,7 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
         if isinstance(cassette, Cassette):
             cassettes = [cassette]
         else:
+            settings = config.beside(settings, cassette)
             store = open_store(cassette)
             cassettes = [store.load(path) for path in store.paths()]
             if not cassettes:

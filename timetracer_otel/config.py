@@ -25,8 +25,9 @@ from timetracer_otel.settings_table import (
     ignored,
     unknown,
 )
+from timetracer_otel.volatile_rules import VolatileRule, parse_rules, rules_beside
 
-__all__ = ["VARIABLES", "Arguments", "Settings", "Variable", "load"]
+__all__ = ["VARIABLES", "Arguments", "Settings", "Variable", "beside", "load"]
 
 _SECTION: Final = "[tool.timetracer]"
 
@@ -67,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_prefix: str = _default("s3_prefix")
     s3_region: str = _default("s3_region")
     s3_endpoint: str = _default("s3_endpoint")
+    volatile: tuple[VolatileRule, ...] = ()
+    """Rules for what may be anything; tables of pyproject.toml, and of a file beside the cassettes."""
 
 
 class Arguments(TypedDict, total=False):
@@ -131,6 +134,9 @@ def load(
     path, table = _pyproject(pyproject)
     for field, value in table.items():
         source = f"{path}: {_SECTION} {field}"
+        if field == "volatile":
+            found[field] = parse_rules(value, f"{path}: tool.timetracer.volatile")
+            continue
         variable = BY_FIELD.get(field)
         if variable is None:
             raise unknown(field, source)
@@ -156,6 +162,20 @@ def load(
             plain = sorted(value, key=str)
         found[field] = variable.check(plain, field, names)
     return Settings(**found)
+
+
+def beside(settings: Settings, *places: str | os.PathLike[str]) -> Settings:
+    """The settings with the rules of ``timetracer.toml`` beside those cassettes, which come first.
+
+    Args:
+        settings: as :func:`load` made them.
+        places: cassettes, or folders of them.
+
+    Raises:
+        ConfigurationError: such a file is malformed.
+    """
+    found = rules_beside(*map(Path, places))
+    return msgspec.structs.replace(settings, volatile=(*found, *settings.volatile)) if found else settings
 
 
 class _PluginNames(Collection[str]):

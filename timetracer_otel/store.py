@@ -19,6 +19,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from timetracer_otel import volatile_rules
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.errors import CassetteError, CassetteNotFound, ConfigurationError
 from timetracer_otel.files import read_file
@@ -342,7 +343,7 @@ def _day(number: int) -> str:
 def _files(folder: Path) -> Iterator[Path]:
     try:
         with os.scandir(folder) as entries:
-            found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=_name)
+            found = sorted((entry for entry in entries if _may_be_ours(entry.name)), key=_name)
     except OSError as error:
         raise CassetteError(f"{folder}: the folder cannot be read: {error.strerror or error}") from error
     for entry in found:
@@ -350,6 +351,10 @@ def _files(folder: Path) -> Iterator[Path]:
             yield from _files(folder / entry.name)
         elif _is_file(entry):
             yield folder / entry.name
+
+
+def _may_be_ours(name: str) -> bool:
+    return not name.startswith(".") and name != volatile_rules.FILE
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

@@ -48,6 +48,8 @@ CALLERS: dict[str, Any] = {
     "http": Caller("httpx", "http"),
     "db": Caller("sqlalchemy", "db"),
     "redis": Caller("redis", "redis"),
+    "mongodb": Caller("pymongo", "mongodb"),
+    "function": Caller("parcels", "function"),
 }
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _STATUSES: Final = {"same": 0, "updated": 0, "different": 1, "error": 2}
 _JUDGING_ONLY: Final = ("headers", "words", "fail_fast", "as_json", "reports", "slower_than")
-_IN_PROCESS_ONLY: Final = ("factory", "workers", "update")
+_IN_PROCESS_ONLY: Final = ("factory", "workers", "update", "learn")
 
 
 class _WithCommand(click.Command):
@@ -49,6 +49,8 @@ class _How(NamedTuple):
     update: bool
     workers: int
     faults: str
+    learn: int | None
+    write_rules: bool
 
 
 @click.command("replay", cls=_WithCommand, options_metavar="[OPTIONS]")
@@ -78,6 +80,11 @@ class _How(NamedTuple):
     "--report", "reports", metavar="FILE", multiple=True,
     help="Write the verdicts as JUnit XML (.xml) or as one page to read (.html). May be given again.",
 )  # fmt: skip
+@click.option(
+    "--learn", type=click.IntRange(min=2), metavar="N",
+    help="Replay N times and print rules for what is another in each run.",
+)  # fmt: skip
+@click.option("--write-rules", is_flag=True, help="With --learn: write the rules beside the cassettes.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
 @fault_option
 @setting_options("live_plugins", "mock_plugins", "on_miss", "replay_pace", "export_replay")
@@ -96,6 +103,8 @@ def command(
     workers: int,
     update: bool,
     reports: tuple[str, ...],
+    learn: int | None,
+    write_rules: bool,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -129,10 +138,14 @@ def command(
             if url
             else "Give --app MODULE:APP to replay here, or -- COMMAND... to run a server."
         )
+    if write_rules and learn is None:
+        raise click.UsageError("--write-rules goes with --learn N.")
     faults = settings_from(environ).faults
     if faults and update:
         raise click.UsageError("--update would record what a fault made; leave --fault out.")
-    how = _How(words, fail_fast, as_json, reports, headers, slower_than, update, workers, faults)
+    how = _How(
+        words, fail_fast, as_json, reports, headers, slower_than, update, workers, faults, learn, write_rules
+    )
     if app is not None:
         if url is not None:
             raise click.UsageError("--url goes with a COMMAND, not with --app.")
@@ -178,13 +191,15 @@ def _against(
 ) -> int:
     from timetracer_otel.cli.places import stores
     from timetracer_otel.cli.selecting import selecting
+    from timetracer_otel.config import beside
     from timetracer_otel.replayers.remote import Service
     from timetracer_otel.replayers.runner import plan
 
     if len(paths) == 1:
         environ["TIMETRACER_CASSETTE"] = paths[0]  # what is captured goes beside it
-    settings, options = settings_from(environ), _options(how)
-    work = plan([store.path for store in stores(paths, environ, to_replay=True)], selecting(how.words))
+    places = [store.path for store in stores(paths, environ, to_replay=True)]
+    settings, options = beside(settings_from(environ), *places), _options(how)
+    work = plan(places, selecting(how.words))
     environ = _to_serve(paths, environ)
 
     def verdicts() -> Generator[Verdict, None, None]:
@@ -200,12 +215,20 @@ def _in_process(
 ) -> int:
     from timetracer_otel.cli.places import stores
     from timetracer_otel.cli.selecting import selecting
+    from timetracer_otel.config import beside
     from timetracer_otel.replayers.runner import InProcess, plan
 
     if len(paths) == 1:
         environ["TIMETRACER_CASSETTE"] = paths[0]  # what is captured goes beside it
-    settings, options = settings_from(environ), _options(how)
-    work = plan([store.path for store in stores(paths, environ, to_replay=True)], selecting(how.words))
+    places = [store.path for store in stores(paths, environ, to_replay=True)]
+    settings, options = beside(settings_from(environ), *places), _options(how)
+    work = plan(places, selecting(how.words))
+
+    if how.learn is not None:
+        from timetracer_otel.cli.learning import learn
+
+        write_to = places if how.write_rules else None
+        return learn(app, work, settings, options, factory=factory, times=how.learn, write_to=write_to)
 
     def verdicts() -> Generator[Verdict, None, None]:
         with InProcess(app, work.outside, settings, options, factory=factory) as replayer:

@@ -249,6 +249,17 @@ class SqlResult(msgspec.Struct):
         )
 
 
+def bind_names(statement: SqlStatement) -> list[str]:
+    """The names of a statement's named binds, in the order of :meth:`SqlStatement.canonical`."""
+    given = statement.parameters
+    if statement.executemany and isinstance(given, list | tuple) and given:
+        given = given[0]
+    if not isinstance(given, Mapping):
+        return []
+    order = [name for name in _folded(statement.text, True)[1] if name in given]
+    return [*order, *sorted((key for key in given if key not in order), key=str)]
+
+
 def _check_shape(columns: Any, rows: Any) -> None:
     """Refuse columns and rows that no cursor has."""
     if columns is not None and not (

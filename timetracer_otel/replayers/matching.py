@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import threading
 from difflib import SequenceMatcher
+from typing import Final
 
 import msgspec
 
@@ -19,10 +20,11 @@ from timetracer_otel.messages import Request
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.normalising import ByShape, Normalised
 from timetracer_otel.replayers.recorded import Place, RecordedCalls, Unused, not_recorded
-from timetracer_otel.volatile import Links
+from timetracer_otel.volatile import Links, Rules
 
 MAX_COMPARED = 500
 """Recorded calls a miss is compared with to find the nearest."""
+_NO_RULES: Final = Rules()
 
 __all__ = [
     "MAX_COMPARED",
@@ -69,6 +71,7 @@ class Matcher:
             every start of a process makes again).
         links: what became of the recorded values in this replay; without them nothing is set aside but
             masks.
+        rules: what else may be anything, with links.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Matcher:
         *,
         reuse: bool = False,
         links: Links | None = None,
+        rules: Rules = _NO_RULES,
     ) -> None:
         self._recorded = recorded
         self._calls = recorded.calls
@@ -85,7 +89,7 @@ class Matcher:
         self._reuse = reuse
         self._unused = Unused(recorded)
         self._links = links
-        self._by_shape = None if links is None else ByShape(recorded, links)
+        self._by_shape = None if links is None else ByShape(recorded, links, rules)
         self._lock = threading.Lock()
 
     def match(self, request: Request, path: tuple[str, ...] | None, lane: int) -> Match | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from timetracer_otel.messages import Request
+from timetracer_otel.messages import Canonical, Request
 from timetracer_otel.replayers.recorded import Place, RecordedCalls, distance
-from timetracer_otel.volatile import Atom, Linked, Links, Trial, shape
+from timetracer_otel.volatile import Atom, Linked, Links, Rules, Trial, shape
 
 MAX_TRIED: Final = 500
 """Recorded calls of one shape that are tried for one live call."""
@@ -40,11 +40,13 @@ class ByShape:
     Args:
         recorded: the recording.
         links: what became of its values in this replay.
+        rules: what else may be anything.
     """
 
-    def __init__(self, recorded: RecordedCalls, links: Links) -> None:
+    def __init__(self, recorded: RecordedCalls, links: Links, rules: Rules) -> None:
         self._recorded = recorded
         self._links = links
+        self._rules = rules
         self._linked: Linked | None = None
         self._index: dict[Hashable, list[_Shaped]] | None = None
 
@@ -70,7 +72,7 @@ class ByShape:
         place: Place,
         used: set[int],
     ) -> Iterator[Normalised]:
-        key, atoms = shape(form.canonical(), linked)
+        key, atoms = self._shape(form, form.canonical(), linked)
         tried = 0
         for candidate in index.get((form.family, key), ()) if atoms else ():
             if candidate.at in used:
@@ -85,13 +87,22 @@ class ByShape:
                 if away == 0 and trial.new == 0:
                     return  # none can be better
 
+    def _shape(
+        self, request: Request, canonical: Canonical, linked: Linked | None
+    ) -> tuple[Hashable, list[Atom]]:
+        if self._rules:
+            canonical, patterns = self._rules.request(request, canonical)
+            if patterns:
+                linked = (linked or Linked()).also(patterns)
+        return shape(canonical, linked)
+
     def _shaped(self, linked: Linked | None) -> dict[Hashable, list[_Shaped]]:
         index: dict[Hashable, list[_Shaped]] = {}
         for at, (call, canonical) in enumerate(
             zip(self._recorded.calls, self._recorded.canonical, strict=True)
         ):
-            if canonical is not None:
-                key, atoms = shape(canonical, linked)
+            if canonical is not None and call.request is not None:
+                key, atoms = self._shape(call.request, canonical, linked)
                 if atoms:
                     index.setdefault((call.family, key), []).append(_Shaped(at, atoms))
         return index

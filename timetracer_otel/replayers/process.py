@@ -7,7 +7,7 @@ from pathlib import Path
 
 from opentelemetry import trace as otel_trace
 
-from timetracer_otel import integrations, ports
+from timetracer_otel import config, integrations, ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import CassetteFormatError, CassetteNotFound, CodecError
@@ -57,6 +57,7 @@ def start_replaying(settings: Settings, provider: otel_trace.TracerProvider) -> 
     """
     from opentelemetry.sdk.trace import TracerProvider
 
+    settings = config.beside(settings, settings.cassette or settings.dir)
     loaded = load_all(settings.cassette or settings.dir)
     library = CassetteLibrary([cassette for _, cassette in loaded], settings)
     if isinstance(provider, TracerProvider):

@@ -36,7 +36,7 @@ from timetracer_otel.replayers.options import ReplayOptions
 from timetracer_otel.replayers.reporting import FOLDER, CallReport, CallReports, entry_name
 from timetracer_otel.replayers.runner import broken, with_headers
 from timetracer_otel.replayers.session import Session
-from timetracer_otel.replayers.verdict import Verdict, verdict_of
+from timetracer_otel.replayers.verdict import Verdict, verdict_of, with_rules
 from timetracer_otel.volatile import stands_for
 
 START_SECONDS: Final = 60.0
@@ -145,7 +145,9 @@ class Service:
     ) -> Verdict:
         recorded = recorded_run(cassette)
         live = Run(response, [], report.raised, took)
-        links = Session([cassette], self._settings).links
+        session = Session([cassette], self._settings)
+        links = session.links
+        recorded.outcome = with_rules(session, response)
 
         def equal(was: Any, now: Any) -> bool:
             return masked_equal(was, now) or stands_for(was, now, links)

@@ -98,7 +98,8 @@ class InProcess:
     ) -> None:
         self._app = app
         self._factory = factory
-        self._settings = settings
+        self.settings = settings
+        """May be others for the next cassette."""
         self._options = options
         self._faults = Faults.from_settings(settings)
         recorded_outside = [Cassette.load(path) for path in outside]
@@ -142,7 +143,7 @@ class InProcess:
     @property
     def _repeatable(self) -> bool:
         """Nothing is reached by a replay, so that it can be done again."""
-        settings = self._settings
+        settings = self.settings
         return not settings.live_plugins and not settings.mock_plugins and settings.on_miss == "fail"
 
     def _replay(self, path: Path) -> Verdict:
@@ -150,7 +151,7 @@ class InProcess:
         try:
             recorded = cassette.inbound_request
             cassette.read_messages()
-            session = Session([cassette], self._settings, fallback=self._process, faults=self._faults)
+            session = Session([cassette], self.settings, fallback=self._process, faults=self._faults)
             if self._faults.all:
                 self._faults.check(cassette.calls())
         except CodecError as error:

@@ -36,7 +36,7 @@ from timetracer_otel.replayers.linking import learn_inbound, made_by_chance
 from timetracer_otel.replayers.livetree import path_above
 from timetracer_otel.replayers.matching import Grade, Match, Matcher, Nearest, RecordedCalls
 from timetracer_otel.store import FolderStore
-from timetracer_otel.volatile import Links
+from timetracer_otel.volatile import Links, Rules
 
 logger = logging.getLogger("timetracer_otel.replay")
 
@@ -133,8 +133,14 @@ class Session:
             by_chance=lambda: self._by_chance,
         )
         """What became of the recorded values in this replay."""
+        self.rules = Rules(settings.volatile)
+        """What else may be anything."""
         self.matcher = Matcher(
-            self._recorded, self._redactor, reuse=reuse, links=None if reuse else self.links
+            self._recorded,
+            self._redactor,
+            reuse=reuse,
+            links=None if reuse else self.links,
+            rules=self.rules,
         )
 
     def live(self, caller: ports.Caller) -> bool:
@@ -236,6 +242,7 @@ class Session:
                     ),
                     self._redactor,
                     links=self.links,
+                    rules=self.rules,
                 )
             matcher = self._live_matcher
         match = matcher.match(request, None, lane)

@@ -21,6 +21,7 @@ from timetracer_otel.comparison import (
 )
 from timetracer_otel.errors import CodecError, ReplayError
 from timetracer_otel.messages import Answer, Failure
+from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.faults import times
 from timetracer_otel.replayers.livetree import entry_of
@@ -210,6 +211,22 @@ def call_differences(session: Session) -> list[str]:
     return [finding.detail or finding.text for finding in comparison.findings if finding.fails]
 
 
+def with_rules(session: Session, live: Answer | Failure | None) -> Answer | Failure | None:
+    """What the cassette was answered, with the live values where rules allow any.
+
+    Raises:
+        CodecError: it is malformed.
+    """
+    cassette = session.cassettes[0]
+    recorded = cassette.inbound_answer
+    request = cassette.inbound_request if session.rules else None
+    if request is None:
+        return recorded
+    path = split_url(request.url).path or "/"
+    expected: Answer | Failure | None = session.rules.response(f"{request.method} {path}", recorded, live)
+    return expected
+
+
 def _runs(session: Session, ended: Ended | None) -> tuple[Run, Run, dict[int, int]]:
     """Both sides, and which recorded call answered which live one."""
     cassette = session.cassettes[0]
@@ -236,7 +253,7 @@ def _runs(session: Session, ended: Ended | None) -> tuple[Run, Run, dict[int, in
     outcome = None
     if ended is not None:
         try:
-            outcome = cassette.inbound_answer
+            outcome = with_rules(session, ended.outcome)
         except CodecError:
             outcome = None  # whoever replays it says so
     recorded = Run(outcome, ours, recorded_exception(cassette), cassette.duration or None)

@@ -9,6 +9,7 @@ structures; :func:`followed` gives recorded data with the values of this run.
 from timetracer_otel.volatile.following import followed, followed_bytes, followed_text, reconciled, stands_for
 from timetracer_otel.volatile.links import Links, Trial, names_identifier
 from timetracer_otel.volatile.origins import Origins
+from timetracer_otel.volatile.ruled import Rules
 from timetracer_otel.volatile.shape import Anything, shape
 from timetracer_otel.volatile.tokens import Atom, Linked
 
@@ -18,6 +19,7 @@ __all__ = [
     "Linked",
     "Links",
     "Origins",
+    "Rules",
     "Trial",
     "followed",
     "followed_bytes",

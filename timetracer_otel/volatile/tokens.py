@@ -254,6 +254,10 @@ class Linked:
         joined = "|".join(map(re.escape, longest))
         self._words = re.compile(f"(?<![0-9A-Za-z])(?:{joined})(?![0-9A-Za-z])") if joined else None
 
+    def also(self, patterns: tuple[re.Pattern[str], ...]) -> Linked:
+        """With more patterns."""
+        return Linked(self.texts, (*self.patterns, *patterns)) if patterns else self
+
     def parts(self, text: str, name: str) -> list[Part]:
         """As :func:`parts`."""
         found: list[Part] = [text]
