@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.converting import test_foreign
 from tests.converting.conftest import Run, cassettes, contents, titles, tree
 from tests.converting.traces import BEGAN, MS, TRACE, two_services
 from timetracer_otel.cassette import STRUCTURE_ONLY
@@ -265,3 +266,28 @@ def test_a_trace_nested_too_deeply_costs_no_other(run: Run) -> None:
         f"skipped: trace {SECOND_TRACE}, span 0000000000000001: spans nested more than 1000 deep\n"
     )
     assert len(cassettes()) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "document"),
+    [("jaeger", test_foreign.JAEGER), ("zipkin", test_foreign.ZIPKIN), ("tempo", {"batches": []})],
+)
+def test_what_an_input_is_may_be_said(kind: str, document: Any, run: Run) -> None:
+    Path("traces.json").write_text(json.dumps(document))
+    by_content = run("convert", "traces.json", "-o", "by-content")
+    by_name = run("convert", "traces.json", "-o", "by-name", "--from", kind)
+    assert (by_content.exit_code, by_name.exit_code) == ((2, 2) if kind == "tempo" else (0, 0))
+    if kind != "tempo":
+        assert contents("by-name") == contents("by-content")
+    Path("other.json").write_bytes(traces_file(TRACE))
+    wrong = run("convert", "other.json", "--from", "zipkin")
+    assert wrong.exit_code == 2
+    assert "skipped: other.json:1: span '': traceId 'None' is not 32 hex digits" in wrong.stderr
+
+
+def test_a_store_that_cannot_be_written_is_one_line(run: Run) -> None:
+    Path("traces").write_bytes(traces_file(TRACE))
+    Path("file").touch()
+    done = run("convert", "traces", "-o", "file")
+    assert done.exit_code == 2
+    assert done.stderr == "error: file/2026-11-18: it cannot be written: Not a directory\n"
