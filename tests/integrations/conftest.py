@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integrations.upstream import Upstream
+from tests.services.mariadb import MariaDb
 from tests.services.postgres import Postgres
 from tests.services.valkey import Valkey
 
@@ -29,6 +30,14 @@ def postgres(postgres_server: Postgres) -> Iterator[Postgres]:
     yield postgres_server
     postgres_server.door.shut()
     postgres_server.door.open()
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDb]:
+    with tempfile.TemporaryDirectory(prefix="mariadb-") as directory:
+        server = MariaDb(Path(directory) / "data")
+        yield server
+        server.remove()
 
 
 @pytest.fixture(scope="session")

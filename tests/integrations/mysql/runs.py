@@ -1,0 +1,114 @@
+"""The three runs that every test compares; for a replay there is no server at that address."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import aiomysql
+import mysql.connector
+import pymysql
+
+from tests.integrations.ports import Recorded, RecordingPort, ReplayPort, using
+from tests.integrations.sqlalchemy.databases import differences
+from tests.services.mariadb import PASSWORD, USER, MariaDb
+from timetracer_otel import ports
+
+Scenario = Callable[[Any], Any]
+NOWHERE = 1
+DATABASE = "drivers"
+_TABLES = """
+    CREATE TABLE people (
+        id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL, age INT, UNIQUE KEY one_name (name)
+    );
+    INSERT INTO people (name, age) VALUES ('ann', 41), ('bob', 17), ('cid', NULL);
+    CREATE PROCEDURE two_results(IN least INT, OUT found INT) BEGIN
+        SELECT name FROM people WHERE age > least ORDER BY id;
+        SELECT COUNT(*) INTO found FROM people;
+        SELECT 'done' AS said, found;
+    END
+"""
+
+
+class Runs(ABC):
+    """A database with people in it, made anew for each run."""
+
+    def __init__(self, server: MariaDb) -> None:
+        self._server = server
+
+    def fresh(self) -> None:
+        self._server.fresh([DATABASE])
+        with self._server.connect() as connection, connection.cursor() as cursor:
+            cursor.execute(f"USE {DATABASE}")
+            tables, people, procedure = _TABLES.split(";", 2)
+            for statement in (tables, people, procedure):
+                cursor.execute(statement)
+
+    def place(self, port: int, **options: Any) -> dict[str, Any]:
+        return {
+            "host": "127.0.0.1", "port": port, "user": USER, "password": PASSWORD, **options,
+        }  # fmt: skip
+
+    @abstractmethod
+    def run(self, port: int, scenario: Scenario, **options: Any) -> Any:
+        """Run it on a connection of its own."""
+
+    def live(self, scenario: Scenario, **options: Any) -> Any:
+        self.fresh()
+        with ports.inside():
+            return self.run(self._server.door.port, scenario, **options)
+
+    def recorded(self, scenario: Scenario, **options: Any) -> tuple[Any, list[Recorded]]:
+        self.fresh()
+        port = RecordingPort()
+        with using(port):
+            seen = self.run(self._server.door.port, scenario, **options)
+        return seen, port.calls
+
+    def replayed(self, calls: list[Recorded], scenario: Scenario, **options: Any) -> Any:
+        """What it sees without a server; every recorded call must have been asked for."""
+        port = ReplayPort(calls)
+        with using(port):
+            seen = self.run(NOWHERE, scenario, **options)
+        left = [call.asked.title() for call in port.unused]
+        assert left == [], left
+        return seen
+
+    def same(self, scenario: Scenario, **options: Any) -> Any:
+        """Run it live, recorded and replayed; all three must see the same. Returns what they see."""
+        live = self.live(scenario, **options)
+        recorded, calls = self.recorded(scenario, **options)
+        told = differences(recorded, live)
+        assert told == [], told
+        told = differences(self.replayed(calls, scenario, **options), live)
+        assert told == [], told
+        return live
+
+
+class PyMySqlRuns(Runs):
+    def run(self, port: int, scenario: Scenario, **options: Any) -> Any:
+        options = {"database": DATABASE, **options}
+        with contextlib.closing(pymysql.connect(**self.place(port, **options))) as connection:
+            return scenario(connection)
+
+
+class ConnectorRuns(Runs):
+    def run(self, port: int, scenario: Scenario, **options: Any) -> Any:
+        options = {"database": DATABASE, "use_pure": True, **options}
+        with contextlib.closing(mysql.connector.connect(**self.place(port, **options))) as connection:
+            return scenario(connection)
+
+
+class AioMySqlRuns(Runs):
+    def run(self, port: int, scenario: Scenario, **options: Any) -> Any:
+        async def on_a_connection() -> Any:
+            connection = await aiomysql.connect(**self.place(port, db=DATABASE, **options))
+            try:
+                return await scenario(connection)
+            finally:
+                await connection.ensure_closed()
+
+        return asyncio.run(on_a_connection())

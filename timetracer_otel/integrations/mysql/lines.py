@@ -1,0 +1,242 @@
+"""One connection of a driver: the call that is being made on it, and what it is plugged into."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from timetracer_otel import ports
+from timetracer_otel.errors import ReplayError
+from timetracer_otel.integrations.dbapi.core import no_session
+from timetracer_otel.integrations.dbapi.links import Link, written
+from timetracer_otel.integrations.mysql import packets, replies
+from timetracer_otel.integrations.mysql.replies import Reply
+from timetracer_otel.integrations.mysql.server import ReplayedServer
+
+
+class Talk:
+    """The replies to one call, as they come in.
+
+    Args:
+        limit: how many bytes of rows are kept.
+        deaf: why nothing can be heard of it, if so.
+    """
+
+    def __init__(self, limit: int, *, deaf: str = "") -> None:
+        self._deaf = deaf
+        self.replies: list[Reply] = []
+        self.exchange: Any = None
+        """Where it is reported, once the call has returned."""
+        self._limit = limit
+
+    def command(self, number: int) -> None:
+        """The driver sends a command."""
+        self.replies.append(Reply(number, self._limit))
+
+    def packet(self, payload: bytes) -> None:
+        """The server replies."""
+        if self.replies:
+            self.replies[-1].take(payload)
+            if self.exchange is not None:
+                self.returned(self.exchange)
+
+    @property
+    def complete(self) -> bool:
+        """True when nothing of the replies is still to come."""
+        return all(reply.complete for reply in self.replies)
+
+    def returned(self, exchange: Any) -> None:
+        """The call has returned: report its result now, or when the rest of it was read."""
+        self.exchange = exchange
+        if self.complete:
+            self.finish()
+
+    def finish(self) -> None:
+        """Report what there is."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
+            return
+        try:
+            if self._deaf:
+                exchange.gap("unwatched connection", self._deaf)
+                exchange.finish(None)
+                return
+            result = replies.read(self.replies)
+            if any(reply.local_file for reply in self.replies):
+                exchange.gap("LOAD DATA LOCAL INFILE", "the file that was sent is not recorded")
+            elif any(reply.cut for reply in self.replies):
+                exchange.gap("rows over the limit", f"{len(result.rows)} rows of a result are kept")
+            exchange.finish(result)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("mysql: reading a result", error)
+            exchange.finish(None)
+
+    def state(self) -> list[Any]:
+        """The replies to a call that failed, for a replay: what it had got before."""
+        return [part for reply in self.replies for part in reply.parts()]
+
+
+class Line(Link, eq=False, weakref=True):
+    """What is known of one connection.
+
+    Attributes:
+        asking: the call being made.
+        reading: the call whose replies come in.
+        answering: the server of a replay.
+        given: what it still has to say of the call being replayed.
+        failing: what comes after that.
+        deaf: why nothing that passes can be read, if so.
+        unplugged: what the driver's object was plugged into before.
+    """
+
+    asking: Talk | None = None
+    reading: Talk | None = None
+    answering: ReplayedServer | None = None
+    given: list[list[bytes]] | None = None
+    failing: BaseException | None = None
+    deaf: str = ""
+    unplugged: Any = None
+
+    def server_facts(self, driver: str, learned: dict[str, Any]) -> None:
+        """That is what the connection learned of its server."""
+        self.learned = learned
+        self.server = written(driver, self.namespace, learned)
+
+    # -- what passes, live
+
+    def sent(self, data: bytes) -> None:
+        """The driver sends one packet."""
+        try:
+            if len(data) > packets.HEADER and data[3] == 0:
+                self._settle()
+                self.reading = self.asking
+                if self.reading is not None:
+                    self.reading.command(data[packets.HEADER])
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("mysql: watching a connection", error)
+
+    def received(self, payload: bytes) -> None:
+        """The server sends one packet."""
+        if self.reading is None:
+            return
+        try:
+            self.reading.packet(payload)
+        except Exception as error:  # noqa: BLE001  # as above
+            ports.report("mysql: watching a connection", error)
+            self.reading = None
+
+    def _settle(self) -> None:
+        """What was not read by now is not read any more."""
+        if self.reading is not None and self.reading is not self.asking:
+            self.reading.finish()
+
+    def ended(self) -> None:
+        """The connection is closed."""
+        reading, self.reading = self.reading, None
+        if reading is not None:
+            reading.finish()
+
+    @contextlib.contextmanager
+    def speaking(self, talk: Talk) -> Iterator[None]:
+        """A call is being made on this connection."""
+        before, self.asking = self.asking, talk
+        try:
+            yield
+        finally:
+            self.asking = before
+
+    # -- what is given back
+
+    def serve(self) -> ReplayedServer:
+        """Who answers here in a replay."""
+        if self.answering is None:
+            self.answering = ReplayedServer(self.learned, self._next_reply)
+            self.answering.failure = self._beyond
+        return self.answering
+
+    @contextlib.contextmanager
+    def giving(
+        self, answers: list[list[bytes]] | None, failing: BaseException | None = None
+    ) -> Iterator[None]:
+        """A call is answered with those replies, and that; without any, as one that no call belongs to."""
+        self.given, self.failing = answers, failing
+        try:
+            yield
+        finally:
+            self.given = None
+
+    def _next_reply(self) -> list[bytes] | None:
+        if self.given is None:
+            self.failing = None
+            if ports.current() is None and not ports.is_inside():
+                raise no_session()
+            return None
+        return self.given.pop(0) if self.given else []
+
+    def _beyond(self) -> BaseException | None:
+        if self.failing is not None:
+            return self.failing if isinstance(self.failing, OSError) else None
+        return ReplayError(
+            "the app reads more of a result than it did when this was recorded (or than was kept);"
+            " record again"
+        )
+
+
+Reading = Callable[[int], bytes]
+
+
+class WatchedFile:
+    """The file of a socket, what is read from it passed on.
+
+    Args:
+        file: the driver's.
+        line: its connection.
+    """
+
+    def __init__(self, file: Any, line: Line) -> None:
+        self._file = file
+        self._read: Reading = file.read
+        self._line = line
+        self._incoming = packets.Deframer()
+
+    def read(self, size: int) -> bytes:
+        """Read."""
+        data = self._read(size)
+        if self._line.reading is not None or self._incoming.begun:
+            for _, payload in self._incoming.feed(data):
+                self._line.received(payload)
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+class WatchedSocket:
+    """A socket, what passes on it passed on.
+
+    Args:
+        socket: the driver's.
+        line: its connection.
+    """
+
+    def __init__(self, socket: Any, line: Line) -> None:
+        self._socket = socket
+        self._line = line
+        self._incoming = packets.Deframer()
+
+    def sendall(self, data: Any, *args: Any) -> None:
+        """Send one packet."""
+        self._line.sent(data)
+        self._socket.sendall(data, *args)
+
+    def recv_into(self, buffer: Any, size: int = 0, *args: Any) -> int:
+        """Read into a buffer."""
+        read: int = self._socket.recv_into(buffer, size, *args)
+        if self._line.reading is not None or self._incoming.begun:
+            for _, payload in self._incoming.feed(bytes(buffer[:read])):
+                self._line.received(payload)
+        return read
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)

@@ -1,0 +1,248 @@
+"""mysql-connector-python in Python, used directly: connections, pools, and cursors of all kinds.
+
+A replayed connection is the library's own, on a socket that gives the recorded replies. Prepared statements
+are recorded as the server sent their rows, in binary. Connections of its C extension, compressed ones and
+the asynchronous ``mysql.connector.aio`` are not recorded; the first and the last refuse to connect in a
+replay.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Any, ClassVar
+
+from timetracer_otel import ports
+from timetracer_otel.integrations.base import Flow, Invocation, Point
+from timetracer_otel.integrations.dbapi.core import refused
+from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.mysql.calls import MySqlIntegration, read_once, statement_of
+from timetracer_otel.integrations.mysql.lines import Line, WatchedSocket
+from timetracer_otel.integrations.mysql.server import ReplayedSocket
+
+_UNASKED = (
+    "_execute_query", "cmd_ping", "cmd_init_db", "cmd_reset_connection", "cmd_change_user", "cmd_statistics",
+)  # fmt: skip
+_COMPRESSED = 0x20
+_connecting: ContextVar[Line | None] = ContextVar("timetracer_mysqlconnector_connecting", default=None)
+
+
+class MySqlConnectorIntegration(MySqlIntegration):
+    """Records and answers statements of mysql.connector's connections and cursors."""
+
+    name: ClassVar[str] = "mysqlconnector"
+    scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.mysql",)
+
+    def points(self) -> Sequence[Point]:
+        """Connecting, statements, transactions, and what else is sent."""
+        package = "mysql.connector"
+        cursors, connections = f"{package}.cursor", f"{package}.connection"
+        return (
+            Point(f"{package}.network", "MySQLTCPSocket.open_connection", wrapper=_open),
+            Point(f"{package}.network", "MySQLUnixSocket.open_connection", wrapper=_open),
+            Point(f"{package}.abstracts", "MySQLConnectionAbstract.connect", wrapper=self._connect),
+            Point(connections, "MySQLConnection._open_connection", wrapper=self._open_connection),
+            Point(connections, "MySQLConnection.close", wrapper=self._close),
+            Point(connections, "MySQLConnection.shutdown", wrapper=self._close),
+            Point(
+                f"{package}.aio.connection", "MySQLConnection.connect", wrapper=self._refuse, optional=True
+            ),
+            *(
+                Point(cursors, f"{kind}.{method}", handler)
+                for kind in ("MySQLCursor", "MySQLCursorPrepared")
+                for method, handler in (("execute", self._execute), ("executemany", self._executemany))
+            ),
+            Point(cursors, "MySQLCursor.callproc", self._callproc),
+            Point(connections, "MySQLConnection.cmd_query", self._query),
+            Point(connections, "MySQLConnection.info_query", wrapper=self._probe),
+            Point(connections, "MySQLConnection.commit", self._commit),
+            Point(connections, "MySQLConnection.rollback", self._rollback),
+            *(
+                Point(connections, f"MySQLConnection.{name}", self._unasked, optional=True)
+                for name in _UNASKED
+            ),
+        )
+
+    def error_roots(self) -> tuple[type[BaseException], ...]:
+        """``mysql.connector.errors.Error`` and ``Warning``."""
+        errors = sys.modules["mysql.connector.errors"]
+        return errors.Error, errors.Warning
+
+    # -- connections
+
+    def namespace(self, connection: Any) -> str:
+        """The database's name."""
+        return str(connection._database or "")
+
+    def learned(self, connection: Any) -> dict[str, Any]:
+        """What the server said of itself when it was connected to."""
+        said = connection._handshake or {}
+        status = said.get("server_status")
+        return {
+            "version": said.get("server_version_original"),
+            "capabilities": said.get("capabilities"),
+            "charset": said.get("charset"),
+            "status": int.from_bytes(status, "little") if isinstance(status, bytes) else status,
+        }
+
+    def watch(self, connection: Any, line: Line) -> None:
+        """Watch its socket."""
+        if connection._client_flags & _COMPRESSED:
+            line.deaf = "a compressed connection is not recorded"
+        elif connection._socket is not None and connection._socket.sock is not None:
+            self.plug(connection, self.watched(connection, line))
+
+    def watched(self, connection: Any, line: Line) -> Any:
+        """Its socket, watched."""
+        return WatchedSocket(connection._socket.sock, line)
+
+    def plugged(self, connection: Any) -> Any:
+        """Its socket."""
+        return connection._socket.sock
+
+    def plug(self, connection: Any, ends: Any) -> None:
+        """Give it a socket."""
+        if connection._socket is not None:
+            connection._socket.sock = ends
+
+    def replayed_ends(self, line: Line) -> Any:
+        """A socket with nothing behind it."""
+        return ReplayedSocket(line.serve())
+
+    def _connect(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
+        port = ports.current()
+        if port is None:
+            return wrapped(*args, **kwargs)
+        if self.mocks():
+            if "CMySQL" in type(connection).__name__:
+                raise refused("a connection of the C extension (use_pure=False)", self.name)
+            return self._connect_to_nothing(wrapped, connection, args, kwargs)
+        try:
+            with ports.inside():
+                wrapped(*args, **kwargs)
+        except self.error_roots() as error:
+            self.report_connect(self.namespace(connection), error)
+            raise
+        if hasattr(connection, "_socket"):
+            self.line_of(connection)
+        return None
+
+    def _connect_to_nothing(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> None:
+        if kwargs:
+            connection.config(**kwargs)
+        namespace = self.namespace(connection)
+        self.fail_to_connect(namespace)
+        asked = dict(vars(connection))
+
+        def real() -> Any:
+            made = object.__new__(type(connection))
+            vars(made).update(asked)
+            with ports.inside():
+                made.connect()
+            return made
+
+        line = self.replayed_line(connection, namespace, real)
+        before = _connecting.set(line)
+        try:
+            with ports.inside():
+                wrapped(*args, **kwargs)
+        finally:
+            _connecting.reset(before)
+        line.serve().connected()
+
+    def _open_connection(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
+        line = _connecting.get()
+        if line is None:
+            self.forget(connection)
+            return wrapped(*args, **kwargs)
+        encryption, flags = connection._ssl, connection._client_flags
+        connection._ssl = {**encryption, "verify_cert": False}  # nothing is sent
+        connection._client_flags &= ~_COMPRESSED
+        try:
+            return wrapped(*args, **kwargs)
+        finally:
+            connection._ssl = encryption
+            connection._client_flags |= flags & _COMPRESSED
+            capabilities = line.learned.get("capabilities")
+            if isinstance(capabilities, int) and connection._handshake:
+                connection._handshake["capabilities"] = capabilities
+
+    def _refuse(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
+        if self.mocks():
+            raise refused("mysql.connector.aio", self.name)
+        return wrapped(*args, **kwargs)
+
+    def _close(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            self.closed(connection)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("mysqlconnector: closing a connection", error)
+        return wrapped(*args, **kwargs)
+
+    # -- calls
+
+    def _execute(self, call: Invocation) -> Flow[Any]:
+        return self._on_cursor(
+            call, lambda line: statement_of(line, call.args, call.kwargs, ("operation", "params"))
+        )
+
+    def _executemany(self, call: Invocation) -> Flow[Any]:
+        call = read_once(call)
+        names = ("operation", "seq_params")
+        return self._on_cursor(
+            call, lambda line: statement_of(line, call.args, call.kwargs, names, many=True)
+        )
+
+    def _callproc(self, call: Invocation) -> Flow[Any]:
+        named = (call.kwargs[key] for key in ("procname", "args") if key in call.kwargs)
+        name, args, *_ = (*call.args, *named, ())
+        return self._on_cursor(call, lambda line: statement_of(line, (f"CALL {name}", args), {}, ("", "")))
+
+    def _on_cursor(self, call: Invocation, message: Any) -> Flow[Any]:
+        connection = getattr(call.instance, "_connection", None)
+        if connection is None or getattr(connection, "_socket", None) is None:
+            return (yield call.proceed)  # closed: the library's to refuse
+        return (yield from self.converse(call, connection, message))
+
+    def _query(self, call: Invocation) -> Flow[Any]:
+        names = ("query", "")
+        message = functools.partial(statement_of, args=call.args[:1], kwargs=call.kwargs, names=names)
+        return self.converse(call, call.instance, message)
+
+    def _probe(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
+        """What a connection asks for itself within a call (its SQL mode, once): learned, and no call's."""
+        line = self.known_line(connection)
+        if line is None or not ports.is_inside():
+            return wrapped(*args, **kwargs)
+        query = str(args[0] if args else kwargs.get("query", ""))
+        known = line.learned.setdefault("asked", {})
+        if line.given is not None:
+            return tuple(known.get(query) or ("",))
+        talk, line.asking = line.asking, None
+        try:
+            found = wrapped(*args, **kwargs)
+        finally:
+            line.asking = talk
+        if found is not None:
+            known[query] = [plain(one) for one in found]
+            line.server_facts(self.name, line.learned)
+        return found
+
+    def _commit(self, call: Invocation) -> Flow[Any]:
+        return self.transaction(call, call.instance, "COMMIT")
+
+    def _rollback(self, call: Invocation) -> Flow[Any]:
+        return self.transaction(call, call.instance, "ROLLBACK")
+
+    def _unasked(self, call: Invocation) -> Flow[Any]:
+        return self.unasked(call, call.instance)
+
+
+def _open(wrapped: Any, socket: Any, args: Any, kwargs: Any) -> Any:
+    line = _connecting.get()
+    if line is None:
+        return wrapped(*args, **kwargs)
+    socket.sock = ReplayedSocket(line.serve())
+    return None

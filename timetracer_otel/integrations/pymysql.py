@@ -1,0 +1,182 @@
+"""PyMySQL, used directly: connections, and cursors of all kinds.
+
+A replayed connection is PyMySQL's own, on a socket that gives the recorded replies; what it asks to set
+itself up is answered there and nowhere recorded. Transactions are followed without a server; a commit is a
+call where something was written. ``LOAD DATA LOCAL INFILE`` is refused in a replay.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from timetracer_otel import ports
+from timetracer_otel.integrations.base import Flow, Invocation, Point
+from timetracer_otel.integrations.mysql.calls import MySqlIntegration, read_once, statement_of
+from timetracer_otel.integrations.mysql.lines import Line, WatchedFile, WatchedSocket
+from timetracer_otel.integrations.mysql.server import ReplayedSocket
+
+_QUERY = ("query", "args")
+_UNASKED = ("begin", "ping", "select_db", "set_character_set", "autocommit")
+
+
+class PyMySqlIntegration(MySqlIntegration):
+    """Records and answers statements of PyMySQL's connections and cursors."""
+
+    name: ClassVar[str] = "pymysql"
+    scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.pymysql",)
+
+    def points(self) -> Sequence[Point]:
+        """Connecting, statements, transactions, and what else is sent."""
+        cursors, connections = "pymysql.cursors", "pymysql.connections"
+        return (
+            Point(connections, "Connection.connect", wrapper=self._connect),
+            Point(connections, "Connection._force_close", wrapper=self._close),
+            Point(cursors, "Cursor.execute", self._execute),
+            Point(cursors, "Cursor.executemany", self._executemany),
+            Point(cursors, "Cursor.callproc", self._callproc),
+            Point(connections, "Connection.query", self._query),
+            Point(connections, "Connection.show_warnings", self._show_warnings),
+            Point(connections, "Connection.commit", self._commit),
+            Point(connections, "Connection.rollback", self._rollback),
+            *(Point(connections, f"Connection.{name}", self._unasked, optional=True) for name in _UNASKED),
+        )
+
+    def error_roots(self) -> tuple[type[BaseException], ...]:
+        """``pymysql.err.MySQLError``, above errors and warnings."""
+        return (sys.modules["pymysql.err"].MySQLError,)
+
+    # -- connections
+
+    def namespace(self, connection: Any) -> str:
+        """The database's name."""
+        name = connection.db
+        return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name or "")
+
+    def learned(self, connection: Any) -> dict[str, Any]:
+        """What the server said of itself when it was connected to."""
+        return {
+            "version": connection.server_version,
+            "capabilities": connection.server_capabilities,
+            "charset": connection.server_language,
+            "status": connection.server_status,
+        }
+
+    def watch(self, connection: Any, line: Line) -> None:
+        """Watch its socket."""
+        if connection._sock is not None:
+            self.plug(connection, self.watched(connection, line))
+
+    def watched(self, connection: Any, line: Line) -> Any:
+        """Its socket and the file of that, watched."""
+        return WatchedSocket(connection._sock, line), WatchedFile(connection._rfile, line)
+
+    def plugged(self, connection: Any) -> Any:
+        """Its socket and the file of that."""
+        return connection._sock, connection._rfile
+
+    def plug(self, connection: Any, ends: Any) -> None:
+        """Give it a socket and the file of that."""
+        connection._sock, connection._rfile = ends
+
+    def replayed_ends(self, line: Line) -> Any:
+        """A socket with nothing behind it."""
+        socket = ReplayedSocket(line.serve())
+        return socket, socket
+
+    def _connect(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
+        if ports.current() is None:
+            return wrapped(*args, **kwargs)
+        namespace = self.namespace(connection)
+        if self.mocks():
+            return self._connect_to_nothing(wrapped, connection, namespace)
+        try:
+            with ports.inside():
+                wrapped(*args, **kwargs)
+        except self.error_roots() as error:
+            self.report_connect(namespace, error)
+            raise
+        self.forget(connection)
+        self.line_of(connection)
+        return None
+
+    def _connect_to_nothing(self, wrapped: Any, connection: Any, namespace: str) -> None:
+        self.fail_to_connect(namespace)
+        line = self.replayed_line(connection, namespace, functools.partial(_open, connection))
+        unix = getattr(connection, "unix_socket", None)
+        connection.host_info = (
+            "Localhost via UNIX socket" if unix else f"socket {connection.host}:{connection.port}"
+        )
+        connection._secure = bool(unix)
+        encrypted = connection.ssl, getattr(connection, "_ssl_required", False)
+        connection.ssl = connection._ssl_required = False  # nothing is sent
+        try:
+            with ports.inside():
+                wrapped(ReplayedSocket(line.serve()))
+        finally:
+            connection.ssl, connection._ssl_required = encrypted
+        line.serve().connected()
+        capabilities = line.learned.get("capabilities")
+        if isinstance(capabilities, int):  # encryption among them
+            connection.server_capabilities = capabilities
+
+    def _close(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
+        try:
+            self.closed(connection)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("pymysql: closing a connection", error)
+        return wrapped(*args, **kwargs)
+
+    # -- calls
+
+    def _execute(self, call: Invocation) -> Flow[Any]:
+        return self._on_cursor(call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY))
+
+    def _executemany(self, call: Invocation) -> Flow[Any]:
+        call = read_once(call)
+        return self._on_cursor(
+            call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY, many=True)
+        )
+
+    def _callproc(self, call: Invocation) -> Flow[Any]:
+        name, args = [
+            *call.args,
+            *(call.kwargs[key] for key in ("procname", "args") if key in call.kwargs),
+            (),
+        ][:2]
+        return self._on_cursor(call, lambda line: statement_of(line, (f"CALL {name}", args), {}, _QUERY))
+
+    def _on_cursor(self, call: Invocation, message: Any) -> Flow[Any]:
+        connection = call.instance.connection
+        if connection is None or (connection._sock is None and self.known_line(connection) is None):
+            return (yield call.proceed)  # closed: PyMySQL's to refuse
+        return (yield from self.converse(call, connection, message))
+
+    def _query(self, call: Invocation) -> Flow[Any]:
+        message = functools.partial(statement_of, args=call.args[:1], kwargs=call.kwargs, names=("sql", ""))
+        return self.converse(call, call.instance, message)
+
+    def _show_warnings(self, call: Invocation) -> Flow[Any]:
+        return self.converse(call, call.instance, lambda line: line.statement("SHOW WARNINGS"))
+
+    def _commit(self, call: Invocation) -> Flow[Any]:
+        return self.transaction(call, call.instance, "COMMIT")
+
+    def _rollback(self, call: Invocation) -> Flow[Any]:
+        return self.transaction(call, call.instance, "ROLLBACK")
+
+    def _unasked(self, call: Invocation) -> Flow[Any]:
+        return self.unasked(call, call.instance)
+
+
+def _open(connection: Any) -> Any:
+    """The real connection that the app asked for: one with the same attributes, connected."""
+    real = object.__new__(type(connection))
+    vars(real).update(vars(connection))
+    vars(real).pop("_timetracer_line", None)
+    real._sock = real._rfile = real._result = None
+    with ports.inside():
+        real.connect()
+    return real
