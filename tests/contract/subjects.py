@@ -17,6 +17,7 @@ from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from opentelemetry import trace
 
@@ -346,6 +347,67 @@ class Asyncpg(Dependency):
             await connection.close()
 
 
+class SqlAlchemyOverPyMySql(SqlAlchemy):
+    """As over psycopg, on MariaDB."""
+
+    needs = "mariadbd"
+
+    def instrumentors(self) -> list[Any]:
+        driver = importlib.import_module("opentelemetry.instrumentation.pymysql")
+        return [driver.PyMySQLInstrumentor(), *super().instrumentors()]
+
+    def client(self) -> Any:
+        sqlalchemy = self.load()
+        asynchronous = importlib.import_module("sqlalchemy.ext.asyncio")
+        return (
+            sqlalchemy.create_engine(os.environ["DB_PYMYSQL"]),
+            asynchronous.create_async_engine(os.environ["DB_AIOMYSQL"]),
+        )
+
+
+class PyMySql(Dependency):
+    """A driver used directly, a connection for each call; asynchronous apps have another."""
+
+    module = integration = "pymysql"
+    scope = "opentelemetry.instrumentation.pymysql"
+    instrumentor = "opentelemetry.instrumentation.pymysql:PyMySQLInstrumentor"
+    needs = "mariadbd"
+
+    def client(self) -> Any:
+        return self.load()
+
+    def call(self, client: Any, way: str) -> Any:
+        with contextlib.closing(client.connect(**_mysql())) as connection:
+            cursor = connection.cursor()
+            cursor.execute("SELECT %(way)s AS way, 1.5", {"way": way})
+            return cursor.description, cursor.fetchall()
+
+    def fail(self, client: Any) -> Any:
+        with contextlib.closing(client.connect(**_mysql())) as connection:
+            return connection.cursor().execute("SELECT * FROM missing")
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        return self.call(client, way)
+
+
+class MySqlConnector(PyMySql):
+    """As above; contrib knows it by the name of its package."""
+
+    module = "mysql.connector"
+    integration = "mysqlconnector"
+    scope = "opentelemetry.instrumentation.mysql"
+    instrumentor = "opentelemetry.instrumentation.mysql:MySQLInstrumentor"
+
+
+def _mysql() -> dict[str, Any]:
+    """The address, as MySQL's own drivers take it."""
+    url = urlsplit(os.environ["DB_PYMYSQL"])
+    return {
+        "host": url.hostname, "port": url.port, "user": url.username, "password": url.password,
+        "database": url.path.lstrip("/"),
+    }  # fmt: skip
+
+
 def _postgres() -> str:
     """The address, as PostgreSQL's own drivers spell it."""
     return "postgresql" + os.environ["DB_PSYCOPG2"].removeprefix("postgresql+psycopg2")
@@ -629,6 +691,9 @@ SUBJECTS: dict[str, type[Subject]] = {
     "sqlite3": Sqlite3,
     "psycopg2": Psycopg2,
     "psycopg": Psycopg,
+    "sqlalchemy over pymysql": SqlAlchemyOverPyMySql,
+    "pymysql": PyMySql,
+    "mysqlconnector": MySqlConnector,
     "asyncpg": Asyncpg,
     "fastapi": FastApi,
     "starlette": Starlette,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.contract.subjects import SUBJECTS, Framework
 from tests.fidelity.sqlalchemy_versions import python_path
@@ -23,7 +24,9 @@ from timetracer_otel.testing.orders import ORDERS, OURS, Facts, Seen, in_force
 
 ROOT = Path(__file__).parents[2]
 FEW_ORDERS = ("nothing", "import, ours, theirs", "import, theirs, ours", "ours alone")
-"""For a driver that is instrumented below one of the libraries: everything else is about the library."""
+"""For a driver that is instrumented below one of the libraries, everything else being about the library, and
+for the second driver of those that have all in common.
+"""
 
 AllFacts = Callable[[str], dict[str, Facts]]
 
@@ -84,15 +87,24 @@ def subject_of(library: str) -> str:
 
 
 def orders_of(library: str) -> tuple[str, ...]:
-    return FEW_ORDERS if " over " in library else tuple(ORDERS)
+    few = " over " in library or library == "mysqlconnector"
+    return FEW_ORDERS if few else tuple(ORDERS)
 
 
 HTTP = ("httpx", "requests", "urllib3", "urllib", "aiohttp")
+
+
+def case(library: str, order: str) -> ParameterSet:
+    """One case; where its server is not installed, it is named as not run."""
+    needs = getattr(SUBJECTS[library], "needs", None)
+    return pytest.param(library, order, marks=[pytest.mark.needs(needs)] if needs else [])
+
+
 CASES = [(library, order) for library in SUBJECTS for order in orders_of(library)]
-each_case = pytest.mark.parametrize(("library", "order"), CASES)
+each_case = pytest.mark.parametrize(("library", "order"), [case(*one) for one in CASES])
 each_case_undone = pytest.mark.parametrize(
     ("library", "order"),
-    [(library, order) for library, order in CASES if not in_force(ORDERS[order], "ours")],
+    [case(library, order) for library, order in CASES if not in_force(ORDERS[order], "ours")],
 )
 
 
@@ -179,9 +191,12 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
         )
         asked = [find.format("sync"), "noSuchCommand shop", find.format("thread"), find.format("async")]
     else:
-        place = "%(way)s" if "psycopg" in library else "$1" if library == "asyncpg" else "?"
+        named = "psycopg" in library or "mysql" in library
+        place = "%(way)s" if named else "$1" if library == "asyncpg" else "?"
         select = f"SELECT {place} AS way, 1.5"
         asked, answer = [select, "SELECT * FROM missing", select, select], "SqlResult"
+        if library == "sqlalchemy over pymysql":
+            asked[-1] = "SELECT %s AS way, 1.5"  # aiomysql knows no names
     # an error of MongoDB's is a document like any other
     answers = [answer, answer if name == "pymongo" else "Failure", answer, answer]
     calls = [Seen(name, request, scope, answer) for request, answer in zip(asked, answers, strict=True)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tests.fidelity.apps import (
     aiohttp_cases,
+    aiomysql_cases,
     aiosqlite_cases,
     asyncpg_cases,
     boto3_cases,
@@ -16,8 +17,10 @@ from tests.fidelity.apps import (
     httpx_edge_cases,
     mongodb_async_cases,
     mongodb_cases,
+    mysqlconnector_cases,
     psycopg2_cases,
     psycopg_cases,
+    pymysql_cases,
     redis_async_cases,
     redis_cases,
     requests_cases,
@@ -48,6 +51,9 @@ MODULES = (
     psycopg2_cases,
     psycopg_cases,
     asyncpg_cases,
+    pymysql_cases,
+    mysqlconnector_cases,
+    aiomysql_cases,
     redis_cases,
     redis_async_cases,
     mongodb_cases,

@@ -9,9 +9,11 @@ import pytest
 from tests.integrations.mysql.runs import AioMySqlRuns, ConnectorRuns, PyMySqlRuns
 from tests.services.mariadb import MariaDb
 from timetracer_otel.integrations import wrapping
-from timetracer_otel.integrations.aiomysql import AioMySqlIntegration
-from timetracer_otel.integrations.mysqlconnector import MySqlConnectorIntegration
-from timetracer_otel.integrations.pymysql import PyMySqlIntegration
+from timetracer_otel.integrations.mysql import (
+    AioMySqlIntegration,
+    MySqlConnectorIntegration,
+    PyMySqlIntegration,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -162,7 +162,8 @@ def test_connecting(connector: ConnectorRuns) -> None:
     def scenario(connection: Any) -> Any:
         seen = [type(connection), connection.server_info, connection.charset, connection.database]
         seen += [connection.autocommit, connection.sql_mode, connection.time_zone, connection.server_version]
-        connection.cmd_init_db("drivers")
+        connection.cmd_init_db("mysql")
+        seen += [connection.database, connection.cmd_query("USE drivers"), connection.database]
         seen += [connection.ping(), connection.reset_session()]
         connection.reconnect()
         cursor = connection.cursor(buffered=True)

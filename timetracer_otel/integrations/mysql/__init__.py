@@ -1,6 +1,14 @@
-"""What the drivers of MySQL and MariaDB that are written in Python have in common: the wire.
+"""The drivers of MySQL and MariaDB that are written in Python: PyMySQL, aiomysql, mysql-connector-python.
 
 A call is recorded as the replies that the server sent to it, and a replay lets the driver read them again
 from a connection with nothing behind it. So rows, types, warnings, several results, cursors that stream and
 exceptions are the driver's own work, in every version.
 """
+
+from __future__ import annotations
+
+from timetracer_otel.integrations.mysql.aiomysql import AioMySqlIntegration
+from timetracer_otel.integrations.mysql.connector import MySqlConnectorIntegration
+from timetracer_otel.integrations.mysql.pymysql import PyMySqlIntegration
+
+__all__ = ["AioMySqlIntegration", "MySqlConnectorIntegration", "PyMySqlIntegration"]

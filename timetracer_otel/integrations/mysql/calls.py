@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, cast
@@ -71,7 +72,18 @@ class MySqlIntegration(DriverIntegration):
     def replayed_ends(self, line: Line) -> Any:
         """What a replayed connection is plugged into."""
 
+    def cancelled(self, connection: Any) -> None:
+        """A call on a replayed connection was cancelled as when it was recorded."""
+
     # -- connections
+
+    def named(self, connection: Any) -> str:
+        """As :meth:`namespace`; empty where it cannot be said."""
+        try:
+            return self.namespace(connection)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{self.name}: the name of a database", error)
+            return ""
 
     def line_of(self, connection: Any) -> Line:
         """What is known of a connection, made when it is first seen."""
@@ -177,6 +189,10 @@ class MySqlIntegration(DriverIntegration):
             outcome = yield from self.ask(statement)
         except RecordedFailure as recorded:
             failure = recorded.failure
+        except asyncio.CancelledError:
+            if self.mocks():
+                self.cancelled(connection)
+            raise
         if failure is not None:
             return (yield from self._fail_again(call, line, failure))
         if isinstance(outcome, Recorded):

@@ -20,6 +20,7 @@ class Talk:
 
     Args:
         limit: how many bytes of rows are kept.
+        current: the database after the app has chosen another one.
         deaf: why nothing can be heard of it, if so.
     """
 
@@ -95,6 +96,7 @@ class Line(Link, eq=False, weakref=True):
     answering: ReplayedServer | None = None
     given: list[list[bytes]] | None = None
     failing: BaseException | None = None
+    current: str = ""
     deaf: str = ""
     unplugged: Any = None
 

@@ -95,14 +95,18 @@ class AioMySqlIntegration(MySqlIntegration):
         """Streams with nothing behind them."""
         return ReplayedReader(line.serve()), ReplayedWriter(line.serve())
 
+    def cancelled(self, connection: Any) -> None:
+        """Aiomysql closes it, as nobody reads the reply any more."""
+        connection._close_on_cancel()
+
     def _connect(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
         if ports.current() is None:
             return wrapped(*args, **kwargs)
         return self._connecting(wrapped, connection)
 
     async def _connecting(self, wrapped: Any, connection: Any) -> None:
-        namespace = self.namespace(connection)
         if self.mocks():
+            namespace = self.named(connection)
             self.fail_to_connect(namespace)
             line = self.replayed_line(connection, namespace, self.refuse)
             before = _connecting.set(line)
@@ -120,7 +124,7 @@ class AioMySqlIntegration(MySqlIntegration):
             with ports.inside():
                 await wrapped()
         except self.error_roots() as error:
-            self.report_connect(namespace, error)
+            self.report_connect(self.named(connection), error)
             raise
         self.forget(connection)
         self.line_of(connection)

@@ -8,7 +8,7 @@ replay.
 
 from __future__ import annotations
 
-import functools
+import re
 import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -21,11 +21,14 @@ from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.mysql.calls import MySqlIntegration, read_once, statement_of
 from timetracer_otel.integrations.mysql.lines import Line, WatchedSocket
 from timetracer_otel.integrations.mysql.server import ReplayedSocket
+from timetracer_otel.messages import SqlStatement
 
 _UNASKED = (
-    "_execute_query", "cmd_ping", "cmd_init_db", "cmd_reset_connection", "cmd_change_user", "cmd_statistics",
+    "_execute_query", "cmd_ping", "cmd_reset_connection", "cmd_change_user", "cmd_statistics",
 )  # fmt: skip
 _COMPRESSED = 0x20
+_DATABASE = "SELECT DATABASE()"
+_USE = re.compile(r"\s*use\s+`?([^`;\s]+)", re.I)
 _connecting: ContextVar[Line | None] = ContextVar("timetracer_mysqlconnector_connecting", default=None)
 
 
@@ -56,6 +59,7 @@ class MySqlConnectorIntegration(MySqlIntegration):
             ),
             Point(cursors, "MySQLCursor.callproc", self._callproc),
             Point(connections, "MySQLConnection.cmd_query", self._query),
+            Point(connections, "MySQLConnection.cmd_init_db", self._init_db),
             Point(connections, "MySQLConnection.info_query", wrapper=self._probe),
             Point(connections, "MySQLConnection.commit", self._commit),
             Point(connections, "MySQLConnection.rollback", self._rollback),
@@ -123,16 +127,21 @@ class MySqlConnectorIntegration(MySqlIntegration):
             with ports.inside():
                 wrapped(*args, **kwargs)
         except self.error_roots() as error:
-            self.report_connect(self.namespace(connection), error)
+            self.report_connect(self.named(connection), error)
             raise
         if hasattr(connection, "_socket"):
             self.line_of(connection)
+        else:
+            ports.report(
+                "mysqlconnector: connections of the C extension are not recorded",
+                "connect with use_pure=True",
+            )
         return None
 
     def _connect_to_nothing(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> None:
         if kwargs:
             connection.config(**kwargs)
-        namespace = self.namespace(connection)
+        namespace = self.named(connection)
         self.fail_to_connect(namespace)
         asked = dict(vars(connection))
 
@@ -184,9 +193,7 @@ class MySqlConnectorIntegration(MySqlIntegration):
     # -- calls
 
     def _execute(self, call: Invocation) -> Flow[Any]:
-        return self._on_cursor(
-            call, lambda line: statement_of(line, call.args, call.kwargs, ("operation", "params"))
-        )
+        return self._on_cursor(call, lambda line: _statement(line, call, ("operation", "params")))
 
     def _executemany(self, call: Invocation) -> Flow[Any]:
         call = read_once(call)
@@ -208,15 +215,27 @@ class MySqlConnectorIntegration(MySqlIntegration):
 
     def _query(self, call: Invocation) -> Flow[Any]:
         names = ("query", "")
-        message = functools.partial(statement_of, args=call.args[:1], kwargs=call.kwargs, names=names)
-        return self.converse(call, call.instance, message)
+        first = Invocation(call.wrapped, call.instance, call.args[:1], call.kwargs)
+        return self.converse(call, call.instance, lambda line: _statement(line, first, names))
+
+    def _init_db(self, call: Invocation) -> Flow[Any]:
+        self.line_of(call.instance).current = str(call.args[0] if call.args else call.kwargs["database"])
+        return self.unasked(call, call.instance)
 
     def _probe(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
-        """What a connection asks for itself within a call (its SQL mode, once): learned, and no call's."""
+        """What a connection asks for itself, or an instrumentation of it: learned, and no call's.
+
+        Within a call that is its SQL mode, once; the name of the database at any time.
+        """
         line = self.known_line(connection)
+        query = str(args[0] if args else kwargs.get("query", ""))
+        if line is not None and query == _DATABASE and not ports.is_inside():
+            if line.replayed or self.mocks():
+                return (line.current or line.namespace or None,)
+            with ports.inside():
+                return wrapped(*args, **kwargs)
         if line is None or not ports.is_inside():
             return wrapped(*args, **kwargs)
-        query = str(args[0] if args else kwargs.get("query", ""))
         known = line.learned.setdefault("asked", {})
         if line.given is not None:
             return tuple(known.get(query) or ("",))
@@ -238,6 +257,14 @@ class MySqlConnectorIntegration(MySqlIntegration):
 
     def _unasked(self, call: Invocation) -> Flow[Any]:
         return self.unasked(call, call.instance)
+
+
+def _statement(line: Line, call: Invocation, names: tuple[str, str]) -> SqlStatement:
+    """What is asked; after a ``USE`` the connection is to another database."""
+    message = statement_of(line, call.args, call.kwargs, names)
+    if (found := _USE.match(message.text)) is not None:
+        line.current = found[1]
+    return message
 
 
 def _open(wrapped: Any, socket: Any, args: Any, kwargs: Any) -> Any:

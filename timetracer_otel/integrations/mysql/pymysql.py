@@ -89,20 +89,20 @@ class PyMySqlIntegration(MySqlIntegration):
     def _connect(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
         if ports.current() is None:
             return wrapped(*args, **kwargs)
-        namespace = self.namespace(connection)
         if self.mocks():
-            return self._connect_to_nothing(wrapped, connection, namespace)
+            return self._connect_to_nothing(wrapped, connection)
         try:
             with ports.inside():
                 wrapped(*args, **kwargs)
         except self.error_roots() as error:
-            self.report_connect(namespace, error)
+            self.report_connect(self.named(connection), error)
             raise
         self.forget(connection)
         self.line_of(connection)
         return None
 
-    def _connect_to_nothing(self, wrapped: Any, connection: Any, namespace: str) -> None:
+    def _connect_to_nothing(self, wrapped: Any, connection: Any) -> None:
+        namespace = self.named(connection)
         self.fail_to_connect(namespace)
         line = self.replayed_line(connection, namespace, functools.partial(_open, connection))
         unix = getattr(connection, "unix_socket", None)
