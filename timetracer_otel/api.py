@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
@@ -224,9 +224,13 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
 
 
 _blocks = threading.Lock()
-_UNSAMPLED = otel_trace.NonRecordingSpan(
-    otel_trace.SpanContext(1, 1, is_remote=False, trace_flags=otel_trace.TraceFlags(0))
-)
+
+
+def _unsampled(cassettes: Sequence[Cassette]) -> otel_trace.Span:
+    """A parent that is not sampled, in the recorded trace: an app may answer its id, or send it on."""
+    number = int(cassettes[0].entry.trace_id, 16) if len(cassettes) == 1 else 1
+    context = otel_trace.SpanContext(number or 1, 1, is_remote=False, trace_flags=otel_trace.TraceFlags(0))
+    return otel_trace.NonRecordingSpan(context)
 
 
 class replay:  # noqa: N801  # used like a function: ``with replay(...)``
@@ -291,7 +295,7 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
         self._block.enter_context(self.session.activate())
         if not self.session.settings.export_replay:
             # below a parent that is not sampled nothing is, so the live tree reaches no exporter
-            token = otel_context.attach(otel_trace.set_span_in_context(_UNSAMPLED))
+            token = otel_context.attach(otel_trace.set_span_in_context(_unsampled(self.session.cassettes)))
             self._block.callback(otel_context.detach, token)
         return self.session
 

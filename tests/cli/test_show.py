@@ -135,6 +135,7 @@ def test_json_is_the_cassette_as_plain_data(run: Run, checkout: Path) -> None:
             "headers": [["Content-Type", "application/json"]],
             "body": '{"product_id": 1,  "quantity": 2}',
             "complete": True,
+            "headers_recorded": True,
         },
         "answer": {
             "status": 201,

@@ -16,7 +16,7 @@ from timetracer_otel.comparison.runs import Made
 from timetracer_otel.messages import HttpRequest, MongoCommand, RedisCommand, SqlStatement
 from timetracer_otel.messages.http import split_url
 
-_MOST_PAIRS: Final = 250_000
+_MOST_PAIRS: Final = 40_000
 """Comparisons of two calls that are left over; beyond, only those of one shape are made."""
 _ALIKE: Final = 0.6
 """How alike the titles of two calls of other shapes are that are taken for one that changed."""

@@ -17,7 +17,7 @@ from timetracer_otel.comparison.runs import Made, Run, recorded_run
 from timetracer_otel.comparison.structure import structural_findings, structural_run
 from timetracer_otel.comparison.timing import Threshold, duration
 from timetracer_otel.errors import CodecError
-from timetracer_otel.messages import Failure, HttpRequest, Request, SqlStatement
+from timetracer_otel.messages import Canonical, Failure, HttpRequest, Request, SqlStatement
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import masked_equal
 from timetracer_otel.volatile import Links, Origins, names_identifier, stands_for
@@ -117,25 +117,24 @@ def _drawn(cassette: Cassette) -> Iterator[tuple[tuple[str, int, int], Any]]:
 def _same_calls(ours: list[Made], theirs: list[Made], links: Links) -> Iterator[tuple[int, int]]:
     """Pairs that ask the same, in order, so that what one is answered is known before what comes after."""
     left = dict(enumerate(theirs))
+    forms = {at: other.request.canonical() for at, other in left.items() if other.request is not None}
     for before, call in enumerate(ours):
-        found = _same_call(call, left, links)
+        found = _same_call(call, left, forms, links)
         if found is not None:
             del left[found]
             yield before, found
 
 
-def _same_call(call: Made, left: dict[int, Made], links: Links) -> int | None:
+def _same_call(call: Made, left: dict[int, Made], forms: dict[int, Canonical], links: Links) -> int | None:
     if call.request is None:
         return None
     form = call.request.canonical()
-    candidates = [at for at, other in left.items() if other.family == call.family][:_MOST_TRIED]
+    candidates = [at for at, other in left.items() if other.family == call.family and at in forms]
+    del candidates[_MOST_TRIED:]
     candidates.sort(key=lambda at: (left[at].path != call.path, left[at].lane != call.lane, at))
     for exactly in (True, False):
         for at in candidates:
-            other = left[at].request
-            if other is None:
-                continue
-            now = other.canonical()
+            now = forms[at]
             if masked_equal(form, now) or (not exactly and stands_for(form, now, links)):
                 return at
     return None

@@ -37,8 +37,9 @@ def update(verdict: Verdict, session: Session, ended: Ended, redactor: Redactor)
         CassetteError: the file cannot be read any more.
         OSError: it cannot be written.
     """
-    if verdict.outcome != "different":
-        return
+    failing = [finding for finding in verdict.findings if finding.fails]
+    if verdict.outcome != "different" or all(finding.kind == "slower" for finding in failing):
+        return  # a time is no outcome
     if any(call.outcome is Outcome.MISSED for call in session.calls) and session.settings.on_miss != "record":
         verdict.notes.append(
             "not updated: it makes a call that nothing recorded answers; start what it calls, and give"
