@@ -23,7 +23,9 @@ _SHOWN: Final = 20
 
 @click.command("convert")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option("-o", "--output", "--dir", "dir", metavar="FOLDER", help="Where the cassettes go. [TIMETRACER_DIR]")
+@click.option(
+    "-o", "--output", "--dir", "dir", metavar="FOLDER", help="Where the cassettes go. [TIMETRACER_DIR]"
+)
 @click.option(
     "--from",
     "kind",
