@@ -40,6 +40,8 @@ class MariaDb:
         # no TCP: the door is its only address
         self._command = (
             need_program(PROGRAM), "--no-defaults", *user, f"--datadir={directory}/data", *_SMALL,
+            # a server that starts deletes the temporary tables of every other one there
+            f"--tmpdir={directory}/temporary",
         )  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._make_system_tables()
@@ -90,6 +92,7 @@ class MariaDb:
     def _make_system_tables(self) -> None:
         """What ``mariadb-install-db`` does, without the packages it needs."""
         (self._directory / "data").mkdir()
+        (self._directory / "temporary").mkdir()
         names = ("mysql_system_tables.sql", "mysql_system_tables_data.sql")
         script = "\n".join((
             "CREATE DATABASE mysql;", "USE mysql;", "SET @auth_root_socket = NULL;",
