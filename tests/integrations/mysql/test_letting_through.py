@@ -1,0 +1,117 @@
+"""Calls that a replay has no answer for and lets through go out on a real connection, made for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pymysql
+import pytest
+from pymysql import cursors
+
+from tests.integrations.mysql.runs import AioMySqlRuns, ConnectorRuns, PyMySqlRuns, Runs
+from tests.integrations.ports import LiveExchange, Recorded, ReplayPort, using
+from timetracer_otel.errors import MissError, ReplayError
+from timetracer_otel.messages import Request
+from timetracer_otel.ports import Caller
+
+pytestmark = pytest.mark.needs("mariadbd")
+
+
+class LettingThrough(ReplayPort):
+    """Lets through what was not recorded, and keeps it."""
+
+    def __init__(self, calls: list[Recorded]) -> None:
+        super().__init__(calls)
+        self.passed: list[Recorded] = []
+
+    def begin(self, caller: Caller, request: Request, span: Any = None) -> Any:
+        try:
+            return super().begin(caller, request, span)
+        except MissError:
+            self.passed.append(Recorded(request.family, ""))
+            return LiveExchange(self.passed[-1], request)
+
+
+def through(db: Runs, calls: list[Recorded], scenario: Any) -> tuple[Any, list[Any]]:
+    """What it sees, and the statements and rows that were let through."""
+    port = LettingThrough(calls)
+    with using(port):
+        seen = db.run(db._server.door.port, scenario)
+    return seen, [(call.asked.title(), call.answered.rows) for call in port.passed]  # type: ignore[union-attr]
+
+
+def recorded_one(connection: Any) -> Any:
+    cursor = connection.cursor()
+    cursor.execute("SELECT 'recorded'")
+    return cursor.fetchall()
+
+
+def test_statements_of_pymysql(mariadb_server: Any) -> None:
+    db = PyMySqlRuns(mariadb_server)
+    _, calls = db.recorded(recorded_one)
+    db.fresh()
+
+    def scenario(connection: Any) -> Any:
+        cursor = connection.cursor()
+        seen = [cursor.execute("INSERT INTO people (name) VALUES ('through')"), cursor.lastrowid]
+        seen += [recorded_one(connection), connection.commit()]
+        with connection.cursor(cursors.SSCursor) as streamed:
+            streamed.execute("SELECT name FROM people ORDER BY id")
+            seen += [streamed.fetchone(), streamed.fetchall()]
+        return [*seen, recorded_one_again(connection)]
+
+    def recorded_one_again(connection: Any) -> Any:
+        return connection.cursor().execute("SELECT COUNT(*) FROM people")
+
+    seen, passed = through(db, calls, scenario)
+
+    assert seen == [1, 4, (("recorded",),), None, ("ann",), [("bob",), ("cid",), ("through",)], 1]
+    assert [title for title, _ in passed] == [
+        "INSERT INTO people (name) VALUES ('through')",
+        "COMMIT",
+        "SELECT name FROM people ORDER BY id",
+        "SELECT COUNT(*) FROM people",
+    ]
+    assert passed[2][1] == [["ann"], ["bob"], ["cid"], ["through"]]
+    with db._server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM drivers.people WHERE name = 'through'")
+        assert cursor.fetchall() == ((1,),)
+
+
+def test_an_error_of_a_call_let_through(mariadb_server: Any) -> None:
+    def scenario(connection: Any) -> Any:
+        with pytest.raises(pymysql.ProgrammingError):
+            connection.cursor().execute("SELECT * FROM nowhere")
+        return recorded_one(connection)
+
+    db = PyMySqlRuns(mariadb_server)
+    _, calls = db.recorded(recorded_one)
+
+    port = LettingThrough(calls)
+    with using(port):
+        assert db.run(db._server.door.port, scenario) == (("recorded",),)
+
+
+def test_statements_of_the_connector(mariadb_server: Any) -> None:
+    db = ConnectorRuns(mariadb_server)
+    _, calls = db.recorded(recorded_one)
+    db.fresh()
+
+    def scenario(connection: Any) -> Any:
+        cursor = connection.cursor()
+        cursor.execute("SELECT name FROM people WHERE id = %s", (1,))
+        return [cursor.fetchall(), recorded_one(connection)]
+
+    seen, passed = through(db, calls, scenario)
+
+    assert seen == [[("ann",)], [("recorded",)]]
+    assert passed == [("SELECT name FROM people WHERE id = %s", [["ann"]])]
+
+
+def test_aiomysql_refuses(mariadb_server: Any) -> None:
+    async def scenario(connection: Any) -> Any:
+        return await (await connection.cursor()).execute("SELECT 1")
+
+    db = AioMySqlRuns(mariadb_server)
+    with pytest.raises(ReplayError, match="let through"):
+        through(db, [], scenario)
