@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from tests.faults.jobs import ASYNC, SYNC
 from tests.faults.seen import OwnError, seen_error
+from timetracer_otel import AsgiMiddleware, WsgiMiddleware
 
 Serve = Callable[[str], Any]
 """Sends ``POST path`` with a body; gives everything that the server sees, in order."""
@@ -77,6 +78,32 @@ def starlette_app() -> Starlette:
     return Starlette(
         routes=[Route("/body", body, methods=["POST"]), Route("/failing", failing, methods=["POST"])]
     )
+
+
+def plain_asgi() -> Any:
+    """An application of no framework."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        if scope["path"] == "/failing":
+            _fail()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": message["body"]})
+
+    return AsgiMiddleware(app)
+
+
+def plain_wsgi() -> Any:
+    """An application of no framework."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        if environ["PATH_INFO"] == "/failing":
+            _fail()
+        body = environ["wsgi.input"].read(8)
+        start_response("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+
+    return WsgiMiddleware(app)
 
 
 def flask_app() -> flask.Flask:
@@ -224,6 +251,8 @@ def requests() -> dict[str, Callable[[], Any]]:
         ),
         ("fastapi", asgi(fast), [f"/sync/{job}" for job in SYNC]),
         ("starlette", asgi(star), ["/body", "/failing"]),
+        ("asgi", asgi(plain_asgi()), ["/body", "/failing"]),
+        ("wsgi", wsgi(plain_wsgi()), ["/body", "/failing"]),
         (
             "flask",
             wsgi(flasks),

@@ -13,7 +13,7 @@ from typing import Any
 
 REPLAY_ONLY = frozenset(
     {
-        "fault_class", "faults", "pause",
+        "AsyncpgIntegration.error_roots", "AsyncpgIntegration.rows", "fault_class", "faults", "pause",
         "rebuild", "rebuild_failure", "exception_classes", "recorded_requests", "own_error", "_given_back",
         "RecordedEntry.start",
         "HttpxIntegration._rebuild_argument", "SqlAlchemyIntegration._checkout",
@@ -46,21 +46,15 @@ NOT_IN_REQUESTS = frozenset(
 """As above, of what is called outside requests only."""
 
 PENDING: dict[str, str] = {
-    "psycopg": "landed side by side with these tests",
-    "psycopg2": "as above",
-    "asyncpg": "as above",
     "grpc": "as above",
     "pymysql": "as above",
     "aiomysql": "as above",
     "mysqlconnector": "as above",
     "litestar": "as above",
     "django": "as above",
-    "asgi": "as above",
-    "wsgi": "as above",
     "timetracer_otel.exporters.recorder:Recorder.receive": "of messages, which no job has yet",
+    "timetracer_otel.integrations.psycopg.integration:PsycopgIntegration._refuse": "as above",
     "timetracer_otel.integrations.httpclient.botocore:BotocoreIntegration._refresh": "where they expire",
-    "timetracer_otel.integrations.asgi:AsgiIntegration.route": "for applications of no framework",
-    "timetracer_otel.integrations.wsgi:WsgiIntegration.route": "as above",
     "timetracer_otel.exporters.exchange:RecordedExchange._give_up": "as above",
     "timetracer_otel.exporters.recorder:Recorder.await_cancellation": "as above",
     "timetracer_otel.integrations.redis:RedisIntegration._can_read": "as above",
@@ -89,6 +83,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.sqlite3.cursor:Cursor._timetracer_strict",
             "timetracer_otel.integrations.sqlite3.cursor:_Seen.__call__",
             "timetracer_otel.integrations.aiohttp.integration:_talk",
+            "timetracer_otel.integrations.asyncpg.integration:is_replayed",
             "timetracer_otel.integrations.httpclient.callers:replaying",
             "timetracer_otel.integrations.httpclient.connection:HttpClientIntegration._caller",
             "timetracer_otel.ports:current",

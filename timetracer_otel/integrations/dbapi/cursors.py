@@ -89,12 +89,14 @@ class WatchedCursor:
             return live(*args, **kwargs)
         if port is None:
             raise no_session()
+        asked: SqlStatement | None = None
         try:
             asked = message(link)
         except Exception as error:  # what is no statement is the driver's to refuse
             if link.replayed:
                 raise
             ports.report(f"{link.integration.name}: reading a statement", error)
+        if asked is None:  # not in the handler, where the driver's exceptions would get ours as context
             return live(*args, **kwargs)
         if asked.writes:
             link.wrote = True

@@ -171,9 +171,18 @@ class PsycopgIntegration(DriverIntegration):
     def _commanding(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
         from timetracer_otel.integrations.psycopg import connection, results
 
-        link = connection.link_of(instance, self)
-        command = args[0] if args else kwargs["command"]
-        text = _text(command)
+        link = None
+        try:
+            link = connection.link_of(instance, self)
+            text = _text(args[0] if args else kwargs["command"])
+            message = link.statement(text)
+        except Exception as error:
+            if connection.is_replayed(instance):
+                raise
+            link = None
+            ports.report(f"{self.name}: reading a statement", error)
+        if link is None:
+            return (yield from wrapped(*args, **kwargs))
         wrote = link.wrote
         if text.lstrip()[:6].upper() in ("COMMIT", "ROLLBA") and not _LOCAL.match(
             text.replace("ROLLBACK", "")
@@ -187,7 +196,7 @@ class PsycopgIntegration(DriverIntegration):
             if not local:
                 answered: list[Any] = []
                 statement = Statement(
-                    _unreachable, instance, args, kwargs, link.statement(text),
+                    _unreachable, instance, args, kwargs, message,
                     load=answered.append,
                     failed=lambda state: _hold(instance, state),
                 )  # fmt: skip
@@ -200,7 +209,7 @@ class PsycopgIntegration(DriverIntegration):
         port = ports.current()
         if local or port is None or instance._pipeline is not None:
             return (yield from wrapped(*args, **kwargs))
-        exchange = port.begin(self, link.statement(text))
+        exchange = port.begin(self, message)
         try:
             with exchange:
                 result = yield from wrapped(*args, **kwargs)

@@ -1,0 +1,109 @@
+"""What requests do with PostgreSQL's drivers, without SQLAlchemy above them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+import asyncpg
+import psycopg
+import psycopg2
+import psycopg2.extensions
+import psycopg2.extras
+
+from tests.faults.seen import OwnError, attempt, attempt_async
+
+_REFUSED = "postgresql://postgres@127.0.0.1:1/none"
+_ROWS = "SELECT n, 'x' FROM generate_series(1, 5) n"
+_TABLE = "CREATE TEMPORARY TABLE told (id int PRIMARY KEY, name text)"
+
+
+def _address(variable: str) -> str:
+    scheme, _, rest = os.environ[variable].partition("://")
+    return f"{scheme.partition('+')[0]}://{rest}"
+
+
+def with_psycopg2() -> Any:
+    """Statements, rows, many at once, a server-side cursor, errors."""
+    with contextlib.closing(psycopg2.connect(_address("DB_PSYCOPG2"))) as connection:
+        cursor = connection.cursor()
+        cursor.execute(_ROWS)
+        seen: list[Any] = [cursor.fetchone(), cursor.fetchmany(2), list(cursor), cursor.rowcount]
+        cursor.execute(_TABLE)
+        cursor.executemany("INSERT INTO told VALUES (%s, %s)", [(1, "a"), (2, "b")])
+        psycopg2.extras.execute_values(cursor, "INSERT INTO told VALUES %s", [(3, "c"), (4, "d")])
+        connection.commit()
+        seen.append(attempt(lambda: cursor.execute("INSERT INTO told VALUES (1, 'a')")))
+        connection.rollback()
+        with connection.cursor("on_the_server") as served:
+            served.execute(_ROWS)
+            seen += [served.fetchmany(2), served.fetchall()]
+        seen.append(attempt(lambda: _leave(connection)))
+        seen.append(psycopg2.extensions.quote_ident("a name", connection))
+        cursor.close()
+        seen.append(attempt(lambda: cursor.execute(_ROWS)))
+    return [*seen, attempt(lambda: psycopg2.connect(_REFUSED))]
+
+
+def with_psycopg() -> Any:
+    """As :func:`with_psycopg2`."""
+    with psycopg.connect(_address("DB_PSYCOPG")) as connection:
+        cursor = connection.execute(_ROWS)
+        seen: list[Any] = [cursor.fetchone(), cursor.fetchmany(2), list(cursor), cursor.rowcount]
+        cursor.execute(_TABLE)
+        cursor.executemany("INSERT INTO told VALUES (%s, %s)", [(1, "a"), (2, "b")])
+        connection.commit()
+        seen.append(attempt(lambda: cursor.execute("INSERT INTO told VALUES (1, 'a')")))
+        connection.rollback()
+        with connection.cursor("on_the_server") as served:
+            served.execute(_ROWS)
+            seen += [served.fetchmany(2), served.fetchall()]
+        seen.append(attempt(lambda: _within(connection)))
+    return [*seen, attempt(lambda: psycopg.connect(_REFUSED, connect_timeout=5))]
+
+
+def _leave(connection: Any) -> None:
+    with connection:
+        connection.cursor().execute("DELETE FROM told")
+        raise OwnError("in the middle of a transaction")
+
+
+def _within(connection: Any) -> None:
+    with connection.transaction():
+        connection.execute("DELETE FROM told")
+        raise OwnError("in the middle of a transaction")
+
+
+async def with_psycopg_async() -> Any:
+    """The asynchronous connection."""
+    async with await psycopg.AsyncConnection.connect(_address("DB_PSYCOPG")) as connection:
+        cursor = await connection.execute(_ROWS)
+        seen: list[Any] = [await cursor.fetchone(), [row async for row in cursor]]
+        await connection.execute(_TABLE)
+        await cursor.executemany("INSERT INTO told VALUES (%s, %s)", [(1, "a"), (2, "b")])
+        seen.append(await attempt_async(connection.execute("INSERT INTO told VALUES (1, 'a')")))
+        await connection.rollback()
+    return seen
+
+
+async def with_asyncpg() -> Any:
+    """Statements, a prepared one, many at once, a cursor, errors."""
+    connection = await asyncpg.connect(_address("DB_ASYNCPG"))
+    try:
+        seen: list[Any] = [
+            [tuple(row) for row in await connection.fetch(_ROWS)],
+            await connection.fetchval("SELECT $1::int + 1", 1),
+            await connection.execute(_TABLE),
+        ]
+        await connection.executemany("INSERT INTO told VALUES ($1, $2)", [(1, "a"), (2, "b")])
+        prepared = await connection.prepare("SELECT name FROM told WHERE id = $1")
+        seen.append(await prepared.fetchval(2))
+        async with connection.transaction():
+            seen.append([tuple(row) async for row in connection.cursor(_ROWS)])
+        seen.append(await attempt_async(connection.execute("INSERT INTO told VALUES (1, 'a')")))
+    finally:
+        await connection.close()
+    async with asyncpg.create_pool(_address("DB_ASYNCPG"), min_size=1, max_size=1) as pool:
+        seen.append(await pool.fetchval("SELECT 1"))
+    return [*seen, await attempt_async(asyncpg.connect(_REFUSED))]
