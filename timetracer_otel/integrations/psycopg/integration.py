@@ -175,7 +175,7 @@ class PsycopgIntegration(DriverIntegration):
         try:
             link = connection.link_of(instance, self)
             text = _text(args[0] if args else kwargs["command"])
-            message = link.statement(text)
+            command = link.statement(text)
         except Exception as error:
             if connection.is_replayed(instance):
                 raise
@@ -196,7 +196,7 @@ class PsycopgIntegration(DriverIntegration):
             if not local:
                 answered: list[Any] = []
                 statement = Statement(
-                    _unreachable, instance, args, kwargs, message,
+                    _unreachable, instance, args, kwargs, command,
                     load=answered.append,
                     failed=lambda state: _hold(instance, state),
                 )  # fmt: skip
@@ -209,7 +209,7 @@ class PsycopgIntegration(DriverIntegration):
         port = ports.current()
         if local or port is None or instance._pipeline is not None:
             return (yield from wrapped(*args, **kwargs))
-        exchange = port.begin(self, message)
+        exchange = port.begin(self, command)
         try:
             with exchange:
                 result = yield from wrapped(*args, **kwargs)
