@@ -107,10 +107,9 @@ def lines(traces: int, spans: int) -> Iterator[bytes]:
 def endless(spans: int = SPANS) -> Iterator[bytes]:
     """Lines as above for ever, quickly made: each time the same requests with other trace ids."""
     block = b"".join(lines(_OPEN, spans))
-    find = re.compile(rb'(?<="traceId":")([0-9a-f]{24})[0-9a-f]{8}')
-    for number in itertools.count():
-        suffix = f"{number:08x}".encode()
-        yield find.sub(rb"\g<1>" + suffix, block)
+    find = re.compile(rb'(?<="traceId":")[0-9a-f]{8}')  # files are named by the beginning
+    for number in itertools.count(1):
+        yield find.sub(f"{number:08x}".encode(), block)
 
 
 def cpu(action: Callable[[], object]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -126,12 +126,13 @@ class Assembler:
         self._origins: dict[Origin, _Known] = {}
 
     def write(
-        self, runs: Iterable[Run], done: Callable[[int], None] | None = None, found: Assembled | None = None
+        self, runs: list[Run], done: Callable[[int], None] | None = None, found: Assembled | None = None
     ) -> Assembled:
         """Write the cassettes of whole traces.
 
         Args:
-            runs: all runs of those traces, in any order.
+            runs: all runs of those traces, in any order; the list is emptied, so that each trace's memory is
+                free when it is written.
             done: told how many spans were dealt with, trace by trace.
             found: takes the counts, so that they are there after an interruption too.
 
@@ -142,6 +143,7 @@ class Assembler:
         traces: dict[str, list[Run]] = {}
         for run in runs:
             traces.setdefault(run.trace_id, []).append(run)
+        runs.clear()
         for trace_id in sorted(traces):
             of_trace = traces.pop(trace_id)
             count = sum([len(run.pieces) for run in of_trace])

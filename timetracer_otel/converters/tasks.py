@@ -22,7 +22,7 @@ from timetracer_otel.store import FolderStore
 PARTS: Final = 64
 MEMORY: Final = 48 * 1024 * 1024
 """Bytes of spans that one task holds, as :func:`~timetracer_otel.converters.spilling.size_of` counts them."""
-BATCH: Final = 24 * 1024 * 1024
+BATCH: Final = 8 * 1024 * 1024
 """Bytes on disk of the traces that are assembled at a time."""
 MAX_PROBLEMS: Final = 1000
 """Problems that are told one by one; all are counted."""
