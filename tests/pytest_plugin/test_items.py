@@ -84,4 +84,4 @@ def test_an_application_is_needed_and_may_be_a_factory(suite: Suite) -> None:
         ["--app shop:nothing: AttributeError: module 'shop' has no attribute 'nothing'"]
     )
     suite.ini("timetracer_app = shop:make\ntimetracer_app_factory = true\n")
-    assert suite.outcomes("--timetracer", "cassettes", "-n", "2") == {"passed": 2}
+    assert suite.outcomes("--timetracer", "cassettes") == {"passed": 2}

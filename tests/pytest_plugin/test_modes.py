@@ -237,7 +237,7 @@ def test_connections_are_shared_by_tests_that_record_replay_and_run_live(
     suite.write(test_shop=SHARED)
 
     def told() -> list[str]:
-        lines = suite.run("-s", apart=True).outlines
+        lines = suite.run("-s").outlines
         return [line[line.index("told") + 5 :] for line in lines if "told" in line]
 
     assert told() == ["1 1", "2 2", "3 3"]
