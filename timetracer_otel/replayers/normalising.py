@@ -73,7 +73,7 @@ class ByShape:
         used: set[int],
     ) -> Iterator[Normalised]:
         key, atoms = self._shape(form, form.canonical(), linked)
-        tried = 0
+        tried, least = 0, self._links.unknown(atoms)
         for candidate in index.get((form.family, key), ()) if atoms else ():
             if candidate.at in used:
                 continue
@@ -84,7 +84,7 @@ class ByShape:
             if trial is not None:
                 away = distance(self._recorded.calls[candidate.at], place)
                 yield Normalised(trial.new, away, candidate.at, trial)
-                if away == 0 and trial.new == 0:
+                if away == 0 and trial.new <= least:
                     return  # none can be better
 
     def _shape(

@@ -201,6 +201,20 @@ class Links:
                     return None
             return trial
 
+    def unknown(self, live: Sequence[Atom]) -> int:
+        """How many of these values were never seen, then or now: whatever they stand for is bound anew."""
+        origins = self._origins()
+        with self._lock:
+            return len(
+                {
+                    atom.key
+                    for atom in live
+                    if atom.kind in ("uuid", "token")
+                    and atom.key not in self._taken
+                    and origins.of(atom.key) is None
+                }
+            )
+
     def commit(self, trial: Trial) -> None:
         """These values do stand for each other."""
         with self._lock:
