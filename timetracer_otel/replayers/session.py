@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -29,12 +28,20 @@ from timetracer_otel.messages import Answer, Failure, GrpcReply, HttpRequest, Ht
 from timetracer_otel.nondeterminism import Event as ValueEvent
 from timetracer_otel.nondeterminism import ValueReplayer, drawing_from
 from timetracer_otel.redaction import Redactor
-from timetracer_otel.replayers.answers import answer_content, followed_answer
+from timetracer_otel.replayers.answers import followed_answer
 from timetracer_otel.replayers.capture import Captured, folder_beside, save_copy
+from timetracer_otel.replayers.exchanges import (
+    CapturedExchange,
+    DoubtfulExchange,
+    LinkedExchange,
+    LiveExchange,
+    ReplayedExchange,
+)
+from timetracer_otel.replayers.explaining import explain
 from timetracer_otel.replayers.faults import Fault, Faults
 from timetracer_otel.replayers.linking import learn_inbound, made_by_chance
 from timetracer_otel.replayers.livetree import path_above
-from timetracer_otel.replayers.matching import Grade, Match, Matcher, Nearest, RecordedCalls
+from timetracer_otel.replayers.matching import Grade, Match, Matcher, RecordedCalls
 from timetracer_otel.store import FolderStore
 from timetracer_otel.volatile import Links, Rules
 
@@ -164,12 +171,17 @@ class Session:
         match = self.matcher.match(request, path, lane)
         if match is None and self._fallback is not None:
             match = self._fallback.matcher.match(request, None, lane)
+        if (
+            match is None
+            and arrivals is not None
+            and isinstance(request, HttpRequest)
+            and arrivals.possible(request)
+        ):
+            return DoubtfulExchange(self, arrivals, caller, request, path)
         fault = self.faults.of(caller.name, caller.family, request) if self.faults.all else None
         if fault is not None:
             return self._made_to_fail(caller, request, path, fault, match)
         if match is None:
-            if arrivals is not None and isinstance(request, HttpRequest) and arrivals.possible(request):
-                return _Doubtful(self, arrivals, caller, request, path)
             return self._missed(caller, request, path)
         answer = match.call.fresh_answer()
         if answer is None:
@@ -404,123 +416,6 @@ class Session:
             self.calls.append(call)
 
 
-class ReplayedExchange:
-    """A call answered from the recording."""
-
-    __slots__ = ("delay", "recorded")
-
-    def __init__(self, recorded: Answer | Failure, delay: float = 0.0) -> None:
-        self.recorded: Answer | Failure | None = recorded
-        self.delay = delay
-
-    def __enter__(self) -> ReplayedExchange:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
-
-    def finish(self, answer: Answer | Failure | None) -> None:
-        """Nothing to report."""
-
-    def reading(self, so_far: Callable[[], Answer | None]) -> None:
-        """Nothing to report."""
-
-    def gap(self, kind: str, detail: str) -> None:
-        """Nothing to report."""
-
-
-class LiveExchange:
-    """A call let through during a replay; what it does below is part of it."""
-
-    recorded: Answer | Failure | None = None
-
-    def __enter__(self) -> LiveExchange:
-        self._inside = ports.inside()
-        self._inside.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._inside.__exit__(None, None, None)
-
-    def finish(self, answer: Answer | Failure | None) -> None:
-        """Nothing to report."""
-
-    def reading(self, so_far: Callable[[], Answer | None]) -> None:
-        """Nothing to report."""
-
-    def gap(self, kind: str, detail: str) -> None:
-        """Nothing to report."""
-
-
-class LinkedExchange(LiveExchange):
-    """A call that goes out in a hybrid replay: what it is answered now stands for what it was answered then.
-
-    Args:
-        session: whose call it is.
-        request: what it asks; its body may be read on the way out.
-        lane: the task or thread that calls.
-    """
-
-    def __init__(self, session: Session, request: Request, lane: int) -> None:
-        self._session = session
-        self._request = request
-        self._lane = lane
-
-    def finish(self, answer: Answer | Failure | None) -> None:
-        """Learn what became of the recorded answer."""
-        try:
-            recorded = None if answer is None else self._session.of_live(self._request, self._lane)
-            if recorded is not None:
-                then = answer_content(recorded.answer, recorded.request)
-                self._session.links.learn(then, answer_content(answer, self._request))
-        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            ports.report("following a live answer", error)
-
-
-class _Doubtful(LiveExchange):
-    """A call to this process that nothing recorded answers: a request to the application under test, if that
-    turns out to serve it, else a miss.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        arrivals: Arrivals,
-        caller: ports.Caller,
-        request: HttpRequest,
-        path: tuple[str, ...] | None,
-    ) -> None:
-        self._session = session
-        self._arrivals = arrivals
-        self._caller = caller
-        self._request = request
-        self._path = path
-        self._before = arrivals.of(request)
-
-    def finish(self, answer: Answer | Failure | None) -> None:
-        """See who served it."""
-        if self._arrivals.of(self._request) <= self._before:
-            self._session.miss(self._caller, self._request, self._path)
-
-
-class CapturedExchange(LiveExchange):
-    """A missed call let through, kept for a copy of the cassette."""
-
-    def __init__(self, session: Session, call: Captured) -> None:
-        self._session = session
-        self._call = call
-
-    def finish(self, answer: Answer | Failure | None) -> None:
-        """Keep what was answered."""
-        self._call.answer = answer
-        self._call.ended = time.time_ns()
-        self._session.captured.append(self._call)
-
-
 def is_live(settings: Settings, integration: str, family: str) -> bool:
     """True when the settings leave that integration live in a replay."""
     if integration in settings.live_plugins or family in settings.live_plugins:
@@ -542,19 +437,3 @@ def seconds_of(cassette: Cassette) -> float:
     """How long the recorded request took, with all it left behind."""
     ended = max((span.end_time_unix_nano for span in cassette.spans), default=0)
     return max(0, ended - cassette.started) / 1e9
-
-
-def explain(request: Request, nearest: Nearest | None, names: str) -> str:
-    """What a miss says: the call, the nearest recorded one, and where they differ."""
-    title = request.title()[:300]
-    if nearest is None or nearest.call.request is None:
-        return f"{title}: nothing like it was recorded in {names}"
-    call = nearest.call.request.title()[:300]
-    if not nearest.differences:
-        return f"{title}: it was recorded fewer times than it is now called (in {names})"
-    shown = "; ".join(str(difference) for difference in nearest.differences[:4])
-    more = len(nearest.differences) - 4
-    used = " (already used by an earlier call)" if nearest.used else ""
-    return f"{title}: no recorded call answers it. Nearest is {call}{used}; it differs in {shown}" + (
-        f"; and {more} more" if more > 0 else ""
-    )
