@@ -13,8 +13,11 @@ from pymysql import cursors
 from pymysql.constants import CLIENT, FIELD_TYPE
 
 from tests.integrations.mysql.runs import NOWHERE, PyMySqlRuns
-from tests.integrations.ports import RecordingPort, ReplayPort, using
+from tests.integrations.ports import Recorded, RecordingPort, ReplayPort, using
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
+from timetracer_otel.redaction.data import DataRules
+from timetracer_otel.redaction.mask import MASK
+from timetracer_otel.redaction.names import SensitiveNames
 
 pytestmark = pytest.mark.needs("mariadbd")
 PEOPLE = "SELECT id, name, age FROM people ORDER BY id"
@@ -296,7 +299,7 @@ def test_what_is_recorded(db: PyMySqlRuns) -> None:
 
     told = [(call.asked.text, call.asked.parameters, call.answered.rows) for call in calls]  # type: ignore[union-attr]
     assert told == [
-        ("SELECT name, age FROM people WHERE id = %s", (1,), [["ann", "41"]]),
+        ("SELECT name, age FROM people WHERE id = %s", (1,), [["ann", 41]]),
         ("INSERT INTO people (name) VALUES (%s)", [("x",), ("y",)], []),
         ("COMMIT", None, []),
     ]
@@ -337,3 +340,33 @@ def test_a_local_file_is_refused(db: PyMySqlRuns, tmp_path: Any) -> None:
     assert [kind for kind, _ in calls[0].gaps] == ["LOAD DATA LOCAL INFILE"]
     with pytest.raises(ReplayError, match="LOAD DATA LOCAL INFILE"):
         db.replayed(calls, scenario, local_infile=True)
+
+
+@pytest.mark.parametrize(
+    "shape", [{"ok": "no list"}, {"ok": [1]}, {"end": [0]}, {"error": [1, 2]}, {"end": [0, 0, 0, "x"]}, {}]
+)
+def test_replies_that_no_server_gives(db: PyMySqlRuns, shape: Any) -> None:
+    def scenario(connection: Any) -> Any:
+        return connection.cursor().execute("SELECT 1")
+
+    _, (call,) = db.recorded(scenario)
+    answer = call.answered
+    answer.extra["shape"] = shape  # type: ignore[union-attr]
+    damaged = [Recorded(call.family, call.request, Recorded.write(answer))]  # type: ignore[arg-type]
+
+    with pytest.raises(ReplayError, match="is the cassette damaged"):
+        db.replayed(damaged, scenario)
+
+
+def test_a_secret_column_of_numbers_keeps_its_type(db: PyMySqlRuns) -> None:
+    def scenario(connection: Any) -> Any:
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1234 AS password, 'hidden' AS token, DATE'2026-01-02' AS secret")
+        return cursor.fetchall()
+
+    seen, (call,) = db.recorded(scenario)
+    answer = DataRules(SensitiveNames()).result(call.answered, [])  # type: ignore[arg-type]
+    masked = [Recorded(call.family, call.request, Recorded.write(answer))]
+
+    assert seen == ((1234, "hidden", dt.date(2026, 1, 2)),)
+    assert db.replayed(masked, scenario) == ((1234, MASK, dt.date(2026, 1, 2)),)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 
 from timetracer_otel import ports
+from timetracer_otel.errors import ReplayError, TimetracerError
 from timetracer_otel.integrations.base import Flow, Invocation
 from timetracer_otel.integrations.dbapi import failures, links
 from timetracer_otel.integrations.dbapi.core import STATE, DriverIntegration, Statement, no_session, once
@@ -196,7 +197,8 @@ class MySqlIntegration(DriverIntegration):
         if failure is not None:
             return (yield from self._fail_again(call, line, failure))
         if isinstance(outcome, Recorded):
-            with ports.inside(), line.giving(replies.written(outcome.result) or None):
+            packets = self._written(lambda: replies.written(outcome.result))
+            with ports.inside(), line.giving(packets or None):
                 return (yield call.proceed)
         return outcome
 
@@ -231,7 +233,7 @@ class MySqlIntegration(DriverIntegration):
         expected = failures.rebuild(failure, self.exception_classes())
         parts = failure.fields.get(STATE)
         ending = expected.__context__ if isinstance(expected.__context__, OSError) else expected
-        given = replies.of_parts(parts if isinstance(parts, list) else [])
+        given = self._written(lambda: replies.of_parts(parts if isinstance(parts, list) else []))
         met: BaseException | None = None
         try:
             with ports.inside(), line.giving(given, ending):
@@ -241,6 +243,22 @@ class MySqlIntegration(DriverIntegration):
         if met is not None and type(met) is type(expected) and met.args == expected.args:
             raise met
         raise expected
+
+    def _written(self, write: Callable[[], list[list[bytes]]]) -> list[list[bytes]]:
+        """Recorded replies as packets.
+
+        Raises:
+            ReplayError: no server replies like that.
+        """
+        try:
+            return write()
+        except TimetracerError:
+            raise
+        except Exception as error:
+            raise ReplayError(
+                f"{self.name}: the recorded answer cannot be given back"
+                f" ({type(error).__name__}: {error}); is the cassette damaged?"
+            ) from error
 
     def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
         """A mark: the driver itself raises it, see :meth:`converse`."""

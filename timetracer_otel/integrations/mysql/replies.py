@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from timetracer_otel.errors import ReplayError
-from timetracer_otel.integrations.mysql import binary, packets
+from timetracer_otel.integrations.mysql import binary, packets, texts
 from timetracer_otel.messages import SqlResult
 
 Part = list[Any]
@@ -130,7 +130,7 @@ class Reply:
                 shape["binary"] = True
                 read = [binary.row(row, columns) for row in rows]
             else:
-                read = [_text_row(row, len(columns)) for row in rows]
+                read = [texts.row(row, columns) for row in rows]
             if not self.complete and at == len(self._parts) - 1:
                 shape["unread"] = True
             done.append([columns, read, shape])
@@ -139,11 +139,6 @@ class Reply:
 
 def _end(payload: bytes) -> list[int]:
     return [int.from_bytes(payload[1:3], "little"), int.from_bytes(payload[3:5], "little")]
-
-
-def _text_row(payload: bytes, width: int) -> list[Any]:
-    reader = packets.Reader(payload)
-    return [packets.text(reader.string()) for _ in range(width)]
 
 
 def read(replies: Iterable[Reply]) -> SqlResult:
@@ -219,10 +214,7 @@ def _packets(columns: list[Any], rows: list[Any], shape: dict[str, Any]) -> list
     if shape.get("binary"):
         told += [binary.row_packet(row, columns) for row in rows]
     else:
-        told += [
-            b"".join(packets.string(None if value is None else packets.data(value)) for value in row)
-            for row in rows
-        ]
+        told += map(texts.row_packet, rows)
     if "error" in shape:
         told.append(packets.error_packet(shape["error"]))
     elif not (shape.get("cut") or shape.get("unread")):
