@@ -54,6 +54,13 @@ GRPC_TARGET: Final = "timetracer.grpc.target"
 GRPC_REQUEST: Final = "timetracer.grpc.request"
 GRPC_REPLY: Final = "timetracer.grpc.reply"
 
+# tasks
+TASK_NAME: Final = "timetracer.task.name"
+TASK_ID: Final = "timetracer.task.id"
+TASK_QUEUE: Final = "timetracer.task.queue"
+TASK_MESSAGE: Final = "timetracer.task.message"
+TASK_OUTCOME: Final = "timetracer.task.outcome"
+
 # functions
 FUNCTION_NAME: Final = "timetracer.function.name"
 FUNCTION_ARGUMENTS: Final = "timetracer.function.arguments"

@@ -14,7 +14,7 @@ from timetracer_otel.errors import ConfigurationError
 PREFIX: Final = "TIMETRACER_"
 
 PLUGINS: Final = frozenset(
-    {"http", "db", "redis", "mongodb", "grpc", "function"}
+    {"http", "db", "redis", "mongodb", "grpc", "celery", "kafka", "function"}
     | {"httpx", "httpx2", "http.client", "urllib", "urllib3", "requests", "aiohttp", "botocore"}
     | {"sqlalchemy", "sqlite3", "aiosqlite", "psycopg2", "psycopg", "asyncpg", "pymongo"}
     | {"pymysql", "aiomysql", "mysqlconnector"}

@@ -226,7 +226,7 @@ def _is_startup(entry: Span, batch: Batch) -> bool:
 
 
 def _is_lone_call(entry: Span, spans: list[Span], batch: Batch) -> bool:
-    return entry.kind in _OUTBOUND and len(spans) == 1 and batch.entry is None
+    return batch.entry is None and all(span.kind in _OUTBOUND for span in (entry, *spans))
 
 
 def batch_has_error(batch: Batch) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from timetracer_otel import ports, values
@@ -41,6 +41,32 @@ def module_exceptions(*modules: Any) -> dict[str, type[BaseException]]:
         if isinstance(value, type) and issubclass(value, Exception)
     ]
     return by_name(*found)
+
+
+class LoadedExceptions(Mapping[str, type[BaseException]]):
+    """Every exception class that this process has, by name: what a task raised may be of any.
+
+    A look-up among classes that are there; nothing is imported.
+    """
+
+    def __getitem__(self, name: str) -> type[BaseException]:
+        waiting: list[type[BaseException]] = [Exception]
+        seen: set[type] = set()
+        while waiting:
+            kind = waiting.pop()
+            if type_name(kind) == name:
+                return kind
+            for below in type.__subclasses__(kind):
+                if below not in seen:
+                    seen.add(below)
+                    waiting.append(below)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 def describe(error: BaseException, skip: frozenset[str] = frozenset(), depth: int = _DEPTH) -> Failure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, cast
 
@@ -20,6 +21,10 @@ from timetracer_otel.messages import Answer, Failure, RedisCommand, RedisReply, 
 
 _NO_FIELDS = frozenset({"connection"})
 _ENDS_WATCH = frozenset({"UNWATCH", "DISCARD", "EXEC"})
+
+
+quiet_pools: weakref.WeakSet[Any] = weakref.WeakSet()
+"""Pools of connections that carry what is seen above: a broker's."""
 
 
 class RedisIntegration(Integration):
@@ -144,6 +149,13 @@ class RedisIntegration(Integration):
                 link.error_type = kinds(link.error_type)  # type: ignore[attr-defined]  # RedisError has it
             link = link.__cause__ or link.__context__
         return error
+
+    def exchange(self, call: Invocation) -> Flow[Any]:
+        """A call, unless it is one of a broker's."""
+        if quiet_pools and getattr(call.instance, "connection_pool", None) in quiet_pools:
+            with ports.inside():
+                return (yield call.proceed)
+        return (yield from super().exchange(call))
 
     def _execute(self, call: Invocation) -> Flow[Any]:
         """A pipeline: one call, after which it is empty whatever happened."""

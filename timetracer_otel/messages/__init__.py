@@ -8,6 +8,7 @@ from timetracer_otel.messages.mongodb import MongoCommand, MongoReply
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
 from timetracer_otel.messages.registry import read_answer, read_request
 from timetracer_otel.messages.sql import SqlResult, SqlStatement
+from timetracer_otel.messages.task import TaskMessage, TaskOutcome
 
 __all__ = [
     "PIECE_BYTES",
@@ -27,6 +28,8 @@ __all__ = [
     "Request",
     "SqlResult",
     "SqlStatement",
+    "TaskMessage",
+    "TaskOutcome",
     "label_of",
     "read_answer",
     "read_request",

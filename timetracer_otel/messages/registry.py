@@ -14,6 +14,7 @@ from timetracer_otel.messages.http import HttpRequest, HttpResponse
 from timetracer_otel.messages.mongodb import MongoCommand, MongoReply
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
 from timetracer_otel.messages.sql import SqlResult, SqlStatement
+from timetracer_otel.messages.task import TaskMessage, TaskOutcome
 from timetracer_otel.span import Attributes
 
 M = TypeVar("M")
@@ -25,6 +26,7 @@ REQUESTS: dict[str, type[Request]] = {
     "function": FunctionCall,
     "mongodb": MongoCommand,
     "grpc": GrpcRequest,
+    "celery": TaskMessage,
 }
 ANSWERS: dict[str, type[Answer]] = {
     "http": HttpResponse,
@@ -33,6 +35,7 @@ ANSWERS: dict[str, type[Answer]] = {
     "function": FunctionResult,
     "mongodb": MongoReply,
     "grpc": GrpcReply,
+    "celery": TaskOutcome,
 }
 _ANSWER_MARK = {
     "http": names.HTTP_RESPONSE_STATUS_CODE,
@@ -41,6 +44,7 @@ _ANSWER_MARK = {
     "function": names.FUNCTION_RESULT,
     "mongodb": names.MONGODB_REPLY,
     "grpc": names.GRPC_REPLY,
+    "celery": names.TASK_OUTCOME,
 }
 
 

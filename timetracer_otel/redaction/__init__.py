@@ -31,6 +31,8 @@ from timetracer_otel.messages import (
     Request,
     SqlResult,
     SqlStatement,
+    TaskMessage,
+    TaskOutcome,
 )
 from timetracer_otel.redaction.data import DataRules
 from timetracer_otel.redaction.documents import DocumentRules
@@ -38,6 +40,7 @@ from timetracer_otel.redaction.grpc import GrpcRules
 from timetracer_otel.redaction.http import HttpRules
 from timetracer_otel.redaction.mask import MASK, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames
+from timetracer_otel.redaction.tasks import TaskRules
 from timetracer_otel.span import Attributes, AttributeValue
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ class Redactor:
         self._rules: dict[str, Callable[[str], str] | None] = {}
         self._documents = DocumentRules(self._names)
         self._grpc = GrpcRules(self._names, self._http)
+        self._tasks = TaskRules(self._data, self._http)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -120,6 +124,10 @@ class Redactor:
         elif isinstance(message, MongoReply):
             asked = answers if isinstance(answers, MongoCommand) else None
             clean = self._documents.reply(message, masked, asked)
+        elif isinstance(message, TaskMessage):
+            clean = self._tasks.message(message, masked)
+        elif isinstance(message, TaskOutcome):
+            clean = self._tasks.outcome(message, masked)
         result: M = clean
         return result
 

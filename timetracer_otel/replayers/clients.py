@@ -39,6 +39,8 @@ class AsgiClient:
     Use it as a context manager; the lifespan runs within.
     """
 
+    family = "http"
+
     def __init__(self, app: Any) -> None:
         self._app = app
         self._runner = asyncio.Runner()
@@ -176,6 +178,8 @@ async def _ended(
 
 class WsgiClient:
     """Calls a WSGI application, one request at a time, as a server would."""
+
+    family = "http"
 
     def __init__(self, app: Any) -> None:
         self._app = app

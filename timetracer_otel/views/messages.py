@@ -20,11 +20,13 @@ from timetracer_otel.messages import (
     RedisReply,
     SqlResult,
     SqlStatement,
+    TaskMessage,
+    TaskOutcome,
     graphql,
 )
 from timetracer_otel.views import text
 from timetracer_otel.views.bodies import SHORT, body_lines
-from timetracer_otel.views.lines import Line, Piece, line, piece
+from timetracer_otel.views.lines import Line, Piece, line, piece, spaced
 
 ROWS: Final = 5
 """Rows, parameter sets and commands that are shown, unless everything is."""
@@ -162,6 +164,25 @@ def _(message: GrpcReply, *, full: bool) -> Iterator[Line]:
         yield from _headed(_CAME, trailers)
     if not message.complete:
         yield line(_CAME, piece("(cancelled by the client)", "yellow"))
+
+
+@message_lines.register
+def _(message: TaskMessage, *, full: bool) -> Iterator[Line]:
+    if full:  # else the title says it all
+        for value in message.arguments:
+            yield line(_ASKED, text.value(value))
+        for name, value in message.keywords.items():
+            yield line(_ASKED, text.printable(f"{name}="), text.value(value))
+        for name, value in {**message.embedded, **message.headers}.items():
+            if value not in (None, [], {}, ""):
+                yield line(_ASKED, piece(text.printable(f"{name}: "), "dim"), text.value(value))
+
+
+@message_lines.register
+def _(message: TaskOutcome, *, full: bool) -> Iterator[Line]:
+    mark = _RAISED if message.state == "FAILURE" else _CAME
+    shown = text.clip(text.value(message.value), None if full else SHORT)
+    yield spaced(mark, piece(message.state), None if message.state == "SENT" else piece(shown))
 
 
 @message_lines.register

@@ -1,0 +1,85 @@
+"""Tasks that real workers run are cassettes, and replay with no broker."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services.valkey import Valkey
+from tests.tasks.workers import Worker, replayed
+from timetracer_otel.cassette import Cassette
+from timetracer_otel.messages import FunctionCall, Request, TaskMessage, TaskOutcome
+from timetracer_otel.store import FolderStore
+
+APP = "tests.tasks.apps.shop."
+POOLS = ("prefork", "threads", "solo")
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """What workers of every pool recorded of the same tasks; the broker is gone."""
+    valkey = Valkey()
+    stores = {pool: tmp_path_factory.mktemp(pool) for pool in POOLS}
+    before = os.environ.get("BROKER")
+    os.environ["BROKER"] = valkey.url
+    workers = [Worker(pool, valkey.url, store) for pool, store in stores.items()]
+    try:
+        from tests.tasks.apps import shop
+
+        for pool in POOLS:
+            shop.app.conf.update(broker_url=valkey.url, result_backend=valkey.url, task_default_queue=pool)
+            for item in ("tea", "flaky", "gone"):
+                told = shop.order.apply_async((item,), {"password": "hunter2"}, queue=pool)
+                told.get(timeout=120, propagate=False)
+            valkey.fresh()
+    finally:
+        for worker in workers:
+            worker.stop()
+        valkey.stop()
+        os.environ.pop("BROKER") if before is None else os.environ.__setitem__("BROKER", before)
+    yield stores
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_each_run_of_a_task_is_one_cassette(recorded: dict[str, Path], pool: str) -> None:
+    assert sorted(_told(cassette) for _, cassette in FolderStore(recorded[pool]).iter()) == [
+        ("order('flaky', password='[REDACTED]')", "RETRY", ["INCRBY tries:flaky 1", "order", "store RETRY"]),
+        ("order('flaky', password='[REDACTED]')", "SUCCESS", ["INCRBY tries:flaky 1", "add", "store SUCCESS"]),
+        ("order('gone', password='[REDACTED]')", "FAILURE", ["INCRBY tries:gone 1", "store FAILURE"]),
+        ("order('tea', password='[REDACTED]')", "SUCCESS", ["INCRBY tries:tea 1", "add", "store SUCCESS"]),
+    ]
+
+
+def _told(cassette: Cassette) -> tuple[str, str, list[str]]:
+    message, outcome = cassette.inbound_message, cassette.inbound_answer
+    assert isinstance(message, TaskMessage)
+    assert isinstance(outcome, TaskOutcome)
+    assert cassette.title == "task tests.tasks.apps.shop.order"
+    return message.title().removeprefix(APP), outcome.state, [_said(call.request) for call in cassette.calls()]
+
+
+def _said(request: Request | None) -> str:
+    if isinstance(request, FunctionCall):
+        assert request.name == "celery.store_result"
+        return f"store {request.arguments[1]}"
+    assert request is not None
+    return request.name.removeprefix(APP) if isinstance(request, TaskMessage) else request.title()
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_it_replays_with_no_broker(recorded: dict[str, Path], pool: str) -> None:
+    done = replayed(recorded[pool], "--app", "tests.tasks.apps.shop:app", "--json")
+    verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, Counter(verdict["outcome"] for verdict in verdicts)) == (0, {"same": 4}), done
+
+
+def test_a_task_that_does_otherwise_is_told_apart(recorded: dict[str, Path]) -> None:
+    done = replayed(recorded["solo"], "--app", "tests.tasks.apps.changed:app", "--json", "-k", "order")
+    verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [verdict["outcome"] for verdict in verdicts] == ["different"] * 4
+    assert all(any("INCRBY" in title for title in verdict["missing"]) for verdict in verdicts)
