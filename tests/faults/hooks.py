@@ -50,6 +50,8 @@ PENDING: dict[str, str] = {
     "pymysql": "as above",
     "aiomysql": "as above",
     "mysqlconnector": "as above",
+    "grpc_server": "its servers are processes of their own in tests/rpcs",
+    "celery": "its workers are processes of their own in tests/tasks",
     "litestar": "as above",
     "django": "as above",
     "timetracer_otel.exporters.recorder:Recorder.receive": "of messages, which no job has yet",

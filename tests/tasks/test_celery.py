@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ POOLS = ("prefork", "threads", "solo")
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """What workers of every pool recorded of the same tasks; the broker is gone."""
     valkey = Valkey()
     stores = {pool: tmp_path_factory.mktemp(pool) for pool in POOLS}
@@ -42,14 +41,18 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pat
             worker.stop()
         valkey.stop()
         os.environ.pop("BROKER") if before is None else os.environ.__setitem__("BROKER", before)
-    yield stores
+    return stores
 
 
 @pytest.mark.parametrize("pool", POOLS)
 def test_each_run_of_a_task_is_one_cassette(recorded: dict[str, Path], pool: str) -> None:
     assert sorted(_told(cassette) for _, cassette in FolderStore(recorded[pool]).iter()) == [
         ("order('flaky', password='[REDACTED]')", "RETRY", ["INCRBY tries:flaky 1", "order", "store RETRY"]),
-        ("order('flaky', password='[REDACTED]')", "SUCCESS", ["INCRBY tries:flaky 1", "add", "store SUCCESS"]),
+        (
+            "order('flaky', password='[REDACTED]')",
+            "SUCCESS",
+            ["INCRBY tries:flaky 1", "add", "store SUCCESS"],
+        ),
         ("order('gone', password='[REDACTED]')", "FAILURE", ["INCRBY tries:gone 1", "store FAILURE"]),
         ("order('tea', password='[REDACTED]')", "SUCCESS", ["INCRBY tries:tea 1", "add", "store SUCCESS"]),
     ]
@@ -60,7 +63,11 @@ def _told(cassette: Cassette) -> tuple[str, str, list[str]]:
     assert isinstance(message, TaskMessage)
     assert isinstance(outcome, TaskOutcome)
     assert cassette.title == "task tests.tasks.apps.shop.order"
-    return message.title().removeprefix(APP), outcome.state, [_said(call.request) for call in cassette.calls()]
+    return (
+        message.title().removeprefix(APP),
+        outcome.state,
+        [_said(call.request) for call in cassette.calls()],
+    )
 
 
 def _said(request: Request | None) -> str:

@@ -46,6 +46,7 @@ _OURS = (
     "redis:RedisIntegration",
     "pymongo:PyMongoIntegration",
     "grpc:GrpcIntegration",
+    "grpc:GrpcServerIntegration",
     "celery:CeleryIntegration",
 )
 

@@ -18,12 +18,7 @@ from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.faults import Faults
 from timetracer_otel.replayers.linking import alike, inbound_form
 from timetracer_otel.replayers.matching import RecordedCalls, differences
-from timetracer_otel.replayers.messages import (
-    Deliveries,
-    InboundMessages,
-    RecordedMessages,
-    ReplayedMessage,
-)
+from timetracer_otel.replayers.messages import InboundMessages, RecordedMessages
 from timetracer_otel.replayers.normalising import MAX_TRIED
 from timetracer_otel.replayers.reporting import CallReports, Expected, entry_name
 from timetracer_otel.replayers.session import Session
@@ -112,13 +107,9 @@ class CassetteLibrary:
         if self.faults.all:
             self.faults.check([call for cassette in self._cassettes for call in cassette.calls()])
 
-    def inbound_messages(
-        self,
-        deliveries: Deliveries | None = None,
-        done: Callable[[ReplayedMessage], None] | None = None,
-    ) -> InboundMessages:
+    def inbound_messages(self) -> InboundMessages:
         """What gives inbound messages their sessions; see :class:`.InboundMessages`."""
-        return InboundMessages(self, self.messages, self._redactor, deliveries, done)
+        return InboundMessages(self, self.messages, self._redactor)
 
     def find(self, request: HttpRequest) -> Cassette | None:
         """The cassette of a request like this one: method, path, query and body are equal,
@@ -205,7 +196,7 @@ class ReplayEntries:
     ) -> None:
         self.library = library
         self._reports = reports
-        self._messages = messages or library.inbound_messages()
+        self._messages = library.inbound_messages()
 
     def receive(
         self, caller: ports.Caller, message: Request, *, traced: bool, headers: Mapping[str, str]

@@ -16,7 +16,7 @@ from timetracer_otel import ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.comparison.parts import differences
 from timetracer_otel.errors import CodecError, MissError, ReplayError
-from timetracer_otel.messages import Answer, Request, label_of
+from timetracer_otel.messages import Answer, HttpRequest, Request, label_of
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Ended, compare_replay
@@ -110,16 +110,6 @@ def _same(cassette: Cassette, live: Request) -> bool:
     return masked_equal(left, right)
 
 
-class Deliveries(Protocol):
-    """Where an app that fetches its messages gets them from."""
-
-    def next(
-        self, caller: ports.Caller, accepts: Callable[[Request], bool]
-    ) -> tuple[Cassette, Request] | None:
-        """The next message for it; ``None`` when there is none now."""
-        ...
-
-
 class ReplayedMessage:
     """One inbound message in replay; see :class:`~timetracer_otel.ports.Inbound`.
 
@@ -185,8 +175,6 @@ class InboundMessages:
         sessions: makes them.
         recorded: the cassettes there are.
         redactor: masks what came of a message as the recorded one was.
-        deliveries: for apps that fetch messages; in order of recording, each once, by default.
-        done: called when the app is done with one; what was different is logged by default.
     """
 
     def __init__(
@@ -194,31 +182,23 @@ class InboundMessages:
         sessions: Sessions,
         recorded: RecordedMessages,
         redactor: Redactor,
-        deliveries: Deliveries | None = None,
-        done: Callable[[ReplayedMessage], None] | None = None,
     ) -> None:
         self._sessions = sessions
         self._recorded = recorded
         self._redactor = redactor
-        self._deliveries = deliveries
-        self._done = done or self._log
         self._given: dict[int, tuple[Cassette, Request]] = {}
-        self.expected: Session | None = None
-        """Where one message is sent at a time: the session of that."""
 
     def receive(
         self, caller: ports.Caller, message: Request, *, traced: bool, headers: Mapping[str, str]
     ) -> ports.Inbound | None:
         """A message came in; see :class:`~timetracer_otel.ports.EntryPort`."""
-        session = self.expected
-        if session is None:
-            given = self._given.pop(id(message), None)
-            cassette = given[0] if given is not None else self._recorded.find(message)
-            try:
-                session = self._sessions.session(cassette)
-            except CodecError as error:
-                raise ReplayError(f"the cassette of {cassette.title} cannot be replayed: {error}") from error
-        return ReplayedMessage(session, message, traced=traced, done=self._done)
+        given = self._given.pop(id(message), None)
+        cassette = given[0] if given is not None else self._recorded.find(message)
+        try:
+            session = self._sessions.session(cassette)
+        except CodecError as error:
+            raise ReplayError(f"the cassette of {cassette.title} cannot be replayed: {error}") from error
+        return ReplayedMessage(session, message, traced=traced, done=self._log)
 
     def deliver(
         self, caller: ports.Caller, accepts: Callable[[Request], bool], timeout: float | None
@@ -226,11 +206,7 @@ class InboundMessages:
         """The next message for an app that fetches; see :class:`~timetracer_otel.ports.EntryPort`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            found = (
-                self._recorded.take(accepts)
-                if self._deliveries is None
-                else self._deliveries.next(caller, accepts)
-            )
+            found = self._recorded.take(accepts)
             if found is not None:
                 self._given[id(found[1])] = found
                 return found[1]
@@ -244,3 +220,46 @@ class InboundMessages:
         for finding in compare_replay(message.session, ended, self._redactor).findings:
             if finding.fails:
                 logger.warning("%s: %s", label_of(message.message), finding.detail or finding.text)
+
+
+class OneByOne:
+    """Takes one message at a time, whose session is known; see :class:`~timetracer_otel.ports.EntryPort`.
+
+    Args:
+        done: called when the app is done with one.
+    """
+
+    wants_body = False
+
+    def __init__(self, done: Callable[[ReplayedMessage], None]) -> None:
+        self._done = done
+        self.expected: Session | None = None
+        """Of the message that is sent."""
+
+    def receive(
+        self, caller: ports.Caller, message: Request, *, traced: bool, headers: Mapping[str, str]
+    ) -> ports.Inbound | None:
+        """The message that is expected."""
+        session = self.expected
+        if session is None or ports.session.get() is not None:
+            return None
+        return ReplayedMessage(session, message, traced=traced, done=self._done)
+
+    def deliver(
+        self, caller: ports.Caller, accepts: Callable[[Request], bool], timeout: float | None
+    ) -> Request | None:
+        """Nothing: what is sent is not fetched."""
+        return None
+
+    def open(
+        self, framework: str, head: HttpRequest, route: str | None, *, traced: bool
+    ) -> ports.Entry | None:
+        """Nothing: no HTTP requests are sent here."""
+        return None
+
+    def startup(self, framework: str) -> ports.Startup | None:
+        """Nothing of its own."""
+        return None
+
+    def stopping(self) -> None:
+        """Nothing to write."""

@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 from opentelemetry import trace as otel_trace
 from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
@@ -23,18 +23,21 @@ from timetracer_otel.cassette import Cassette
 from timetracer_otel.comparison import Threshold
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import ApplicationError, CassetteFormatError, CassetteNotFound, CodecError
-from timetracer_otel.messages import HttpRequest
+from timetracer_otel.messages import HttpRequest, Request
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers import guard, livetree
-from timetracer_otel.replayers.clients import AsgiClient, WsgiClient
+from timetracer_otel.replayers.clients import AppResponse, AsgiClient, WsgiClient
 from timetracer_otel.replayers.faults import Faults
 from timetracer_otel.replayers.options import ReplayOptions
 from timetracer_otel.replayers.process import each
+from timetracer_otel.replayers.rpcs import GrpcClient, is_grpc_server
 from timetracer_otel.replayers.session import Session
+from timetracer_otel.replayers.tasks import CeleryClient, is_celery
 from timetracer_otel.replayers.updating import update
 from timetracer_otel.replayers.verdict import Ended, Verdict, judge
 from timetracer_otel.sampling import RecordOnly
 
+_DISABLED: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 _SLOW_AGAIN: Final = 2
 """How often more a replay is done that was only too slow."""
 
@@ -53,8 +56,9 @@ def replay_in_process(
     """Send each recorded request to the app and judge what it does; one verdict as each is done.
 
     Args:
-        app: ``module:attribute`` of an ASGI or WSGI application, or the module of a Django project's
-            settings; imported after the shims are in place.
+        app: ``module:attribute`` of an ASGI or WSGI application, a Celery application, a gRPC server or a
+            function that consumes messages, or the module of a Django project's settings; imported after
+            the shims are in place.
         paths: cassette files and folders.
         settings: see :mod:`timetracer_otel.config`.
         factory: the attribute is a function that makes the application.
@@ -106,7 +110,7 @@ class InProcess:
         self._process = Session(recorded_outside, settings, reuse=True, faults=Faults(()))
         self._redactor = Redactor.from_settings(settings)
         self._block = ExitStack()
-        self._client: AsgiClient | WsgiClient
+        self._client: Client
 
     def __enter__(self) -> Self:
         prepare_process()
@@ -149,7 +153,7 @@ class InProcess:
     def _replay(self, path: Path) -> Verdict:
         cassette = Cassette.load(path)
         try:
-            recorded = cassette.inbound_request
+            recorded = cassette.inbound_message
             cassette.read_messages()
             session = Session([cassette], self.settings, fallback=self._process, faults=self._faults)
             if self._faults.all:
@@ -158,10 +162,18 @@ class InProcess:
             return broken(cassette, path, error)
         if recorded is None:
             raise CassetteFormatError(f"{path}: it holds no request to replay any more")
-        request = with_headers(recorded, self._options.headers)
-        session.received(request)
+        if cassette.inbound_family != self._client.family:
+            return broken(
+                cassette,
+                path,
+                f"{self._app} takes {self._client.family}, and this is {cassette.inbound_family}",
+            )
+        message: Request = recorded
+        if isinstance(recorded, HttpRequest):
+            message = with_headers(recorded, self._options.headers)
+            session.received(message)
         began = time.perf_counter_ns()
-        answer = self._client.send(request, session)
+        answer = self._client.send(message, session)
         took = time.perf_counter_ns() - began
         ended = Ended(answer.response, answer.raised, took / 1e9, began)
         verdict = judge(session, str(path), ended, self._redactor, self._options.threshold)
@@ -196,9 +208,8 @@ def plan(paths: Sequence[Path], select: Callable[[Cassette], bool] | None = None
     outside: list[tuple[int, Path]] = []
     chosen: list[tuple[int, Path]] = []
     for path, cassette in each(*paths):
-        if cassette.inbound_request is None:
-            if cassette.inbound_message is None:
-                outside.append((cassette.started, path))
+        if cassette.inbound_message is None:
+            outside.append((cassette.started, path))
         elif select is None or select(cassette):
             chosen.append((cassette.started, path))
     if not chosen:
@@ -206,7 +217,7 @@ def plan(paths: Sequence[Path], select: Callable[[Cassette], bool] | None = None
     return Plan([path for _, path in sorted(outside)], [path for _, path in sorted(chosen)])
 
 
-def broken(cassette: Cassette, path: Path, error: Exception) -> Verdict:
+def broken(cassette: Cassette, path: Path, error: Exception | str) -> Verdict:
     """The verdict on a cassette that cannot be replayed."""
     said = [f"it cannot be replayed: {error}"]
     return Verdict(title=cassette.title, path=str(path), outcome="error", differences=said)
@@ -223,7 +234,10 @@ def prepare_process() -> None:
     livetree.watch(provider)
     integrations.install()
     guard.install()
+    disabled = {name.strip() for name in os.environ.get(_DISABLED, "").split(",")}
     for entry_point in entry_points(group="opentelemetry_instrumentor"):
+        if entry_point.name in disabled or "*" in disabled:
+            continue  # as under the launcher
         if entry_point.dist is not None and get_dist_dependency_conflicts(entry_point.dist):
             continue
         # an instrumentation that does not work here draws no spans: the calls are answered all the same
@@ -280,8 +294,33 @@ def _django_application(settings_module: str) -> Any:
     return get_wsgi_application()
 
 
-def make_client(app: Any) -> AsgiClient | WsgiClient:
-    """A client for the application's kind."""
+class Client(Protocol):
+    """Gives an application what was recorded, one after the other; a context manager around all of it."""
+
+    family: str
+    """The family of messages that the application takes."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def send(self, message: Any, session: Session) -> AppResponse:
+        """What the application makes of it, while the session answers its calls."""
+        ...
+
+
+def make_client(app: Any) -> Client:
+    """A client for the application's kind.
+
+    Raises:
+        ApplicationError: it is of none that is known.
+    """
+    if is_celery(app):
+        return CeleryClient(app)
+    if is_grpc_server(app):
+        return GrpcClient(app)
     call = app if inspect.isfunction(app) else getattr(app, "__call__", None)  # noqa: B004  # the method itself is looked at
     if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(inspect.unwrap(call or app)):
         return AsgiClient(app)
