@@ -61,6 +61,10 @@ TASK_QUEUE: Final = "timetracer.task.queue"
 TASK_MESSAGE: Final = "timetracer.task.message"
 TASK_OUTCOME: Final = "timetracer.task.outcome"
 
+# Kafka
+KAFKA_RECORDS: Final = "timetracer.kafka.records"
+KAFKA_DELIVERY: Final = "timetracer.kafka.delivery"
+
 # functions
 FUNCTION_NAME: Final = "timetracer.function.name"
 FUNCTION_ARGUMENTS: Final = "timetracer.function.arguments"

@@ -6,9 +6,11 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import timetracer_otel
 from tests.services.valkey import Valkey
 from tests.tasks.workers import Worker, replayed
 from timetracer_otel.cassette import Cassette
@@ -16,6 +18,9 @@ from timetracer_otel.messages import FunctionCall, Request, TaskMessage, TaskOut
 from timetracer_otel.store import FolderStore
 
 APP = "tests.tasks.apps.shop."
+PUBLISHING = ("order", "fails", "chain", "group", "chord", "by name", "waits in vain")
+REQUESTS: dict[str, tuple[Path, Any]] = {}
+"""What a request did with tasks: where it was recorded, and what it got."""
 POOLS = ("prefork", "threads", "solo")
 
 
@@ -36,6 +41,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
                 told = shop.order.apply_async((item,), {"password": "hunter2"}, queue=pool)
                 told.get(timeout=120, propagate=False)
             valkey.fresh()
+        for what in PUBLISHING:
+            recording = timetracer_otel.record(stores["solo"].parent / "requests", name=what)
+            with recording:
+                published = shop.publish(what, "solo")
+            assert recording.path is not None
+            REQUESTS[what] = recording.path, published
     finally:
         for worker in workers:
             worker.stop()
@@ -90,3 +101,16 @@ def test_a_task_that_does_otherwise_is_told_apart(recorded: dict[str, Path]) -> 
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert [verdict["outcome"] for verdict in verdicts] == ["different"] * 4
     assert all(any("INCRBY" in title for title in verdict["missing"]) for verdict in verdicts)
+
+
+@pytest.mark.parametrize("what", PUBLISHING)
+@pytest.mark.usefixtures("recorded")
+def test_a_request_that_publishes_needs_no_broker(what: str) -> None:
+    from tests.tasks.apps import shop
+
+    path, published = REQUESTS[what]
+    with timetracer_otel.replay(path) as session:
+        assert shop.publish(what, "solo") == published
+    assert session.unused == []
+    families = {call.integration for call in Cassette.load(path).calls()} - {"celery"}
+    assert families <= ({"redis"} if what == "chord" else set())  # the size of a chord is Redis's own

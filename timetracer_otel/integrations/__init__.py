@@ -48,6 +48,8 @@ _OURS = (
     "grpc:GrpcIntegration",
     "grpc:GrpcServerIntegration",
     "celery:CeleryIntegration",
+    "kafka:ConfluentKafkaIntegration",
+    "kafka:AiokafkaIntegration",
 )
 
 _lock = threading.Lock()

@@ -4,6 +4,7 @@ from timetracer_otel.messages.base import Answer, Canonical, Failure, Request, l
 from timetracer_otel.messages.function import FunctionCall, FunctionResult
 from timetracer_otel.messages.grpc import GrpcReply, GrpcRequest
 from timetracer_otel.messages.http import PIECE_BYTES, HttpRequest, HttpResponse
+from timetracer_otel.messages.kafka import KafkaDelivery, KafkaRecord, KafkaRecords
 from timetracer_otel.messages.mongodb import MongoCommand, MongoReply
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
 from timetracer_otel.messages.registry import read_answer, read_request
@@ -21,6 +22,9 @@ __all__ = [
     "GrpcRequest",
     "HttpRequest",
     "HttpResponse",
+    "KafkaDelivery",
+    "KafkaRecord",
+    "KafkaRecords",
     "MongoCommand",
     "MongoReply",
     "RedisCommand",

@@ -11,6 +11,7 @@ from timetracer_otel.messages.base import Answer, Failure, Request
 from timetracer_otel.messages.function import FunctionCall, FunctionResult
 from timetracer_otel.messages.grpc import GrpcReply, GrpcRequest
 from timetracer_otel.messages.http import HttpRequest, HttpResponse
+from timetracer_otel.messages.kafka import KafkaDelivery, KafkaRecords
 from timetracer_otel.messages.mongodb import MongoCommand, MongoReply
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
 from timetracer_otel.messages.sql import SqlResult, SqlStatement
@@ -27,6 +28,7 @@ REQUESTS: dict[str, type[Request]] = {
     "mongodb": MongoCommand,
     "grpc": GrpcRequest,
     "celery": TaskMessage,
+    "kafka": KafkaRecords,
 }
 ANSWERS: dict[str, type[Answer]] = {
     "http": HttpResponse,
@@ -36,6 +38,7 @@ ANSWERS: dict[str, type[Answer]] = {
     "mongodb": MongoReply,
     "grpc": GrpcReply,
     "celery": TaskOutcome,
+    "kafka": KafkaDelivery,
 }
 _ANSWER_MARK = {
     "http": names.HTTP_RESPONSE_STATUS_CODE,
@@ -45,6 +48,7 @@ _ANSWER_MARK = {
     "mongodb": names.MONGODB_REPLY,
     "grpc": names.GRPC_REPLY,
     "celery": names.TASK_OUTCOME,
+    "kafka": names.KAFKA_DELIVERY,
 }
 
 

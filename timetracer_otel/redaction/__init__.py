@@ -24,6 +24,7 @@ from timetracer_otel.messages import (
     GrpcRequest,
     HttpRequest,
     HttpResponse,
+    KafkaRecords,
     MongoCommand,
     MongoReply,
     RedisCommand,
@@ -40,6 +41,7 @@ from timetracer_otel.redaction.grpc import GrpcRules
 from timetracer_otel.redaction.http import HttpRules
 from timetracer_otel.redaction.mask import MASK, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames
+from timetracer_otel.redaction.records import RecordRules
 from timetracer_otel.redaction.tasks import TaskRules
 from timetracer_otel.span import Attributes, AttributeValue
 
@@ -72,6 +74,7 @@ class Redactor:
         self._documents = DocumentRules(self._names)
         self._grpc = GrpcRules(self._names, self._http)
         self._tasks = TaskRules(self._data, self._http)
+        self._records = RecordRules(self._data, self._http)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -128,6 +131,8 @@ class Redactor:
             clean = self._tasks.message(message, masked)
         elif isinstance(message, TaskOutcome):
             clean = self._tasks.outcome(message, masked)
+        elif isinstance(message, KafkaRecords):
+            clean = self._records.records(message, masked)
         result: M = clean
         return result
 

@@ -33,6 +33,7 @@ from timetracer_otel.replayers.process import each
 from timetracer_otel.replayers.rpcs import GrpcClient, is_grpc_server
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.tasks import CeleryClient, is_celery
+from timetracer_otel.replayers.topics import ConsumerClient, is_consumer
 from timetracer_otel.replayers.updating import update
 from timetracer_otel.replayers.verdict import Ended, Verdict, judge
 from timetracer_otel.sampling import RecordOnly
@@ -321,6 +322,8 @@ def make_client(app: Any) -> Client:
         return CeleryClient(app)
     if is_grpc_server(app):
         return GrpcClient(app)
+    if is_consumer(app):
+        return ConsumerClient(app)
     call = app if inspect.isfunction(app) else getattr(app, "__call__", None)  # noqa: B004  # the method itself is looked at
     if inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(inspect.unwrap(call or app)):
         return AsgiClient(app)

@@ -14,6 +14,8 @@ from timetracer_otel.messages import (
     GrpcRequest,
     HttpRequest,
     HttpResponse,
+    KafkaDelivery,
+    KafkaRecords,
     MongoCommand,
     MongoReply,
     RedisCommand,
@@ -164,6 +166,22 @@ def _(message: GrpcReply, *, full: bool) -> Iterator[Line]:
         yield from _headed(_CAME, trailers)
     if not message.complete:
         yield line(_CAME, piece("(cancelled by the client)", "yellow"))
+
+
+@message_lines.register
+def _(message: KafkaRecords, *, full: bool) -> Iterator[Line]:
+    if full or message.batch:
+        yield from _headed(_ASKED, _rows([record.plain() for record in message.records], "record", full=full))
+
+
+@message_lines.register
+def _(message: KafkaDelivery, *, full: bool) -> Iterator[Line]:
+    if message.failure is not None:
+        yield from message_lines(message.failure, full=full)
+    elif message.offset is None:
+        yield line(_CAME, piece("(no report of its delivery)", "dim"))
+    else:
+        yield line(_CAME, f"partition {message.partition}, offset {message.offset}")
 
 
 @message_lines.register

@@ -1,0 +1,91 @@
+"""confluent-kafka: its producers and consumers are classes of C, so classes of ours stand in their place."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from timetracer_otel import values
+from timetracer_otel.errors import ReplayError
+from timetracer_otel.integrations import exceptions
+from timetracer_otel.integrations.base import Integration, Invocation, Point
+from timetracer_otel.integrations.kafka.classes import consumer_class, producer_class
+from timetracer_otel.messages import Answer, Failure, KafkaRecords, Request
+
+_ERROR_FIELDS = ("code", "str", "fatal", "retriable", "txn_requires_abort")
+
+
+class ConfluentKafkaIntegration(Integration):
+    """Sees producers and consumers from where their classes are looked up on.
+
+    What was imported by name before (``from confluent_kafka import Producer``) is not seen.
+    """
+
+    name: ClassVar[str] = "confluent_kafka"
+    family: ClassVar[str] = "kafka"
+    scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.confluent_kafka",)
+
+    def points(self) -> Sequence[Point]:
+        """The classes, in C's module and where apps find them."""
+        return [
+            Point(module, name, replacement=make)
+            for module in ("confluent_kafka.cimpl", "confluent_kafka")
+            for name, make in (("Producer", self._producer), ("Consumer", self._consumer))
+        ]
+
+    def _producer(self, present: Any) -> Any:
+        return present if hasattr(present, "timetracer_seen") else producer_class(self, present)
+
+    def _consumer(self, present: Any) -> Any:
+        return present if hasattr(present, "timetracer_seen") else consumer_class(self, present)
+
+    def request(self, call: Invocation) -> Request:
+        """Not by way of functions: see :mod:`.classes`."""
+        raise ReplayError("confluent_kafka: no function is wrapped")
+
+    def answer(self, result: Any, call: Invocation) -> Answer:
+        """As above."""
+        raise ReplayError("confluent_kafka: no function is wrapped")
+
+    def rebuild(self, answer: Answer, call: Invocation) -> Any:
+        """As above."""
+        raise ReplayError("confluent_kafka: no function is wrapped")
+
+    def exception_classes(self) -> Mapping[str, type[BaseException]]:
+        """``KafkaException``, and those of serializers."""
+        return exceptions.module_exceptions(sys.modules["confluent_kafka.error"])
+
+    def failure(self, error: BaseException, call: Invocation | None = None) -> Failure:
+        """The exception, and the error of librdkafka in it as data."""
+        failure = exceptions.describe(error)
+        failure.args = [error_data(one) for one in error.args]
+        return failure
+
+    def rebuild_failure(self, failure: Failure, call: Invocation | None = None) -> BaseException:
+        """The exception with an error of librdkafka's class."""
+        error = exceptions.rebuild(failure, self.exception_classes())
+        error.args = tuple(error_of(one) for one in failure.args)
+        return error
+
+
+def error_data(error: Any) -> Any:
+    """A ``KafkaError`` as data; anything else as the codec has it."""
+    kind: Any = sys.modules["confluent_kafka.cimpl"].KafkaError
+    if not isinstance(error, kind):
+        return values.snapshot(error)
+    return {"kafka_error": [getattr(error, name)() for name in _ERROR_FIELDS]}
+
+
+def error_of(data: Any) -> Any:
+    """The reverse of :func:`error_data`."""
+    given = data.get("kafka_error") if isinstance(data, dict) else None
+    if not isinstance(given, list) or len(given) != len(_ERROR_FIELDS):
+        return data
+    kind: Any = sys.modules["confluent_kafka.cimpl"].KafkaError
+    return kind(*given)
+
+
+def topics_of(message: KafkaRecords) -> list[str]:
+    """The topics of records."""
+    return [record.topic for record in message.records]
