@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("pool", POOLS)
 def test_each_run_of_a_task_is_one_cassette(recorded: dict[str, Path], pool: str) -> None:
-    assert sorted(_told(cassette) for _, cassette in FolderStore(recorded[pool]).iter()) == [
+    cassettes = [cassette for _, cassette in FolderStore(recorded[pool]).iter()]
+    assert sorted(_told(cassette) for cassette in cassettes if _is_ours(cassette)) == [
         ("order('flaky', password='[REDACTED]')", "RETRY", ["INCRBY tries:flaky 1", "order", "store RETRY"]),
         (
             "order('flaky', password='[REDACTED]')",
@@ -67,6 +67,12 @@ def test_each_run_of_a_task_is_one_cassette(recorded: dict[str, Path], pool: str
         ("order('gone', password='[REDACTED]')", "FAILURE", ["INCRBY tries:gone 1", "store FAILURE"]),
         ("order('tea', password='[REDACTED]')", "SUCCESS", ["INCRBY tries:tea 1", "add", "store SUCCESS"]),
     ]
+
+
+def _is_ours(cassette: Cassette) -> bool:
+    """Not one of those that requests have published."""
+    message = cassette.inbound_message
+    return isinstance(message, TaskMessage) and message.arguments[:1] in (["tea"], ["flaky"], ["gone"])
 
 
 def _told(cassette: Cassette) -> tuple[str, str, list[str]]:
@@ -93,11 +99,11 @@ def _said(request: Request | None) -> str:
 def test_it_replays_with_no_broker(recorded: dict[str, Path], pool: str) -> None:
     done = replayed(recorded[pool], "--app", "tests.tasks.apps.shop:app", "--json")
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
-    assert (done.returncode, Counter(verdict["outcome"] for verdict in verdicts)) == (0, {"same": 4}), done
+    assert (done.returncode, {verdict["outcome"] for verdict in verdicts}) == (0, {"same"}), done
 
 
 def test_a_task_that_does_otherwise_is_told_apart(recorded: dict[str, Path]) -> None:
-    done = replayed(recorded["solo"], "--app", "tests.tasks.apps.changed:app", "--json", "-k", "order")
+    done = replayed(recorded["threads"], "--app", "tests.tasks.apps.changed:app", "--json", "-k", "order")
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert [verdict["outcome"] for verdict in verdicts] == ["different"] * 4
     assert all(any("INCRBY" in title for title in verdict["missing"]) for verdict in verdicts)

@@ -24,8 +24,8 @@ from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.pytest_plugin.cassettes import titles
 from timetracer_otel.redaction import MASK, Redactor
 from timetracer_otel.replayers import guard
-from timetracer_otel.replayers.clients import AppResponse, AsgiClient, WsgiClient
-from timetracer_otel.replayers.runner import import_app, make_client, with_headers
+from timetracer_otel.replayers.clients import AppResponse
+from timetracer_otel.replayers.runner import Client, import_app, make_client, with_headers
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Ended, Verdict, judge
 
@@ -91,7 +91,7 @@ class StartedApp:
         self._factory = factory
         self._redactor = Redactor.from_settings(self.settings)
         self._process = Session([Cassette.load(path) for path in startup], self.settings, reuse=True)
-        self._client: AsgiClient | WsgiClient | None = None
+        self._client: Client | None = None
 
     def __enter__(self) -> Self:
         integrations.install()
@@ -100,7 +100,8 @@ class StartedApp:
             sys.path.insert(0, str(self._root))
         with self._alone():
             client = make_client(import_app(self._spec, factory=self._factory))
-            self._client = client.__enter__()
+            client.__enter__()
+            self._client = client
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -39,7 +39,7 @@ def order(self: Any, item: str, password: str = "") -> dict[str, Any]:
     tries = store.incr(f"tries:{item}")
     if item == "flaky" and tries < 2:
         raise self.retry(exc=OutOfStock(item), countdown=0.01)
-    if item == "gone":
+    if item in ("gone", "lost"):
         raise OutOfStock(item, 7)
     add.delay(tries, 1)
     return {"item": item, "tries": tries, "id": self.request.id, "retries": self.request.retries}
@@ -48,11 +48,11 @@ def order(self: Any, item: str, password: str = "") -> dict[str, Any]:
 def publish(what: str, queue: str) -> Any:
     """What a request does with tasks, and what it gets."""
     if what == "order":
-        result = order.apply_async(("tea",), {"password": "hunter2"}, queue=queue)
+        result = order.apply_async(("coffee",), {"password": "hunter2"}, queue=queue)
         return [result.id, result.get(timeout=60)]
     if what == "fails":
         try:
-            order.apply_async(("gone",), queue=queue).get(timeout=60)
+            order.apply_async(("lost",), queue=queue).get(timeout=60)
         except Exception as error:  # its class is what is asked
             return [type(error).__module__, type(error).__name__, list(error.args)]
     if what == "chain":
