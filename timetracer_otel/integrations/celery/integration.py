@@ -170,7 +170,17 @@ def undrawn(call: Invocation) -> Invocation:
 
 
 def _unseen(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What a worker says to its broker is nobody's call; the tasks that it runs are seen all the same."""
+    """What a worker says to its broker is nobody's call; the tasks that it runs are seen all the same.
+
+    Raises:
+        ReplayError: in a replay, where there is no broker to fetch tasks from.
+    """
+    port = ports.process_port()
+    if port is not None and port.replaying:
+        raise ReplayError(
+            "celery: a worker has no broker in a replay; replay its tasks in process: timetracer-otel replay"
+            " cassettes/ --app MODULE:APP"
+        )
     with ports.inside():
         return wrapped(*args, **kwargs)
 
