@@ -112,7 +112,8 @@ class CeleryResults(Integration):
         meta = yield from self.exchange(_asked(waiting, asked, "meta"))
         if result._cache is None:
             result._maybe_set_cache(meta)
-        return result.maybe_throw(**throw)
+        # as a call: what it raises is the task's, and nothing of ours
+        return (yield lambda: result.maybe_throw(**throw))
 
     def _iterate(self, call: Invocation) -> Flow[Any]:
         """Results of a group, one after the other as they come; they are told when all are there."""
