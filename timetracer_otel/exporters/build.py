@@ -226,7 +226,12 @@ def _is_startup(entry: Span, batch: Batch) -> bool:
 
 
 def _is_lone_call(entry: Span, spans: list[Span], batch: Batch) -> bool:
-    return batch.entry is None and all(span.kind in _OUTBOUND for span in (entry, *spans))
+    """Spans of calls that nobody recorded: a broker's, say."""
+    if batch.entry is not None:
+        return False
+    if len(spans) == 1:
+        return entry.kind in _OUTBOUND
+    return all(span.kind is SpanKind.CLIENT for span in spans)
 
 
 def batch_has_error(batch: Batch) -> bool:
