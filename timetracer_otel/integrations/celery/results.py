@@ -159,11 +159,6 @@ class CeleryResults(Integration):
         failure = meta.pop("timetracer_failure", None)
         if failure is not None:
             meta["result"] = self._exception(Failure.from_plain(failure), call)
-        children = meta.get("children")
-        if children:
-            app = call.instance.app
-            restore = sys.modules["celery.result"].result_from_tuple
-            meta["children"] = [restore(child, app) for child in children]
         return meta
 
     def _exception(self, failure: Failure, call: Invocation) -> BaseException:
@@ -208,5 +203,10 @@ def _meta_data(meta: Any) -> Any:
     else:
         data["result"] = plain(result)
     if "children" in meta:
-        data["children"] = [plain(child.as_tuple()) for child in meta.get("children") or ()]
+        children = meta["children"]  # as they travel; Celery makes results of them when it keeps them
+        data["children"] = None if children is None else [_child(child) for child in children]
     return data
+
+
+def _child(child: Any) -> Any:
+    return plain(child.as_tuple() if hasattr(child, "as_tuple") else child)
