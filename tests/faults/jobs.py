@@ -23,7 +23,7 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tests.faults import http_jobs, mongodb_jobs, postgres_jobs, sqlite_jobs
+from tests.faults import http_jobs, mongodb_jobs, sqlite_jobs
 from tests.faults.seen import OwnError, attempt, attempt_async, seen_error
 
 Job = Callable[[], Any]
@@ -278,8 +278,6 @@ SYNC: dict[str, Job] = {
     "sqlite3-connections": sqlite_jobs.connections,
     "pymongo": mongodb_jobs.commands,
     "pymongo-servers": mongodb_jobs.servers,
-    "psycopg2": postgres_jobs.with_psycopg2,
-    "psycopg": postgres_jobs.with_psycopg,
     "threads": threads_sync,
     "values": values_sync,
 }
@@ -290,8 +288,6 @@ ASYNC: dict[str, AsyncJob] = {
     "redis": redis_async,
     "aiosqlite": sqlite_jobs.in_threads,
     "pymongo": mongodb_jobs.commands_async,
-    "psycopg": postgres_jobs.with_psycopg_async,
-    "asyncpg": postgres_jobs.with_asyncpg,
     "threads": threads_async,
 }
 """By the name of the integration that sees them, or of what is ours alone."""
