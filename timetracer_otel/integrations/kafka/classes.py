@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +12,17 @@ from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations import wrapping
 from timetracer_otel.integrations.base import run
 from timetracer_otel.integrations.entries import safely
+from timetracer_otel.integrations.kafka.converting import (
+    argument_data,
+    error_data,
+    header_pairs,
+    message_of,
+    offsets_data,
+    offsets_of,
+    record_of,
+    record_sent,
+    report_of,
+)
 from timetracer_otel.integrations.kafka.polled import Asked, Polled, Questions, accepts, answers
 from timetracer_otel.messages import Failure, FunctionCall, KafkaDelivery, KafkaRecord, KafkaRecords
 
@@ -73,7 +83,7 @@ def producer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
                 super().produce(*args, **kwargs)
                 return
             given = dict(zip(_PRODUCE, args, strict=False)) | kwargs
-            request = safely(_sent, given)
+            request = safely(record_sent, given)
             if request is None:
                 if port.replaying and not port.live(integration):
                     raise ReplayError("confluent_kafka: this record cannot be read, so it is not answered")
@@ -134,7 +144,7 @@ def producer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
                     due = self._timetracer_due.popleft()
                 served += 1
                 if due.callback is not None:
-                    due.callback(*_report_of(due.record, due.delivery))
+                    due.callback(*report_of(due.record, due.delivery))
 
     for name in _QUESTIONS:
         _ask(Producer, name, questions, lambda result: None, lambda value: None)
@@ -157,8 +167,6 @@ class _Report:
             self._callback(error, message)
 
     def _note(self, error: Any, message: Any) -> None:
-        from timetracer_otel.integrations.kafka.confluent import error_data
-
         kind, at = message.timestamp()
         self._exchange.finish(
             KafkaDelivery(
@@ -166,7 +174,7 @@ class _Report:
                 offset=message.offset(),
                 timestamp=at,
                 timestamp_type=kind,
-                headers=_pairs(message.headers()),
+                headers=header_pairs(message.headers()),
                 latency=message.latency(),
                 failure=None if error is None else Failure("cimpl.KafkaError", [error_data(error)]),
                 served=max(1, self._producer._timetracer_polls - self._sent_at),
@@ -198,7 +206,7 @@ def consumer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
                 return message
             timeout = kwargs.get("timeout", args[0] if args else -1)
             found = self._timetracer_next(timeout, batch=False)
-            return None if found is None else _message(found.records[0])
+            return None if found is None else message_of(found.records[0])
 
         def consume(self, *args: Any, **kwargs: Any) -> Any:
             """The next records; as confluent-kafka has it."""
@@ -211,7 +219,7 @@ def consumer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
                 return messages
             timeout = kwargs.get("timeout", args[1] if len(args) > 1 else -1)
             found = self._timetracer_next(timeout, batch=True)
-            return [] if found is None else [_message(record) for record in found.records]
+            return [] if found is None else [message_of(record) for record in found.records]
 
         def close(self) -> None:
             """Leave the group; as confluent-kafka has it."""
@@ -240,7 +248,7 @@ def consumer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
 
         def _timetracer_begin(self, messages: list[Any], *, batch: bool) -> None:
             if wrapping.installed(integration.name):
-                records = KafkaRecords([_record(message) for message in messages], batch)
+                records = KafkaRecords([record_of(message) for message in messages], batch)
                 self._timetracer_polled.begin(records)
 
         def _timetracer_next(self, timeout: Any, *, batch: bool) -> KafkaRecords | None:
@@ -257,7 +265,7 @@ def consumer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
             self._timetracer_polled.begin(found)
             return found
 
-    _ask(Consumer, "commit", questions, _offsets_data, _offsets)
+    _ask(Consumer, "commit", questions, offsets_data, offsets_of)
     _refuse(Consumer, _REFUSED_CONSUMER, integration)
     for name in ("pause", "resume", "seek", "store_offsets", "unassign", "unsubscribe"):
         _do_nothing(Consumer, name, integration)
@@ -279,8 +287,8 @@ def _ask(
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         if ports.current() is None or not wrapping.installed(questions.name):
             return beneath(self, *args, **kwargs)
-        asked = FunctionCall(f"{kind.__name__}.{name}", [_argument(one) for one in args])
-        asked.keywords = {key: _argument(value) for key, value in kwargs.items()}
+        asked = FunctionCall(f"{kind.__name__}.{name}", [argument_data(one) for one in args])
+        asked.keywords = {key: argument_data(value) for key, value in kwargs.items()}
         call = Asked(
             lambda *a, **k: beneath(self, *a, **k), self, args, kwargs, asked=asked, read=read, make=make
         )
@@ -336,99 +344,3 @@ def _without_brokers(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tup
     if isinstance(kwargs.get("conf"), dict):
         return args, {**kwargs, "conf": clean(kwargs["conf"])}
     return args, clean(kwargs)
-
-
-def _sent(given: dict[str, Any]) -> KafkaRecords:
-    partition = given.get("partition")
-    return KafkaRecords(
-        [
-            KafkaRecord(
-                topic=given["topic"],
-                key=_bytes(given.get("key")),
-                value=_bytes(given.get("value")),
-                headers=_pairs(given.get("headers")),
-                partition=partition if isinstance(partition, int) and partition >= 0 else None,
-                timestamp=given.get("timestamp") or None,
-            )
-        ]
-    )
-
-
-def _record(message: Any) -> KafkaRecord:
-    kind, at = message.timestamp()
-    return KafkaRecord(
-        topic=message.topic(),
-        key=message.key(),
-        value=message.value(),
-        headers=_pairs(message.headers()),
-        partition=message.partition(),
-        offset=message.offset(),
-        timestamp=at,
-        timestamp_type=kind,
-    )
-
-
-def _message(record: KafkaRecord) -> Any:
-    kind: Any = sys.modules["confluent_kafka.cimpl"].Message
-    return kind(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=None if record.headers is None else [tuple(pair) for pair in record.headers],
-        timestamp=(record.timestamp_type or 0, record.timestamp or 0),
-        error=None,
-    )
-
-
-def _report_of(record: KafkaRecord, delivery: KafkaDelivery) -> tuple[Any, Any]:
-    """The error and the message that a callback is called with."""
-    from timetracer_otel.integrations.kafka.confluent import error_of
-
-    error = None if delivery.failure is None else error_of(delivery.failure.args[0])
-    message = sys.modules["confluent_kafka.cimpl"].Message(
-        topic=record.topic,
-        partition=delivery.partition,
-        offset=delivery.offset,
-        key=record.key,
-        value=record.value,
-        headers=None if delivery.headers is None else [tuple(pair) for pair in delivery.headers],
-        timestamp=(delivery.timestamp_type or 0, delivery.timestamp or 0),
-        latency=delivery.latency,
-        error=error,
-    )
-    return error, message
-
-
-def _pairs(headers: Any) -> list[list[Any]] | None:
-    if headers is None:
-        return None
-    pairs = headers.items() if isinstance(headers, dict) else headers
-    return [[name, value.encode() if isinstance(value, str) else value] for name, value in pairs]
-
-
-def _bytes(value: Any) -> Any:
-    return value.encode() if isinstance(value, str) else value
-
-
-def _argument(value: Any) -> Any:
-    """An argument of a question as data."""
-    if hasattr(value, "topic") and callable(value.topic):
-        return {"topic": value.topic(), "partition": value.partition(), "offset": value.offset()}
-    if isinstance(value, list):
-        return [_argument(one) for one in value]
-    if hasattr(value, "topic"):
-        return {"topic": value.topic, "partition": value.partition, "offset": value.offset}
-    return value
-
-
-def _offsets_data(result: Any) -> Any:
-    if not isinstance(result, list):
-        return None
-    return [[one.topic, one.partition, one.offset] for one in result]
-
-
-def _offsets(value: Any) -> Any:
-    kind: Any = sys.modules["confluent_kafka.cimpl"].TopicPartition
-    return None if value is None else [kind(*one) for one in value]

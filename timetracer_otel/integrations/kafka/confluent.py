@@ -6,14 +6,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from timetracer_otel import values
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Integration, Invocation, Point
 from timetracer_otel.integrations.kafka.classes import consumer_class, producer_class
-from timetracer_otel.messages import Answer, Failure, KafkaRecords, Request
-
-_ERROR_FIELDS = ("code", "str", "fatal", "retriable", "txn_requires_abort")
+from timetracer_otel.integrations.kafka.converting import error_data, error_of
+from timetracer_otel.messages import Answer, Failure, Request
 
 
 class ConfluentKafkaIntegration(Integration):
@@ -67,25 +65,3 @@ class ConfluentKafkaIntegration(Integration):
         error = exceptions.rebuild(failure, self.exception_classes())
         error.args = tuple(error_of(one) for one in failure.args)
         return error
-
-
-def error_data(error: Any) -> Any:
-    """A ``KafkaError`` as data; anything else as the codec has it."""
-    kind: Any = sys.modules["confluent_kafka.cimpl"].KafkaError
-    if not isinstance(error, kind):
-        return values.snapshot(error)
-    return {"kafka_error": [getattr(error, name)() for name in _ERROR_FIELDS]}
-
-
-def error_of(data: Any) -> Any:
-    """The reverse of :func:`error_data`."""
-    given = data.get("kafka_error") if isinstance(data, dict) else None
-    if not isinstance(given, list) or len(given) != len(_ERROR_FIELDS):
-        return data
-    kind: Any = sys.modules["confluent_kafka.cimpl"].KafkaError
-    return kind(*given)
-
-
-def topics_of(message: KafkaRecords) -> list[str]:
-    """The topics of records."""
-    return [record.topic for record in message.records]
