@@ -417,6 +417,27 @@ class TestSql:
         assert places == ["SQL column token"]
         assert first.extra["more"][0][1] == [["t0ken", 1]]
 
+    def test_what_the_server_says_beside_an_answer_is_masked_too(self) -> None:
+        said = {
+            "severity": "NOTICE",
+            "message_primary": 'password: hunter2, user = ann; {"a": 1}',
+            "message_detail": "Key (id, token)=(7, x) and (token)=(x y) already exist.",
+            "message_hint": '{"secret": "x"}',
+        }
+        result = SqlResult(extra={"notices": [said, {"message": "nothing here"}]})
+        clean, places = mask(result)
+        assert clean.extra["notices"] == [
+            {
+                "severity": "NOTICE",
+                "message_primary": f'password: {MASK}, user = ann; {{"a": 1}}',
+                "message_detail": f"Key (id, token)={MASK} and (token)={MASK} already exist.",
+                "message_hint": f'{{"secret": "{MASK}"}}',
+            },
+            {"message": "nothing here"},
+        ]
+        assert set(places) == {"SQL notice password", "SQL notice token", "SQL notice value secret"}
+        assert result.extra["notices"][0] is said
+
     @pytest.mark.parametrize(
         ("text", "names"),
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -23,6 +24,10 @@ from timetracer_otel.redaction.placeholders import placeholder_names
 _FIELD_WRITES: Final = frozenset({"HSET", "HMSET", "HSETNX"})
 _FIELD_READS: Final = frozenset({"HGET", "HMGET", "HGETDEL", "HGETEX"})
 _MAX_DEPTH: Final = 32
+_SAID: Final = re.compile(
+    r"""(?P<name>[\w-]{1,100})["')\]]{0,2}\s{0,8}(?:=>|[=:])\s{0,8}(?P<value>\([^)]*\)|"[^"]*"|'[^']*'|[^\s,;]+)"""
+)
+"""A name and its value in a sentence: ``password=x``, ``Key (token)=(x)``, ``"secret": "x"``."""
 
 
 class DataRules:
@@ -65,9 +70,35 @@ class DataRules:
         if isinstance(further, list):
             clean = _rebuilt(further, lambda _, part: self._result_set(part, masked))
             extra = extra if clean is further else {**extra, "more": clean}
+        notices = extra.get("notices")  # what the server said beside its answer
+        if isinstance(notices, list):
+            clean = _rebuilt(notices, lambda _, notice: self._notice(notice, masked))
+            extra = extra if clean is notices else {**extra, "notices": clean}
         if rows is message.rows and extra is message.extra:
             return message
         return msgspec.structs.replace(message, rows=rows, extra=extra)
+
+    def _notice(self, notice: Any, masked: list[str]) -> Any:
+        """What a server says in prose: the values that follow secret names."""
+        if not isinstance(notice, dict):
+            return notice
+        changed = {
+            key: clean
+            for key, text in notice.items()
+            if isinstance(text, str) and (clean := self._prose(text, masked)) != text
+        }
+        return {**notice, **changed} if changed else notice
+
+    def _prose(self, text: str, masked: list[str]) -> str:
+        def one(found: re.Match[str]) -> str:
+            if found["name"] not in self._names or MASK in found["value"]:
+                return found[0]
+            note(f"SQL notice {found['name']}", masked)
+            return found[0][: found.start("value") - found.start()] + MASK
+
+        clean = self._json(text.encode("utf-8", "surrogatepass"), masked, "SQL notice")
+        text = text if clean is None else clean.decode("utf-8", "surrogatepass")
+        return _SAID.sub(one, text)
 
     def _result_set(self, part: Any, masked: list[str]) -> Any:
         """Columns, rows, and what else its integration keeps of one."""

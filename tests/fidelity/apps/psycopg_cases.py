@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.copy import QueuedLibpqWriter
 from psycopg.rows import dict_row, namedtuple_row, scalar_row
 from psycopg.types.json import Jsonb
 from psycopg.types.range import Range
@@ -186,3 +187,105 @@ async def asynchronous() -> Any:
                 return seen(await (await own.execute("SELECT %s * 3", (number,))).fetchone())
 
         return [*answer, await asyncio.gather(*map(ask, range(6)))]
+
+
+@CASES("COPY: read in pieces and in rows, written as text, rows and binary; refused rows, given up")
+def copying() -> Any:
+    with connected("p3_copied") as connection, connection.cursor() as cursor:
+        with cursor.copy("COPY p3_copied TO STDOUT (FORMAT csv)") as copy:
+            answer: list[Any] = [[repr(bytes(piece)) for piece in copy]]
+        answer += [cursor.rowcount, cursor.statusmessage]
+        with cursor.copy("COPY (SELECT id, name FROM p3_copied WHERE id > %s) TO STDOUT", (1,)) as copy:
+            copy.set_types(["int4", "text"])
+            answer.append(seen(list(copy.rows())))
+        with cursor.copy("COPY p3_copied (name, n) TO STDOUT (FORMAT binary)") as copy:
+            copy.set_types(["text", "int4"])
+            answer.append(seen(list(copy.rows())))
+        with cursor.copy("COPY p3_copied (name, n) FROM STDIN") as copy:
+            copy.write("dan\t1\n")
+            copy.write_row(("eve", None))
+        with cursor.copy("COPY p3_copied (name, n) FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(["text", "int4"])
+            copy.write_row(("fay", 3))
+        writer = QueuedLibpqWriter(cursor)
+        with cursor.copy("COPY p3_copied (name) FROM STDIN", writer=writer) as copy:
+            for number in range(3000):
+                copy.write_row((f"name {number}",))
+        answer += [cursor.rowcount, cursor.statusmessage]
+        connection.commit()
+        answer.append(seen(connection.execute("SELECT count(*), max(n) FROM p3_copied").fetchone()))
+
+        def write(*rows: Any) -> None:
+            with cursor.copy("COPY p3_copied (name) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+                    if row == ("give up",):
+                        raise LookupError(row)
+
+        for rows in ([("ann",)], [("zoe",), ("give up",)]):
+            answer.append(failing(lambda given=rows: write(*given)))
+            connection.rollback()
+        return [*answer, seen(connection.execute("SELECT 'still there'").fetchone())]
+
+
+@CASES("stream(): rows as they come, left early, with an error after rows")
+def streams() -> Any:
+    with connected("p3_streams") as connection, connection.cursor(row_factory=dict_row) as cursor:
+        answer: list[Any] = [seen(list(cursor.stream("SELECT name, n FROM p3_streams ORDER BY id")))]
+        rows = cursor.stream("SELECT generate_series(1, 1000) AS n")
+        answer.append(seen(next(rows)))
+        rows.close()
+        connection.rollback()
+        came: list[Any] = []
+        try:
+            came.extend(
+                seen(row) for row in cursor.stream("SELECT 1/(3 - n) AS n FROM generate_series(1, 4) n")
+            )
+        except psycopg.Error as error:
+            answer += [came, raised(error)]
+        connection.rollback()
+        return answer
+
+
+@CASES("LISTEN: notifies(), a handler, a timeout; statement_timeout; two-phase commit in one")
+def hearing() -> Any:
+    with (
+        connected("p3_hearing") as connection,
+        psycopg.connect(postgres_url("psycopg"), autocommit=True) as other,
+    ):
+        connection.autocommit = True
+        connection.execute("LISTEN p3_news")
+        other.execute("NOTIFY p3_news, 'hear'")
+        answer: list[Any] = [
+            [one.channel, one.payload] for one in connection.notifies(timeout=30, stop_after=1)
+        ]
+        answer.append(list(connection.notifies(timeout=0.01)))
+        told: list[Any] = []
+        connection.add_notify_handler(lambda one: told.append([one.channel, one.payload]))
+        connection.execute("NOTIFY p3_news, 'own'")
+        answer.append(told)
+        connection.execute("SET statement_timeout = 50")
+        answer.append(failing(lambda: connection.execute("SELECT pg_sleep(30)")))
+        connection.autocommit = False
+        connection.tpc_begin("p3")
+        connection.execute("UPDATE p3_hearing SET n = 1")
+        connection.tpc_commit()
+        return [*answer, seen(connection.execute("SELECT sum(n) FROM p3_hearing").fetchone())]
+
+
+@CASES("asynchronous: COPY, stream(), notifies()")
+async def streams_async() -> Any:
+    async with connected_async("p3_streams_async") as connection, connection.cursor() as cursor:
+        async with cursor.copy("COPY p3_streams_async (name) FROM STDIN") as copy:
+            for name in ("dan", "eve"):
+                await copy.write_row((name,))
+        async with cursor.copy("COPY p3_streams_async TO STDOUT") as copy:
+            answer: list[Any] = [[repr(bytes(piece)) async for piece in copy]]
+        query = "SELECT name FROM p3_streams_async ORDER BY id"
+        answer.append([seen(row) async for row in cursor.stream(query)])
+        await connection.commit()
+        await connection.set_autocommit(True)
+        await connection.execute("LISTEN p3_async_news")
+        await connection.execute("NOTIFY p3_async_news, 'hear'")
+        heard = connection.notifies(timeout=30, stop_after=1)
+        return [*answer, [[one.channel, one.payload] async for one in heard]]

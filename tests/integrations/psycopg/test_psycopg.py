@@ -247,8 +247,8 @@ def test_misses_refusals_and_uses_outside(db: Runs) -> None:
     _, calls = db.recorded(lambda connection: connection.execute("SELECT %s", (1,)))
     with pytest.raises(MissError, match="SELECT %s"):
         db.replayed(calls, lambda connection: connection.execute("SELECT %s", (2,)))
-    with pytest.raises(ReplayError, match=r"Cursor.copy\(\) is not recorded"):
-        db.replayed([], lambda connection: connection.cursor().copy("COPY people TO STDOUT"))
+    with pytest.raises(ReplayError, match=r"Connection.pipeline\(\) is not recorded"):
+        db.replayed([], lambda connection: connection.pipeline())
     with using(ReplayPort([])):
         connection = psycopg.connect(NOWHERE)
     with pytest.raises(NoSessionError):

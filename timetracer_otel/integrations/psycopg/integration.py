@@ -28,6 +28,8 @@ class PsycopgIntegration(DriverIntegration):
 
     def points(self) -> Sequence[Point]:
         """Statements, commands about transactions, and connecting."""
+        from timetracer_otel.integrations.psycopg import copying, hearing, streaming
+
         base = "psycopg._connection_base"
         found = [
             Point(base, "BaseConnection._connect_gen", wrapper=self._connect),
@@ -37,6 +39,9 @@ class PsycopgIntegration(DriverIntegration):
             ),
             Point("psycopg.sql", "Identifier.as_bytes", wrapper=_without_connection),
             Point("psycopg.sql", "Literal.as_bytes", wrapper=_without_connection),
+            *copying.points(self),
+            *streaming.points(self),
+            *hearing.points(self),
         ]
         for suffix, prefix in (("", ""), (_ASYNC, "Async")):
             aside = bool(prefix)
@@ -46,9 +51,6 @@ class PsycopgIntegration(DriverIntegration):
                 Point(cursor, f"{prefix}Cursor.execute", self._execute, aside),
                 Point(cursor, f"{prefix}Cursor.executemany", self._execute, aside),
                 Point(server, f"{prefix}ServerCursor.execute", self._execute, aside, optional=True),
-                Point(cursor, f"{prefix}Cursor.stream", wrapper=self._refuse),
-                Point(cursor, f"{prefix}Cursor.copy", wrapper=self._refuse),
-                Point(connection, f"{prefix}Connection.notifies", wrapper=self._refuse),
                 Point(connection, f"{prefix}Connection.pipeline", wrapper=self._refuse),
             ]
         return found
@@ -110,7 +112,7 @@ class PsycopgIntegration(DriverIntegration):
     # -- statements
 
     def _execute(self, call: Invocation) -> Flow[Any]:
-        from timetracer_otel.integrations.psycopg import connection, results
+        from timetracer_otel.integrations.psycopg import connection, hearing, results
 
         cursor = call.instance
         link = connection.link_of(cursor.connection, self)
@@ -130,6 +132,8 @@ class PsycopgIntegration(DriverIntegration):
         def load(result: SqlResult) -> Any:
             return _load(link, cursor, args, result)
 
+        notified: list[Any] = []
+
         def watch(exchange: ports.Exchange, limit: int) -> None:
             found = list(cursor._results)
             if not found and getattr(cursor, "pgresult", None) is not None:
@@ -142,6 +146,8 @@ class PsycopgIntegration(DriverIntegration):
                 result.extra["many"] = cursor.statusmessage
             result.extra["state"] = _state(cursor.connection)
             result.extra["notices"] = heard
+            if notified:
+                result.extra["notifies"] = list(notified)
             exchange.finish(result)
 
         statement = Statement(
@@ -154,9 +160,11 @@ class PsycopgIntegration(DriverIntegration):
             return (yield from self.ask(statement))
         hear = _listener(heard)
         cursor.connection.add_notice_handler(hear)
+        notified = hearing.listen(cursor.connection)
         try:
             return (yield from self.ask(statement))
         finally:
+            hearing.deaf(cursor.connection)
             cursor.connection.remove_notice_handler(hear)
 
     # -- commands: transactions, and what server-side cursors send
@@ -295,7 +303,7 @@ def _load(link: links.Link, cursor: Any, args: tuple[Any, ...], result: SqlResul
     """Let a cursor hold recorded results, as if they had just arrived."""
     from psycopg import pq
 
-    from timetracer_otel.integrations.psycopg import results
+    from timetracer_otel.integrations.psycopg import hearing, results
     from timetracer_otel.integrations.psycopg.loading import Transformer
 
     cursor._reset()
@@ -304,6 +312,7 @@ def _load(link: links.Link, cursor: Any, args: tuple[Any, ...], result: SqlResul
     found = results.rebuild(result)
     _hold(cursor.connection, result.extra.get("state"))
     _tell(cursor.connection, result.extra.get("notices"))
+    hearing.tell(cursor.connection, result.extra.get("notifies"))
     if "many" in result.extra and result.columns is None:
         cursor._rowcount = result.rowcount
         message = result.extra["many"]

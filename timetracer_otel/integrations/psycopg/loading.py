@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import pq
 from psycopg._py_transformer import Transformer as PythonTransformer
-from psycopg.adapt import AdaptersMap, Loader, RecursiveLoader
+from psycopg.adapt import AdaptersMap, Loader, PyFormat, RecursiveLoader
 from psycopg.types import array
 
 
@@ -25,6 +25,25 @@ class Transformer(PythonTransformer):
         if key not in cache:
             cache[key] = self._make(oid, format)
         return cache[key]
+
+    def get_dumper(self, obj: Any, format: PyFormat) -> Any:  # noqa: A002  # psycopg's name
+        """The dumper for a value: those in C ask for a connection of libpq's, too."""
+        known = self._dumpers[format]
+        kind = type(obj)
+        if kind not in known:
+            found: Any = self.adapters.get_dumper(kind, format)
+            known[kind] = _in_python().get(found, found)(kind, self)
+        return super().get_dumper(obj, format)
+
+    def get_dumper_by_oid(self, oid: int, format: pq.Format) -> Any:  # noqa: A002  # as above
+        """The dumper for a type."""
+        if not self._oid_dumpers:
+            self._oid_dumpers = ({}, {})
+        known = self._oid_dumpers[format]
+        if oid not in known:
+            found: Any = self.adapters.get_dumper_by_oid(oid, format)
+            known[oid] = _in_python().get(found, found)(type(None), self)
+        return known[oid]
 
     def _make(self, oid: int, format: pq.Format) -> Any:  # noqa: A002  # as above
         kind: Any = self.adapters.get_loader(oid, format) or self.adapters.get_loader(0, format)
@@ -55,6 +74,6 @@ class _Array:
 
 
 def _in_python() -> dict[Any, Any]:
-    """The loaders in Python by their twins in C."""
+    """The loaders and dumpers in Python by their twins in C."""
     known: dict[Any, Any] = getattr(AdaptersMap, "_optimised", {})
     return {twin: kind for kind, twin in known.items() if twin is not kind}
