@@ -120,6 +120,7 @@ CLIENTS: dict[str, tuple[str, Callable[[Server], Any], Any]] = {
     "between endless events": ("fastapi", hangs_up("/endless", chunks=3), [FIRST, b"tick\n", b"tick\n"]),
     "while nothing happens": ("fastapi", hangs_up("/idle"), [FIRST]),
     "endless, flask": ("flask", hangs_up("/endless", chunks=2), [FIRST, b"tick\n" * 1000]),
+    "in the middle of an upload": ("fastapi", stops_sending, None),
     "in the middle of an upload, flask": ("flask", stops_sending, None),
 }
 

@@ -58,8 +58,9 @@ def create() -> None:
 
 
 def leave() -> None:
-    """What Django does after a request."""
-    connections.close_all()
+    """What Django does after a request; while recording, where ``CONN_MAX_AGE`` keeps its connections."""
+    if IS_FILE or sys.argv[2:] != ["record"]:
+        connections.close_all()
 
 
 def fields(row: models.Model) -> dict[str, Any]:

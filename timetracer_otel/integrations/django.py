@@ -38,6 +38,15 @@ class DjangoIntegration(Wrappable):
             Point(f"{handlers}.base", "BaseHandler.resolve_request", wrapper=_resolve, optional=True),
             Point(f"{handlers}.exception", "handle_uncaught_exception", wrapper=_failed, optional=True),
             Point(f"{handlers}.base", "BaseHandler.load_middleware", wrapper=self._load, optional=True),
+            *(
+                Point(
+                    f"django.db.backends.{vendor}.base",
+                    "DatabaseWrapper.init_connection_state",
+                    wrapper=_set_up,
+                    optional=True,
+                )
+                for vendor in ("postgresql", "mysql")
+            ),
             Point(_THEIRS, "DjangoInstrumentor._instrument", wrapper=self._instrument, optional=True),
             Point(_THEIRS, "DjangoInstrumentor._uninstrument", wrapper=self._uninstrument, optional=True),
         )
@@ -92,6 +101,29 @@ class _AsgiHandler(AsgiIntegration):
         if args and args[0]["type"] == "lifespan":  # which Django does not know, and refuses
             return wrapped(*args, **kwargs)
         return super().serve(wrapped, instance, args, kwargs)
+
+
+def _set_up(wrapped: Callable[..., Any], database: Any, args: Any, kwargs: Any) -> Any:
+    """What Django tells a new connection is nobody's call: the request that is replayed may have found one
+    that was open, where ``CONN_MAX_AGE`` keeps them.
+    """
+    port = ports.current()
+    if port is None:
+        return wrapped(*args, **kwargs)
+    if port.replaying and not port.live(_Driver(str(getattr(database.Database, "__name__", "")))):
+        return None
+    with ports.inside():
+        return wrapped(*args, **kwargs)
+
+
+class _Driver:
+    """Whose connections they are, as settings name it."""
+
+    family = "db"
+    scopes = ()
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 def _has_tracing(handler: Any) -> bool:

@@ -134,8 +134,8 @@ class AsgiClient:
             return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:
-            if gone.is_set():
-                return  # as servers do
+            if gone.is_set() and not hang_up.within_request:
+                return  # as servers do; what an app answers to nobody, its body unread, was recorded
             if message["type"] == "http.response.start":
                 response.status = message["status"]
                 response.headers = [

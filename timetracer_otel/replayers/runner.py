@@ -338,4 +338,4 @@ def with_headers(request: HttpRequest, headers: Sequence[tuple[str, str]]) -> Ht
     """The request with those headers in place of its own of that name."""
     given = {name.lower() for name, _ in headers}
     kept = [(name, value) for name, value in request.headers if name.lower() not in given]
-    return HttpRequest(request.method, request.url, [*kept, *headers], request.body)
+    return msgspec.structs.replace(request, headers=[*kept, *headers])

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator
 
 import httpx
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
 UPSTREAM = os.environ["UPSTREAM_URL"]
@@ -62,3 +62,14 @@ async def idle() -> Response:
             print("left", flush=True)
 
     return StreamingResponse(parts())
+
+
+@app.post("/upload")
+async def upload(request: Request) -> Response:
+    """The client hangs up in the middle of its body."""
+    try:
+        async for part in request.stream():
+            await ask(f"/json/{len(part)}")
+    finally:
+        print("left", flush=True)
+    return Response("whole")
