@@ -110,20 +110,15 @@ def _set_up(wrapped: Callable[..., Any], database: Any, args: Any, kwargs: Any) 
     port = ports.current()
     if port is None:
         return wrapped(*args, **kwargs)
-    if port.replaying and not port.live(_Driver(str(getattr(database.Database, "__name__", "")))):
+    if port.replaying and not port.live(_driver(str(getattr(database.Database, "__name__", "")))):
         return None
     with ports.inside():
         return wrapped(*args, **kwargs)
 
 
-class _Driver:
+def _driver(name: str) -> Any:
     """Whose connections they are, as settings name it."""
-
-    family = "db"
-    scopes = ()
-
-    def __init__(self, name: str) -> None:
-        self.name = name
+    return type("Driver", (), {"name": name, "family": "db", "scopes": ()})
 
 
 def _has_tracing(handler: Any) -> bool:
