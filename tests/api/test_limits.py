@@ -148,6 +148,43 @@ def test_a_trace_that_is_not_sampled_is_not_kept_later_either(
     assert recorder.cassettes() == []
 
 
+@pytest.mark.parametrize(("rate", "kept"), [(0.0, 0), (1.0, 4)])
+def test_requests_are_sampled_as_other_traces_are(
+    recording: Recording, upstream: Upstream, rate: float, kept: int
+) -> None:
+    recorder = recording(sample_rate=rate)
+
+    async def endpoint(request: Request) -> Response:
+        return Response(httpx.get(f"{upstream.url}/json").content)
+
+    assert send_to(app_of(endpoint), 4) == [200] * 4
+    assert len(recorder.cassettes()) == kept
+
+
+def test_half_of_the_requests_are_kept_each_with_all_its_calls(
+    recording: Recording, upstream: Upstream
+) -> None:
+    recorder = recording(sample_rate=0.5)
+
+    async def endpoint(request: Request) -> Response:
+        return Response(httpx.get(f"{upstream.url}/json").content)
+
+    assert send_to(app_of(endpoint), 40) == [200] * 40
+    cassettes = recorder.cassettes()
+    assert 5 < len(cassettes) < 35
+    assert {(cassette.title, len(cassette.calls())) for cassette in cassettes} == {("GET /", 1)}
+
+
+def send_to(app: Starlette, times: int) -> list[int]:
+    """Ask an app so often; the statuses."""
+
+    async def send() -> list[int]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+            return [(await client.get("/")).status_code for _ in range(times)]
+
+    return asyncio.run(send())
+
+
 def test_only_traces_with_an_error_are_kept(recording: Recording, upstream: Upstream) -> None:
     recorder = recording(errors_only=True)
     with recorder.tracer.start_as_current_span("fine"):

@@ -55,7 +55,7 @@ class BoundEntry(ABC):
         self._recording = recording
         self._span = span
         recording.entry_open = True
-        self._live = self.recorder.open_span(span)
+        self._live = None if self.excluded else self.recorder.open_span(span)
         recording.entry_payload = self._payload
         recording.values = self._values
         self._lane.recording = recording

@@ -89,14 +89,15 @@ class Recorder:
         self.assembler.ended(span)
 
     def _new_root(self, recording: TraceRecording, span: Span) -> None:
-        entry = ports.current_entry()
-        if isinstance(entry, BoundEntry) and entry.recorder is self:
-            recording.excluded = entry.excluded
-            if entry.bind(recording, span):
-                return
         rate = self.settings.sample_rate
         if rate < 1.0 and (recording.trace_id & 0xFFFFFFFFFFFFFF) >= rate * 2**56:
             recording.excluded = True
+        entry = ports.current_entry()
+        if isinstance(entry, BoundEntry) and entry.recorder is self:
+            if entry.recording is None:
+                entry.excluded = entry.excluded or recording.excluded
+            recording.excluded = entry.excluded
+            entry.bind(recording, span)
 
     # calls, from integrations
 
