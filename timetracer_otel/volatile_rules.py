@@ -13,6 +13,7 @@ In pyproject.toml they are ``[[tool.timetracer.volatile]]``, in ``timetracer.tom
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -141,10 +142,11 @@ def rules_beside(*places: Path) -> tuple[VolatileRule, ...]:
     """
     found: dict[Path, tuple[VolatileRule, ...]] = {}
     for place in places:
-        folders = [place] if place.is_dir() else list(place.parents)[:2]
+        # a place that cannot be looked at is no concern of rules: whoever reads it says what is wrong
+        folders = [place] if os.path.isdir(place) else list(place.parents)[:2]
         for folder in folders:
             path = folder / FILE
-            if path not in found and path.is_file():
+            if path not in found and os.path.isfile(path):
                 found[path] = _read(path)
     return tuple(rule for rules in found.values() for rule in rules)
 
