@@ -15,6 +15,8 @@ from timetracer_otel.messages import SqlStatement
 from timetracer_otel.store import FolderStore
 from timetracer_otel.values import Unsupported
 
+pytestmark = pytest.mark.usefixtures("fresh_reports")
+
 
 class Adapted:
     """sqlite3 asks it what to write."""
