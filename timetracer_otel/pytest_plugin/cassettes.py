@@ -16,7 +16,8 @@ from timetracer_otel.cassette import Call
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import CassetteNotFound, MissError, UnusedCallsError
 from timetracer_otel.replayers.capture import folder_beside
-from timetracer_otel.replayers.session import LiveCall, Outcome, Session
+from timetracer_otel.replayers.livecalls import LiveCall, Outcome
+from timetracer_otel.replayers.session import Session
 from timetracer_otel.steady import FileStore
 
 SUFFIXES: Final = frozenset({".json", ".pb", ".gz", ".zst"})

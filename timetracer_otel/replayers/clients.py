@@ -18,7 +18,8 @@ from timetracer_otel.errors import ApplicationError, ReplayError
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.replayers.hanging_up import HangUp
-from timetracer_otel.replayers.session import CANCELLATION_SECONDS, Session
+from timetracer_otel.replayers.pace import CANCELLATION_SECONDS
+from timetracer_otel.replayers.session import Session
 
 STARTUP_SECONDS = 60.0
 

@@ -6,7 +6,8 @@ import time
 
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import HttpRequest, HttpResponse
-from timetracer_otel.replayers.session import CANCELLATION_SECONDS, Session, seconds_of
+from timetracer_otel.replayers.pace import CANCELLATION_SECONDS, seconds_of
+from timetracer_otel.replayers.session import Session
 
 LEAST_SECONDS = 1.0
 """A replayed app is given so long to come where the recorded one was, however fast that was."""

@@ -14,7 +14,7 @@ from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.messages import HttpRequest, RedisCommand
 from timetracer_otel.messages.http import split_url
-from timetracer_otel.replayers.session import is_live
+from timetracer_otel.replayers.livecalls import is_live
 from timetracer_otel.replayers.verdict import Verdict
 from timetracer_otel.volatile_rules import VolatileRule
 

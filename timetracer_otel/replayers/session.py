@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import functools
 import logging
 import threading
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from opentelemetry import trace as otel_trace
 
 from timetracer_otel import attributes as names
@@ -24,7 +22,7 @@ from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import ConfigurationError, MissError, ReplayError
 from timetracer_otel.lanes import LaneTable
-from timetracer_otel.messages import Answer, Failure, GrpcReply, HttpRequest, HttpResponse, Request
+from timetracer_otel.messages import HttpRequest, Request
 from timetracer_otel.nondeterminism import Event as ValueEvent
 from timetracer_otel.nondeterminism import ValueReplayer, drawing_from
 from timetracer_otel.redaction import Redactor
@@ -40,48 +38,14 @@ from timetracer_otel.replayers.exchanges import (
 from timetracer_otel.replayers.explaining import explain
 from timetracer_otel.replayers.faults import Fault, Faults
 from timetracer_otel.replayers.linking import learn_inbound, made_by_chance
+from timetracer_otel.replayers.livecalls import LiveCall, Outcome, is_live
 from timetracer_otel.replayers.livetree import path_above
 from timetracer_otel.replayers.matching import Grade, Match, Matcher, RecordedCalls
+from timetracer_otel.replayers.pace import CANCELLATION_SECONDS, seconds_before, seconds_of
 from timetracer_otel.store import FolderStore
 from timetracer_otel.volatile import Links, Rules
 
 logger = logging.getLogger("timetracer_otel.replay")
-
-
-CANCELLATION_SECONDS = 5.0
-"""How much longer than the recorded request a call waits to be cancelled, and a client for an app to end."""
-
-
-class Outcome(enum.StrEnum):
-    """What became of a live call."""
-
-    ANSWERED = "answered"
-    LIVE = "live"
-    MISSED = "missed"
-
-
-class LiveCall(msgspec.Struct):
-    """One call the app made during a replay.
-
-    Attributes:
-        path: names of the spans above it, ``None`` when not known.
-        lane: the task or thread that made it.
-        began: when, by :func:`time.perf_counter_ns`.
-        recorded: the recorded call that answered it, and how exactly it matched.
-        explanation: why none did.
-    """
-
-    integration: str
-    title: str
-    outcome: Outcome
-    writes: bool
-    request: Request
-    path: tuple[str, ...] | None = None
-    lane: int = 0
-    began: int = msgspec.field(default_factory=time.perf_counter_ns)
-    grade: Grade | None = None
-    recorded: Call | None = None
-    explanation: str = ""
 
 
 class Session:
@@ -194,7 +158,7 @@ class Session:
             )
         self._note(caller, request, Outcome.ANSWERED, path, match.grade, match.call)
         given = answer if self._reuse else followed_answer(answer, self.links)
-        return ReplayedExchange(given, _seconds_before(answer, match.call) if self.pace else 0.0)
+        return ReplayedExchange(given, seconds_before(answer, match.call) if self.pace else 0.0)
 
     def _made_to_fail(
         self,
@@ -414,26 +378,3 @@ class Session:
         )
         with self._lock:
             self.calls.append(call)
-
-
-def is_live(settings: Settings, integration: str, family: str) -> bool:
-    """True when the settings leave that integration live in a replay."""
-    if integration in settings.live_plugins or family in settings.live_plugins:
-        return True
-    mocked = settings.mock_plugins
-    return bool(mocked) and integration not in mocked and family not in mocked
-
-
-def _seconds_before(answer: Answer | Failure, call: Call) -> float:
-    """How long an answer took to come; of a stream, whose pieces say that themselves, nothing."""
-    if isinstance(answer, HttpResponse) and answer.chunks:
-        return 0.0
-    if isinstance(answer, GrpcReply) and len(answer.times) > 1:
-        return 0.0
-    return max(0, call.span.end_time_unix_nano - call.span.start_time_unix_nano) / 1e9
-
-
-def seconds_of(cassette: Cassette) -> float:
-    """How long the recorded request took, with all it left behind."""
-    ended = max((span.end_time_unix_nano for span in cassette.spans), default=0)
-    return max(0, ended - cassette.started) / 1e9

@@ -16,7 +16,8 @@ from timetracer_otel.errors import ApplicationError
 from timetracer_otel.messages import Request
 from timetracer_otel.replayers.clients import AppResponse
 from timetracer_otel.replayers.messages import OneByOne, ReplayedMessage
-from timetracer_otel.replayers.session import Session, seconds_of
+from timetracer_otel.replayers.pace import seconds_of
+from timetracer_otel.replayers.session import Session
 
 WHOLE_SECONDS: Final = 30.0
 """How much longer than the recorded work on a message it may take."""

@@ -11,7 +11,8 @@ from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import Answer, Failure
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers.capture import span_of
-from timetracer_otel.replayers.session import Outcome, Session, is_live
+from timetracer_otel.replayers.livecalls import Outcome, is_live
+from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Ended, Verdict
 from timetracer_otel.span import Span
 from timetracer_otel.store import FolderStore

@@ -24,8 +24,9 @@ from timetracer_otel.messages import Answer, Failure
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.faults import times
+from timetracer_otel.replayers.livecalls import LiveCall, Outcome, is_live
 from timetracer_otel.replayers.livetree import entry_of
-from timetracer_otel.replayers.session import LiveCall, Outcome, Session, is_live
+from timetracer_otel.replayers.session import Session
 from timetracer_otel.volatile import stands_for
 
 

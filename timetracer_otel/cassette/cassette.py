@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-import msgspec
-
 from timetracer_otel import attributes as names
+from timetracer_otel.cassette.call import Call
+from timetracer_otel.cassette.gaps import STRUCTURE_ONLY, Gap, listed_gaps
 from timetracer_otel.errors import (
     CassetteError,
     CassetteFormatError,
@@ -37,84 +36,9 @@ from timetracer_otel.tree import SpanTree
 VERSION: Final = "1"
 """Of the cassette format; a reader of version 1 reads every ``1`` and ``1.x``."""
 
-STRUCTURE_ONLY: Final = "structure only"
-"""The kind of gap that says that nothing of a cassette can be replayed."""
-
 _WHY_NOT: Final = "it holds structure only: no request and no answer was recorded with its spans"
 _METHODS: Final = (names.HTTP_REQUEST_METHOD, "http.method")
 _PATHS: Final = (names.HTTP_ROUTE, "url.path", names.URL_FULL, "http.target", "http.url")
-
-
-class Gap(msgspec.Struct, frozen=True):
-    """Something that happened and could not be recorded.
-
-    Attributes:
-        kind: what sort of thing, a few words that are the same each time.
-        detail: which one, for people.
-        span_id: the span it belongs to, where there is one.
-    """
-
-    kind: str
-    detail: str
-    span_id: str = ""
-
-    def value(self) -> AttributeValue:
-        """The gap as it is listed on the entry span."""
-        return {name: text for name, text in msgspec.structs.asdict(self).items() if text}
-
-
-class Call:
-    """One dependency call as recorded. Its messages are read when they are asked for.
-
-    Attributes:
-        span: the span that carries it.
-        integration: the integration that recorded it: ``httpx``, ``sqlalchemy``, ...
-        family: its message family: ``http``, ``db``, ``redis``, ...
-        lane: the task or thread of the request that made it.
-        index: its place among the calls of the request; -1 where that was not recorded.
-        path: the names of the spans above it (see :meth:`Cassette.path`).
-    """
-
-    def __init__(self, span: Span, path: tuple[str, ...]) -> None:
-        attributes = span.attributes
-        self.span = span
-        self.integration = str(attributes.get(names.CALL_INTEGRATION, ""))
-        self.family = str(attributes.get(names.CALL_FAMILY, ""))
-        self.lane = _integer(attributes.get(names.CALL_LANE), 0)
-        self.index = _integer(attributes.get(names.CALL_INDEX), -1)
-        self.path = path
-
-    @cached_property
-    def request(self) -> Request | None:
-        """What was asked; ``None`` when it was not recorded or its family is not known here.
-
-        Raises:
-            CodecError: a payload attribute is malformed.
-        """
-        try:
-            return read_request(self.family, self.span.attributes)
-        except KeyError:
-            return None
-
-    @cached_property
-    def answer(self) -> Answer | Failure | None:
-        """What came back; ``None`` when it was not recorded.
-
-        Raises:
-            CodecError: a payload attribute is malformed.
-        """
-        return self.fresh_answer()
-
-    def fresh_answer(self) -> Answer | Failure | None:
-        """As :attr:`answer`, read anew: for an app that may change what it is given.
-
-        Raises:
-            CodecError: a payload attribute is malformed.
-        """
-        return read_answer(self.family, self.span.attributes)
-
-    def __repr__(self) -> str:
-        return f"<Call {self.index} {self.integration} {self.span.name!r}>"
 
 
 class Cassette:
@@ -254,8 +178,7 @@ class Cassette:
     @property
     def gaps(self) -> list[Gap]:
         """What could not be recorded."""
-        listed = self.entry.attributes.get(names.GAPS)
-        return [_gap(item) for item in listed] if isinstance(listed, list) else []
+        return listed_gaps(self.entry)
 
     def add_gaps(self, gaps: Iterable[Gap]) -> None:
         """List more gaps; one that is listed already is not repeated."""
@@ -407,16 +330,6 @@ def _check_version(version: AttributeValue) -> None:
             f"a cassette of version {str(version)[:20]!r}, and this release reads version {VERSION};"
             " upgrade timetracer-otel"
         )
-
-
-def _gap(item: AttributeValue) -> Gap:
-    if isinstance(item, dict):
-        return Gap(*(str(item.get(field) or "") for field in ("kind", "detail", "span_id")))
-    return Gap(str(item), "")
-
-
-def _integer(value: AttributeValue, default: int) -> int:
-    return value if isinstance(value, int) else default
 
 
 def _path_of(target: str) -> str:
