@@ -50,5 +50,5 @@ def test_a_part_that_does_not_exist_is_refused_with_the_names_of_those_that_do()
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
         "scripts/bench: error: there is no part 'writing'; there are"
-        " starting, loading, matching, memory, replaying, recording"
+        " starting, loading, converting, matching, memory, replaying, recording"
     )
