@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,40 @@ def test_a_service_is_started_asked_judged_and_stopped(
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
+def with_faults(shop: Recorded, *faults: str) -> subprocess.CompletedProcess[str]:
+    """Replay against a service of its own in which those calls go wrong."""
+    port = free_port()
+    asked = [part for fault in faults for part in ("--fault", fault)]
+    service = ("--url", f"http://127.0.0.1:{port}", "--", *SERVERS["fastapi"][:-1], str(port))
+    return shop.run("replay", str(shop.cassettes), "--json", *asked, *service)
+
+
+def test_calls_of_a_service_that_is_started_go_wrong(shop: Recorded) -> None:
+    refused, fine, never = "redis GET cart:1: refused", "http GET */broken: status 200", "db DROP: locked"
+    done = with_faults(shop, refused, fine, never)
+    verdicts = {shop.asked[one["trace_id"]]: one for one in map(json.loads, done.stdout.splitlines())}
+    assert len(verdicts) == len(PATHS), done.stderr
+    assert {
+        path: (one["status"], one["faults"], one["differences"][0].split(":")[0])
+        for path, one in verdicts.items()
+        if one["outcome"] != "same"
+    } == {
+        "key": (500, {refused: 1}, "the app raised ConnectionError"),
+        "swallowed": (200, {fine: 1}, "exception swallowed"),
+    }
+    assert f"note: fault {never}: never happened" in done.stderr.splitlines()
+    assert done.returncode == 1
+
+
+def test_a_fault_that_cannot_be_ends_the_replay_against_a_service(shop: Recorded) -> None:
+    done = with_faults(shop, "redis GET cart*: WrongError")
+    assert done.returncode == 2
+    assert {json.loads(line)["outcome"] for line in done.stdout.splitlines()} == {"same"}
+    assert done.stderr.splitlines()[-1].startswith(
+        "error: the fault 'redis GET cart*: WrongError': redis cannot raise that; it can: connect timeout,"
+    )
+
+
 def test_a_service_that_ends_at_once_could_not_be_replayed(shop: Recorded) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     done = shop.run("replay", str(shop.cassettes), "--url", url, "--", "python", "-c", "raise SystemExit(3)")
@@ -81,6 +116,23 @@ def test_what_is_accepted_replaces_the_recording_where_it_can(shop: Recorded, tm
     again = copy.verdicts(shop="shop_changed")
     changed = [path for path in PATHS if again[path]["outcome"] != "same"]
     assert changed == ["extra", "parameter", "key"]  # they make calls that nothing recorded answers
+
+
+def test_new_calls_are_captured_by_an_update_and_answered_from_then_on(
+    shop: Recorded, tmp_path: Path
+) -> None:
+    copy = Recorded(shop.framework, tmp_path, shop.environment)
+    shutil.copytree(shop.cassettes, copy.cassettes)
+    done = copy.replay("--update", "--on-miss", "record", shop="shop_changed")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1].startswith(f"{len(PATHS)} replayed: {len(PATHS) - 7} same, 7 updated")
+    assert list(tmp_path.iterdir()) == [copy.cassettes]  # no copy beside the recordings
+    again = copy.verdicts(shop="shop_changed")
+    assert {path: (one["outcome"], one["differences"]) for path, one in again.items()} == {
+        path: ("same", []) for path in PATHS
+    }
+    before = copy.verdicts()
+    assert [path for path in PATHS if before[path]["outcome"] != "same"] == list(PATHS[:7])
 
 
 def test_reports_are_written_and_cassettes_chosen(shop: Recorded, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from functools import cached_property
 from timetracer_otel import ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
-from timetracer_otel.errors import CodecError
+from timetracer_otel.errors import CodecError, ConfigurationError
 from timetracer_otel.messages import Canonical, HttpRequest, HttpResponse, Request
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import Redactor, masked_equal
@@ -20,7 +20,7 @@ from timetracer_otel.replayers.linking import alike, inbound_form
 from timetracer_otel.replayers.matching import RecordedCalls, differences
 from timetracer_otel.replayers.messages import InboundMessages, RecordedMessages
 from timetracer_otel.replayers.normalising import MAX_TRIED
-from timetracer_otel.replayers.reporting import CallReports, Expected, entry_name
+from timetracer_otel.replayers.reporting import WRONGLY_ASKED, CallReports, Expected, entry_name
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Ended, call_differences
 from timetracer_otel.volatile import shape
@@ -98,14 +98,14 @@ class CassetteLibrary:
             faults=self.faults,
         )
 
-    def check_faults(self) -> None:
-        """Refuse faults that the libraries of the recorded calls cannot come to; these are loaded.
+    def check_faults(self, cassette: Cassette) -> None:
+        """Refuse faults that the libraries of its calls cannot come to; these are loaded.
 
         Raises:
             ConfigurationError: see there.
         """
         if self.faults.all:
-            self.faults.check([call for cassette in self._cassettes for call in cassette.calls()])
+            self.faults.check(cassette.calls())
 
     def inbound_messages(self) -> InboundMessages:
         """What gives inbound messages their sessions; see :class:`.InboundMessages`."""
@@ -251,16 +251,16 @@ class ReplayedEntry:
         cassette = None if self._report is None else self._library.of(self._report.entry)
         cassette = cassette or self._library.find(self._head)
         if cassette is None:
-            text = f"timetracer-otel: {self._library.explain(self._head)}\n"
-            logger.warning("%s", text.rstrip())
-            return HttpResponse(501, [("content-type", "text/plain; charset=utf-8")], text.encode())
+            return _refusal(self._library.explain(self._head))
         try:
-            self._session = self._library.session(cassette)
-            self._session.received(self._head)
+            self._library.check_faults(cassette)
+            session = self._library.session(cassette)
+            session.received(self._head)
+        except ConfigurationError as error:
+            return _refusal(str(error), WRONGLY_ASKED)
         except CodecError as error:
-            text = f"timetracer-otel: the cassette of {cassette.title} cannot be replayed: {error}\n"
-            logger.warning("%s", text.rstrip())
-            return HttpResponse(501, [("content-type", "text/plain; charset=utf-8")], text.encode())
+            return _refusal(f"the cassette of {cassette.title} cannot be replayed: {error}")
+        self._session = session
         return None
 
     @contextlib.contextmanager
@@ -306,6 +306,13 @@ class ReplayedEntry:
         for line in call_differences(self._session):
             logger.warning("%s %s: %s", self._head.method, _path(self._head), line)
         self._session.close()
+
+
+def _refusal(why: str, *headers: tuple[str, str]) -> HttpResponse:
+    """What a request is answered that cannot be replayed."""
+    text = f"timetracer-otel: {why}\n"
+    logger.warning("%s", text.rstrip())
+    return HttpResponse(501, [("content-type", "text/plain; charset=utf-8"), *headers], text.encode())
 
 
 def without_host(canonical: Canonical) -> Canonical:

@@ -33,7 +33,7 @@ from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.options import ReplayOptions
-from timetracer_otel.replayers.reporting import FOLDER, CallReport, CallReports, entry_name
+from timetracer_otel.replayers.reporting import FOLDER, WRONGLY_ASKED, CallReport, CallReports, entry_name
 from timetracer_otel.replayers.runner import broken, with_headers
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Verdict, verdict_of, with_rules
@@ -115,6 +115,7 @@ class Service:
         Raises:
             CassetteError: the cassette cannot be read.
             ApplicationError: the service has ended.
+            ConfigurationError: a fault is one that the service's libraries cannot come to.
         """
         cassette = Cassette.load(path)
         try:
@@ -132,8 +133,10 @@ class Service:
         response, failure = self._send(request, cassette.inbound_response, patience, trace_id)
         took = time.perf_counter_ns() - began
         if response is not None and response.status == 501 and _is_ours(response):
-            text = (response.body or b"").decode("utf-8", "replace").strip()
-            return broken(cassette, path, ApplicationError(text.removeprefix("timetracer-otel: ")))
+            text = (response.body or b"").decode("utf-8", "replace").strip().removeprefix("timetracer-otel: ")
+            if WRONGLY_ASKED in response.headers:
+                raise ConfigurationError(text)
+            return broken(cassette, path, ApplicationError(text))
         report = self._report()
         if report is None:
             said = failure or f"the service did not end the request within {REPORT_SECONDS:.0f} seconds"
