@@ -73,3 +73,18 @@ def test_a_shell_completes_commands_and_values() -> None:
 
     assert complete("timetracer-otel re", 1) == ["record", "replay"]
     assert complete("timetracer-otel record --compression g", 3) == ["gzip"]
+
+
+@pytest.mark.parametrize("name", cli.lazy)
+def test_examples_in_help_stand_as_they_are_typed(run: Run, name: str) -> None:
+    printed = run(name, "--help").stdout
+    assert "\\b" not in printed
+    examples = [line.strip() for line in printed.splitlines() if line.strip().startswith("timetracer-otel ")]
+    for example in examples:
+        assert example.count("timetracer-otel") == 1
+
+
+def test_an_example_is_on_a_line_of_its_own(run: Run) -> None:
+    lines = run("export", "--help").stdout.splitlines()
+    assert "  timetracer-otel export cassettes/ --to perfetto -o trace.json" in lines
+    assert "  timetracer-otel export 5070b205 --to curl" in lines

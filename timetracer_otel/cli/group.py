@@ -62,6 +62,8 @@ class LazyGroup(click.Group):
             return None
         command = import_module(f"{_PACKAGE}.{found.module}").command
         assert isinstance(command, click.Command)
+        # click leaves a paragraph as it is that begins with a backspace, which raw docstrings write as two
+        command.help = (command.help or "").replace("\\b\n", "\b\n")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
