@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import time
 from collections.abc import Iterator
-from fnmatch import translate
-from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -238,13 +235,3 @@ class BodyCopy:
     def body(self) -> bytes | None:
         """The whole body; ``None`` when it was over the limit."""
         return None if self.cut else b"".join(self._parts)
-
-
-def path_excluded(url: str, globs: tuple[str, ...]) -> bool:
-    """True when the path of the URL matches one of the globs."""
-    return bool(globs) and _any_of(globs).match(urlsplit(url).path) is not None
-
-
-@cache
-def _any_of(globs: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(translate(glob) for glob in globs))

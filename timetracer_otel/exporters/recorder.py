@@ -19,7 +19,7 @@ from timetracer_otel.exporters.assembler import Assembler
 from timetracer_otel.exporters.bound import BoundEntry
 from timetracer_otel.exporters.budget import Budget
 from timetracer_otel.exporters.build import CassetteBuilder, call_attributes
-from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup, path_excluded
+from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup
 from timetracer_otel.exporters.exchange import UNRECORDED, RecordedExchange
 from timetracer_otel.exporters.inbound import RecordedMessage
 from timetracer_otel.exporters.live_spans import OpenSpan
@@ -27,6 +27,7 @@ from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
 from timetracer_otel.exporters.writer import Writer
 from timetracer_otel.messages import HttpRequest, Request
+from timetracer_otel.messages.paths import path_excluded
 from timetracer_otel.span import Attributes
 from timetracer_otel.store import FolderStore
 

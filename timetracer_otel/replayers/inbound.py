@@ -14,13 +14,14 @@ from timetracer_otel.config import Settings
 from timetracer_otel.errors import CodecError, ConfigurationError
 from timetracer_otel.messages import Canonical, HttpRequest, HttpResponse, Request
 from timetracer_otel.messages.http import split_url
+from timetracer_otel.messages.paths import path_excluded
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.faults import Faults
 from timetracer_otel.replayers.linking import alike, inbound_form
 from timetracer_otel.replayers.matching import RecordedCalls, differences
 from timetracer_otel.replayers.messages import InboundMessages, RecordedMessages
 from timetracer_otel.replayers.normalising import MAX_TRIED
-from timetracer_otel.replayers.reporting import WRONGLY_ASKED, CallReports, Expected, entry_name
+from timetracer_otel.replayers.reporting import OWN_PATHS, WRONGLY_ASKED, CallReports, Expected, entry_name
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Ended, call_differences
 from timetracer_otel.volatile import shape
@@ -161,6 +162,14 @@ class CassetteLibrary:
         masked = self._redactor.message(request, [])
         return [request] if masked is request else [request, masked]
 
+    def excluded(self, request: HttpRequest) -> bool:
+        """True for a path that is not recorded: it is for the app where no cassette has it, since the service
+        is to say that it is up.
+        """
+        return not _path(request).startswith(OWN_PATHS) and path_excluded(
+            request.url, self._settings.exclude_paths
+        )
+
     def of(self, entry: str) -> Cassette | None:
         """The cassette whose entry has that trace and span id: ``4bf9...36/00f0...b7``."""
         return self._by_entry.get(entry)
@@ -245,11 +254,19 @@ class ReplayedEntry:
         self._session: Session | None = None
 
     def start(self, body: bytes | None) -> HttpResponse | None:
-        """Find the request's cassette; a 501 that explains itself when none can be replayed."""
+        """Find the request's cassette; a 501 that explains itself when none can be replayed. What is asked of
+        a path that is not recorded goes to the app without one.
+        """
         self._head.body = body
+        excluded = self._library.excluded(self._head)
         self._report = None if self._reports is None else self._reports.expected()
         cassette = None if self._report is None else self._library.of(self._report.entry)
+        if excluded and cassette is not None and not _asks_for(cassette, _path(self._head)):
+            # whoever looks whether the service is up does so between the requests that are announced
+            self._report = cassette = None
         cassette = cassette or self._library.find(self._head)
+        if cassette is None and excluded:
+            return None
         if cassette is None:
             return _refusal(self._library.explain(self._head))
         try:
@@ -306,6 +323,11 @@ class ReplayedEntry:
         for line in call_differences(self._session):
             logger.warning("%s %s: %s", self._head.method, _path(self._head), line)
         self._session.close()
+
+
+def _asks_for(cassette: Cassette, path: str) -> bool:
+    request = cassette.inbound_request
+    return request is not None and _path(request) == path
 
 
 def _refusal(why: str, *headers: tuple[str, str]) -> HttpResponse:

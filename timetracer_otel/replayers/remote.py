@@ -33,7 +33,14 @@ from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.options import ReplayOptions
-from timetracer_otel.replayers.reporting import FOLDER, WRONGLY_ASKED, CallReport, CallReports, entry_name
+from timetracer_otel.replayers.reporting import (
+    FOLDER,
+    OWN_PATHS,
+    WRONGLY_ASKED,
+    CallReport,
+    CallReports,
+    entry_name,
+)
 from timetracer_otel.replayers.runner import broken, with_headers
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Verdict, verdict_of, with_rules
@@ -46,7 +53,7 @@ ANSWER_SECONDS: Final = 60.0
 REPORT_SECONDS: Final = 30.0
 """How long it has to end a request that it has answered."""
 _STOP_SECONDS: Final = 15.0
-_READY: Final = "/.timetracer-otel/ready"
+_READY: Final = f"{OWN_PATHS}ready"
 _UNSENT: Final = frozenset({"content-length", "transfer-encoding", "connection", "expect", "keep-alive"})
 
 

@@ -21,6 +21,8 @@ from timetracer_otel.replayers.verdict import Ended, compare_replay, raised_in
 
 FOLDER: Final = "_TIMETRACER_REPLAY_REPORTS"
 """The variable that names the folder; not a setting, hence not named as one."""
+OWN_PATHS: Final = "/.timetracer-otel/"
+"""What is asked there is for us, never for the app."""
 WRONGLY_ASKED: Final = ("timetracer-otel-error", "configuration")
 """The header of an answer that says that no request of this replay can do better."""
 _EXPECTED: Final = "expected.json"

@@ -1,0 +1,18 @@
+"""Which paths of a service are of no interest: health checks and the like."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import translate
+from functools import cache
+from urllib.parse import urlsplit
+
+
+def path_excluded(url: str, globs: tuple[str, ...]) -> bool:
+    """True when the path of the URL matches one of the globs."""
+    return bool(globs) and _any_of(globs).match(urlsplit(url).path) is not None
+
+
+@cache
+def _any_of(globs: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(translate(glob) for glob in globs))
