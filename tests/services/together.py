@@ -7,10 +7,12 @@ from pathlib import Path
 from tests.services.aws import Aws
 from tests.services.full_house import FullHouse
 from tests.services.grpc_server import GrpcServer
+from tests.services.kafka import Kafka
 from tests.services.mariadb import PROGRAM, MariaDb
 from tests.services.mongodb import MongoDb
 from tests.services.postgres import Postgres
 from tests.services.programs import find
+from tests.services.task_queue import TaskQueue
 from tests.services.upstream import Upstream
 from tests.services.valkey import Valkey
 
@@ -25,8 +27,8 @@ _SQLITE_DRIVERS = {"sqlite": "pysqlite", "aiosqlite": "aiosqlite"}
 
 
 class Services:
-    """PostgreSQL, MariaDB where it is installed, Valkey, MongoDB, a gRPC server, an HTTP upstream, AWS, and
-    a folder for SQLite files.
+    """PostgreSQL, MariaDB where it is installed, Valkey, MongoDB, a gRPC server, an HTTP upstream, AWS, a
+    Kafka broker, a Celery worker, and a folder for SQLite files.
 
     Args:
         directory: An empty folder for their data.
@@ -37,9 +39,11 @@ class Services:
         self.postgres = Postgres(directory / "postgres")
         self.mariadb = MariaDb(directory / "mariadb") if find(PROGRAM) else None
         self.valkey = Valkey()
+        self.tasks = TaskQueue(self.valkey.address)
         self.mongodb = MongoDb()
         self.upstream = Upstream()
         self.grpc = GrpcServer()
+        self.kafka = Kafka()
         self.aws = Aws()
         self._full = FullHouse()
 
@@ -50,8 +54,10 @@ class Services:
             "UPSTREAM_URL": self.upstream.url,
             "AWS_URL": self.aws.url,
             "REDIS_URL": self.valkey.url,
+            "CELERY_URL": self.tasks.url,
             "MONGODB_URL": self.mongodb.url,
             "GRPC_URL": self.grpc.url,
+            "KAFKA_URL": self.kafka.url,
             "FULL_URL": self._full.url,
             "CLOSED_URL": "http://127.0.0.1:1",
         }
@@ -77,6 +83,7 @@ class Services:
         self.mongodb.fresh()
         self.upstream.fresh()
         self.grpc.fresh()
+        self.kafka.fresh()
         self.aws.fresh()
         self._sqlite.mkdir(exist_ok=True)
         self._remove_sqlite()
@@ -86,10 +93,12 @@ class Services:
         self.postgres.stop()
         if self.mariadb:
             self.mariadb.stop()
+        self.tasks.stop()
         self.valkey.stop()
         self.mongodb.stop()
         self.upstream.stop()
         self.grpc.stop()
+        self.kafka.stop()
         self.aws.stop()
         self._remove_sqlite()
 
@@ -99,9 +108,11 @@ class Services:
         if self.mariadb:
             self.mariadb.start()
         self.valkey.start()
+        self.tasks.start()
         self.mongodb.start()
         self.upstream.start()
         self.grpc.start()
+        self.kafka.start()
         self.aws.start()
 
     def remove(self) -> None:
@@ -109,10 +120,12 @@ class Services:
         self.postgres.remove()
         if self.mariadb:
             self.mariadb.remove()
+        self.tasks.remove()
         self.valkey.remove()
         self.mongodb.remove()
         self.upstream.remove()
         self.grpc.remove()
+        self.kafka.remove()
         self.aws.remove()
         self._full.remove()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from tests.services.door import Door
+from tests.services.door import Address, Door
 from tests.services.missing import need
 
 
@@ -23,6 +23,11 @@ class Valkey:
     def url(self) -> str:
         """The address, as redis-py spells it."""
         return f"redis://{self.door.host}:{self.door.port}/0"
+
+    @property
+    def address(self) -> Address:
+        """Where the server itself listens, for a door of somebody else's."""
+        return "127.0.0.1", self._port
 
     def fresh(self) -> None:
         """Forget all keys and scripts."""

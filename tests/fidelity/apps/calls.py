@@ -6,15 +6,19 @@ from collections.abc import Iterator
 
 from tests.fidelity.apps import (
     aiohttp_cases,
+    aiokafka_cases,
     aiomysql_cases,
     aiosqlite_cases,
     asyncpg_cases,
     boto3_cases,
+    celery_async_cases,
+    celery_cases,
     grpc_async_cases,
     grpc_cases,
     httpx_async_cases,
     httpx_cases,
     httpx_edge_cases,
+    kafka_cases,
     mongodb_async_cases,
     mongodb_cases,
     mysqlconnector_cases,
@@ -60,6 +64,10 @@ MODULES = (
     mongodb_async_cases,
     grpc_cases,
     grpc_async_cases,
+    celery_cases,
+    celery_async_cases,
+    kafka_cases,
+    aiokafka_cases,
     unrepeatable_cases,
 )
 

@@ -15,10 +15,11 @@ from timetracer_otel.integrations.base import Flow, Integration, Invocation, Poi
 from timetracer_otel.integrations.celery.plain import published, received
 from timetracer_otel.integrations.celery.results import CeleryResults
 from timetracer_otel.integrations.entries import activated, safely
-from timetracer_otel.messages import Answer, TaskMessage, TaskOutcome
+from timetracer_otel.messages import Answer, Failure, TaskMessage, TaskOutcome
 from timetracer_otel.nondeterminism import drawing_from
 
 _INSTRUMENTATION = "opentelemetry.instrumentation.celery"
+_WRAPPED = "timetracer_wrapped"
 
 
 class CeleryIntegration(Integration):
@@ -81,6 +82,22 @@ class CeleryIntegration(Integration):
     def exception_classes(self) -> Mapping[str, type[BaseException]]:
         """Whatever the transport may raise."""
         return exceptions.LoadedExceptions()
+
+    def failure(self, error: BaseException, call: Invocation | None = None) -> Failure:
+        """The exception; where it is made of another one, that it is."""
+        failure = exceptions.describe(error)
+        failure.args = [
+            {_WRAPPED: True} if one is error.__cause__ or one is error.__context__ else data
+            for one, data in zip(error.args, failure.args, strict=True)
+        ]
+        return failure
+
+    def rebuild_failure(self, failure: Failure, call: Invocation | None = None) -> BaseException:
+        """The exception, made of the one that caused it as before."""
+        error = exceptions.rebuild(failure, self.exception_classes())
+        within = error.__cause__ or error.__context__
+        error.args = tuple(within if isinstance(one, dict) and _WRAPPED in one else one for one in error.args)
+        return error
 
     # tasks that are run
 

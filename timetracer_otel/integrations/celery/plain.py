@@ -41,12 +41,27 @@ def published(body: Any, headers: Mapping[str, Any], queue: str) -> TaskMessage:
     return TaskMessage(
         name=str(headers.get("task", "")),
         id=str(headers.get("id", "")),
-        arguments=plain(arguments),
-        keywords=plain(keywords),
-        embedded=plain(embedded or {}),
+        arguments=_without_sender(plain(arguments)),
+        keywords=_without_sender(plain(keywords)),
+        embedded=_without_sender(plain(embedded or {})),
         headers=_headers(headers),
         queue=queue,
     )
+
+
+def _without_sender(data: Any, depth: int = 0) -> Any:
+    """Without ``reply_to`` in signatures: it names the thread that publishes, another in each process."""
+    if depth > _DEPTH:
+        return data
+    if isinstance(data, list):
+        return [_without_sender(item, depth + 1) for item in data]
+    if not isinstance(data, dict):
+        return data
+    kept = {key: _without_sender(item, depth + 1) for key, item in data.items()}
+    options = kept.get("options")
+    if "subtask_type" in kept and isinstance(options, dict):
+        options.pop("reply_to", None)
+    return kept
 
 
 def received(

@@ -18,6 +18,8 @@ from timetracer_otel.nondeterminism import drawing_from
 
 _BASE = "celery.backends.base"
 _ASYNC = "celery.backends.asynchronous"
+_SEEN = "_timetracer_seen"
+"""Of a result: how the app came by what is known of it is recorded."""
 
 
 class CeleryResults(Integration):
@@ -29,6 +31,9 @@ class CeleryResults(Integration):
     def points(self) -> Sequence[Point]:
         """Where backends are asked; what they do to be told of results is part of that."""
         return (
+            Point("celery.result", "AsyncResult.get", self._get),
+            Point("celery.result", "AsyncResult.maybe_throw", self._throw),
+            Point("celery.result", "AsyncResult._get_task_meta", self._state),
             Point(_BASE, "Backend.store_result", self._store),
             Point(_BASE, "Backend.get_task_meta", self._look_up),
             Point(_BASE, "Backend.forget", self._forget),
@@ -85,6 +90,38 @@ class CeleryResults(Integration):
         asked = FunctionCall("celery.result", [str(task_id)], reads=True)
         return (yield from self.exchange(_asked(call, asked, "meta")))
 
+    def _get(self, call: Invocation) -> Flow[Any]:
+        given = _arguments(call, ("timeout", "propagate"))
+        if given.get("follow_parents", True) and given.get("propagate", True):
+            for parent in reversed(list(call.instance._parents())):  # Celery asks for these first
+                yield from self._note_arrived(msgspec.structs.replace(call, instance=parent), "celery.result")
+        yield from self._note_arrived(call, "celery.wait")
+        return (yield call.proceed)
+
+    def _throw(self, call: Invocation) -> Flow[Any]:
+        yield from self._note_arrived(call, "celery.result")
+        return (yield call.proceed)
+
+    def _state(self, call: Invocation) -> Flow[Any]:
+        yield from self._note_arrived(call, "celery.result")
+        meta = yield call.proceed
+        if call.instance._cache is not None:
+            setattr(call.instance, _SEEN, True)
+        return meta
+
+    def _note_arrived(self, call: Invocation, name: str) -> Flow[None]:
+        """What came while the app waited for another result is told without a question to the backend:
+        a call all the same, as it need not have come by then.
+        """
+        result, port = call.instance, ports.current()
+        known = getattr(result, "_cache", None)
+        if known is None or port is None or port.replaying or hasattr(result, _SEEN):
+            return
+        setattr(result, _SEEN, True)
+        asked = FunctionCall(name, [str(result.id)], reads=True)
+        arrived = msgspec.structs.replace(call, wrapped=lambda: known, args=(), kwargs={})
+        yield from self.exchange(_asked(arrived, asked, "meta"))
+
     def _forget(self, call: Invocation) -> Flow[Any]:
         task_id = _arguments(call, ("task_id",)).get("task_id")
         asked = FunctionCall("celery.forget", [str(task_id)])
@@ -112,6 +149,7 @@ class CeleryResults(Integration):
         meta = yield from self.exchange(_asked(waiting, asked, "meta"))
         if result._cache is None:
             result._maybe_set_cache(meta)
+        setattr(result, _SEEN, True)
         # as a call: what it raises is the task's, and nothing of ours
         return (yield lambda: result.maybe_throw(**throw))
 
@@ -127,11 +165,17 @@ class CeleryResults(Integration):
         asked = FunctionCall("celery.wait", [str(one.id) for one in result.results], reads=True)
         gathering = msgspec.structs.replace(call, wrapped=collected, args=(), kwargs={})
         found = yield from self.exchange(_asked(gathering, asked, "data"))
-        return self._each(found, call)
+        return self._each(found, {str(one.id): one for one in result.results}, call)
 
-    def _each(self, found: Any, call: Invocation) -> Iterator[tuple[str, Any]]:
+    def _each(self, found: Any, results: dict[str, Any], call: Invocation) -> Iterator[tuple[str, Any]]:
         for task_id, data in found:
-            yield task_id, self._meta(data, call)
+            meta = self._meta(data, call)
+            one = results.get(str(task_id))
+            if one is not None:
+                if one._cache is None:
+                    one._maybe_set_cache(meta)
+                setattr(one, _SEEN, True)
+            yield task_id, meta
 
     def _listen(self, call: Invocation) -> Flow[Any]:
         """Subscribing to a result, or no longer; not a call of the app's."""

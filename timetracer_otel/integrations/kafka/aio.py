@@ -111,7 +111,7 @@ class AiokafkaIntegration(Integration):
                     topic=given["topic"],
                     key=values.snapshot(key),
                     value=values.snapshot(value),
-                    headers=None if headers is None else [list(pair) for pair in headers],
+                    headers=_header_pairs(headers),
                     partition=given.get("partition"),
                     timestamp=given.get("timestamp_ms"),
                 )
@@ -131,7 +131,9 @@ class AiokafkaIntegration(Integration):
             exchange.finish(None)
 
     def answer(self, result: Any, call: Invocation) -> KafkaDelivery:
-        """Where the record is."""
+        """Where the record is; nothing is known of one that nobody acknowledges."""
+        if result is None:
+            return KafkaDelivery(served=1)
         return KafkaDelivery(
             partition=result.partition,
             offset=result.offset,
@@ -148,6 +150,8 @@ class AiokafkaIntegration(Integration):
         structs: Any = sys.modules["aiokafka.structs"]
         if delivery.failure is not None:
             future.set_exception(self.rebuild_failure(delivery.failure, call))
+        elif delivery.served and delivery.partition is None:
+            future.set_result(None)
         elif delivery.served:
             topic, partition = given["topic"], delivery.partition
             future.set_result(
@@ -273,6 +277,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return [[_plain(key), _plain(item)] for key, item in value.items()]
     return list(value) if isinstance(value, tuple) else values.snapshot(value)
+
+
+def _header_pairs(headers: Any) -> list[list[Any]] | None:
+    """Headers as names and bytes; whatever else was given, which aiokafka refuses, as it is."""
+    if headers is None:
+        return None
+    try:
+        return [list(pair) for pair in headers]
+    except TypeError:
+        return [["", values.snapshot(headers)]]
 
 
 def _record(record: Any) -> KafkaRecord:

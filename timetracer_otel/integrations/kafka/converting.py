@@ -78,10 +78,11 @@ def message_of(record: KafkaRecord) -> Any:
 def report_of(record: KafkaRecord, delivery: KafkaDelivery) -> tuple[Any, Any]:
     """The error and the message that a callback is called with."""
     error = None if delivery.failure is None else error_of(delivery.failure.args[0])
+    # of a record that no broker took there is neither; the constructor takes no ``None`` for them
+    place = {"partition": delivery.partition, "offset": delivery.offset}
     message = sys.modules["confluent_kafka.cimpl"].Message(
         topic=record.topic,
-        partition=delivery.partition,
-        offset=delivery.offset,
+        **{name: value for name, value in place.items() if value is not None},
         key=record.key,
         value=record.value,
         headers=None if delivery.headers is None else [tuple(pair) for pair in delivery.headers],
@@ -96,6 +97,8 @@ def header_pairs(headers: Any) -> list[list[Any]] | None:
     """Headers as names and bytes."""
     if headers is None:
         return None
+    if not isinstance(headers, dict | list | tuple):
+        return [["", values.snapshot(headers)]]  # refused by librdkafka
     pairs = headers.items() if isinstance(headers, dict) else headers
     return [[name, value.encode() if isinstance(value, str) else value] for name, value in pairs]
 
