@@ -15,6 +15,8 @@ ENTRY: Final = ""
 
 _NOISE: Final = "asgi.event.type"
 _INBOUND: Final = (SpanKind.SERVER, SpanKind.CONSUMER)
+_REMOTE_PARENT: Final = 0x200
+"""``SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK`` of trace.proto."""
 _MAX_DEPTH: Final = 1000
 _MAX_DEPTHS: Final = 5_000_000
 """All depths together: so many names are in the paths of a cassette's spans."""
@@ -103,7 +105,8 @@ def _find(by_id: dict[str, Span], entry_id: str) -> Span:
 
 def _choose_entry(by_id: dict[str, Span]) -> Span:
     """Of the spans without a parent here: one recorded as an entry, else the first that took a
-    request or a message in, else the first.
+    request or a message in, else the first. Of several that began at once one is taken whose parent is not
+    missing: it has none, or is known to have it in another process.
     """
     roots = [span for span in by_id.values() if span.parent_span_id not in by_id]
     return min(
@@ -111,7 +114,9 @@ def _choose_entry(by_id: dict[str, Span]) -> Span:
         key=lambda span: (
             names.ENTRY_FRAMEWORK not in span.attributes,
             span.kind not in _INBOUND,
-            _order(span),
+            span.start_time_unix_nano,
+            bool(span.parent_span_id) and not span.flags & _REMOTE_PARENT,
+            span.span_id,
         ),
     )
 

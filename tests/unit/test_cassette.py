@@ -90,6 +90,11 @@ def test_the_entry_is_the_root_that_took_the_request(spans: list[Span], chosen: 
     assert Cassette.from_spans(spans).entry.span_id == f"{chosen:016x}"
 
 
+@pytest.mark.parametrize("root", [span(2, start=5), span(2, 98, start=5, flags=0x300)])
+def test_of_spans_that_began_at_once_the_entry_is_one_whose_parent_is_not_missing(root: Span) -> None:
+    assert Cassette.from_spans([span(1, 99, start=5), root]).entry is root
+
+
 def test_the_entry_can_be_named() -> None:
     spans = [span(1), span(2, 1)]
     assert Cassette.from_spans(spans, entry_id=f"{2:016x}").entry is spans[1]
