@@ -23,7 +23,7 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tests.faults import http_jobs, mongodb_jobs, sqlite_jobs
+from tests.faults import http_jobs, mongodb_jobs, postgres_jobs, sqlite_jobs
 from tests.faults.seen import OwnError, attempt, attempt_async, seen_error
 
 Job = Callable[[], Any]
@@ -278,6 +278,7 @@ SYNC: dict[str, Job] = {
     "sqlite3-connections": sqlite_jobs.connections,
     "pymongo": mongodb_jobs.commands,
     "pymongo-servers": mongodb_jobs.servers,
+    "psycopg2": postgres_jobs.with_psycopg2,
     "threads": threads_sync,
     "values": values_sync,
 }

@@ -201,6 +201,12 @@ def once(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(list(item) if isinstance(item, Iterator) else item for item in args)
 
 
+def replaying() -> bool:
+    """True in a replay, where what fails of ours is for the app to see."""
+    port = ports.current()
+    return port is not None and port.replaying
+
+
 def refused(what: str, library: str) -> ReplayError:
     """The error for a call that cannot be answered from a recording."""
     return ReplayError(

@@ -89,15 +89,29 @@ class WatchedCursor:
             return live(*args, **kwargs)
         if port is None:
             raise no_session()
-        asked: SqlStatement | None = None
+        strict = link.replayed or port.replaying
+        call: Statement | None = None
         try:
-            asked = message(link)
+            call = self._timetracer_call_of(link, method, live, args, kwargs, message(link), returned, finish)
         except Exception as error:  # what is no statement is the driver's to refuse
-            if link.replayed:
+            if strict:
                 raise
             ports.report(f"{link.integration.name}: reading a statement", error)
-        if asked is None:  # not in the handler, where the driver's exceptions would get ours as context
+        if call is None:  # not in the handler, where the driver's exceptions would get ours as context
             return live(*args, **kwargs)
+        return run(link.integration.ask(call), None if strict else call)
+
+    def _timetracer_call_of(
+        self,
+        link: Link,
+        method: str,
+        live: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        asked: SqlStatement,
+        returned: Callable[[], Any] | None,
+        finish: Callable[[SqlResult], None] | None,
+    ) -> Statement:
         if asked.writes:
             link.wrote = True
 
@@ -130,12 +144,11 @@ class WatchedCursor:
             self.timetracer_load(pass_through(link, method, args, kwargs))
             return self.timetracer_returned() if returned is None else returned()
 
-        call = Statement(
+        return Statement(
             passed if link.replayed else live, self, args, kwargs, asked,
             load=load, watch=watch,
             state=None if link.replayed else self.timetracer_state, failed=self.timetracer_hold_state,
         )  # fmt: skip
-        return run(link.integration.ask(call))
 
     def timetracer_load(self, result: SqlResult) -> None:
         """Hold a recorded result."""
@@ -147,10 +160,10 @@ class WatchedCursor:
 
     def timetracer_finish(self, *, complete: bool) -> None:
         """Report the statement before, if it was not yet."""
-        pending, self.timetracer_pending = self.timetracer_pending, None
-        if pending is None:
-            return
         try:
+            pending, self.timetracer_pending = self.timetracer_pending, None
+            if pending is None:
+                return
             pending.exchange.finish(pending.result(pending.rowcount, complete=complete))
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("reading rows", error)
@@ -174,10 +187,10 @@ class WatchedCursor:
 
     def timetracer_keep(self, rows: Any, *, last: bool) -> None:
         """Keep rows that were just fetched."""
-        pending = self.timetracer_pending
-        if pending is None:
-            return
         try:
+            pending = self.timetracer_pending
+            if pending is None:
+                return
             if pending.columns is None:
                 pending.columns = columns_of(self.timetracer_own_description())
             pending.keep(rows)
@@ -187,7 +200,8 @@ class WatchedCursor:
                 pending.extra.setdefault("rowcounts", []).append([len(pending.rows), count])
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("reading rows", error)
-            pending.cut = True
+            if self.timetracer_pending is not None:
+                self.timetracer_pending.cut = True
         if last:
             self.timetracer_finish(complete=True)
 

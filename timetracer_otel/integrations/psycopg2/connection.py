@@ -97,16 +97,21 @@ class Connection(extensions.connection):  # type: ignore[misc]  # psycopg2 has n
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         """A watched cursor, of the class that the app asks for."""
+        try:
+            given = self.timetracer_given(args, kwargs)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("psycopg2: a class of cursors", error)
+            given = None
+        return super().cursor(*args, **kwargs) if given is None else super().cursor(**given)
+
+    def timetracer_given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments for a cursor, its class one that sees what passes."""
         names = ("name", "cursor_factory", "withhold", "scrollable")
         given = {**dict(zip(names, args, strict=False)), **kwargs}
         wanted = given.get("cursor_factory") or self.cursor_factory or extensions.cursor
         if isinstance(wanted, type) and issubclass(wanted, extensions.cursor):
             given["cursor_factory"] = between(wanted, Cursor)
-        return self.timetracer_cursor(given)
-
-    def timetracer_cursor(self, given: dict[str, Any]) -> Any:
-        """A cursor with those arguments."""
-        return super().cursor(**given)
+        return given
 
     def timetracer_state(self) -> list[Any]:
         """Status, transaction status, and whether it is closed."""
@@ -154,10 +159,33 @@ class Connection(extensions.connection):  # type: ignore[misc]  # psycopg2 has n
             load: what the app gets for a recorded result.
         """
         link = self.timetracer_link
-        if link is None or (ports.current() is None and not link.replayed):
+        port = ports.current()
+        if link is None or (port is None and not link.replayed):
             return live(*args)
-        if ports.current() is None:
+        if port is None:
             raise no_session()
+        strict = link.replayed or port.replaying
+        call = None
+        try:
+            call = self._timetracer_call_of(link, text, parameters, live, args, read, load)
+        except Exception as error:
+            if strict:
+                raise
+            ports.report("psycopg2: reading a call of a connection", error)
+        if call is None:
+            return live(*args)
+        return run(link.integration.ask(call), None if strict else call)
+
+    def _timetracer_call_of(
+        self,
+        link: Link,
+        text: str,
+        parameters: Any,
+        live: Callable[..., Any],
+        args: tuple[Any, ...],
+        read: Callable[[Any], Any] | None,
+        load: Callable[[SqlResult], Any] | None,
+    ) -> Statement:
         link.wrote = False
         results: list[Any] = []
         before = self.timetracer_heard()
@@ -177,11 +205,10 @@ class Connection(extensions.connection):  # type: ignore[misc]  # psycopg2 has n
             self.timetracer_tell(result.extra.get("told"))
             return None if load is None else load(result)
 
-        call = Statement(
+        return Statement(
             called, self, args, {}, link.statement(text, parameters),
             load=loaded, watch=watch, state=self.timetracer_state, failed=self.timetracer_hold_state,
         )  # fmt: skip
-        return run(link.integration.ask(call))
 
     # -- two-phase commits
 

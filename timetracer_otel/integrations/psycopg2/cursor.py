@@ -9,7 +9,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.dbapi.core import once, refused
+from timetracer_otel.integrations.dbapi.core import once, refused, replaying
 from timetracer_otel.integrations.dbapi.links import Link
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.psycopg2 import copying
@@ -69,12 +69,35 @@ class Cursor(Described):
     def _timetracer_usable(self) -> bool:
         return not (self.closed or self.connection.closed)
 
-    def _timetracer_check(self) -> None:
+    def _timetracer_prepare(self) -> bool:
+        """Know how the connection is before a statement; ``False``: psycopg2 itself refuses it.
+
+        Where something of ours fails, the statement is the app's and psycopg2's alone.
+        """
+        try:
+            return self._timetracer_check()
+        except Exception as error:
+            if self._timetracer_strict():
+                raise
+            ports.report("psycopg2: what a connection knows before a statement", error)
+        self.timetracer_finish(complete=False)
+        return False
+
+    def _timetracer_check(self) -> bool:
         connection = self.connection
-        if not self._timetracer_usable():
+        if self._timetracer_usable():
+            self._timetracer_heard = connection.timetracer_heard()
+            return True
+        link = self.timetracer_link()
+        if link is not None and link.replayed:
             what = "connection" if connection.closed else "cursor"
             raise psycopg2.InterfaceError(f"{what} already closed")
-        self._timetracer_heard = connection.timetracer_heard()
+        return False
+
+    def _timetracer_strict(self) -> bool:
+        """True where nothing but a recording may answer."""
+        link = self.timetracer_link()
+        return link is not None and (link.replayed or replaying())
 
     def _timetracer_statement(
         self,
@@ -85,7 +108,8 @@ class Cursor(Described):
         args: tuple[Any, ...],
         **more: Any,
     ) -> Any:
-        self._timetracer_check()
+        if not self._timetracer_prepare():
+            return live(*args)
         many = method == "executemany"
 
         def message(link: Link) -> SqlStatement:
@@ -118,7 +142,9 @@ class Cursor(Described):
             statement = link.statement(text, plain(parameters))
             return statement if see is None else see(statement)
 
-        self._timetracer_check()
+        if not self._timetracer_prepare():
+            live(text, parameters)
+            return
         self._timetracer_asked = (text, None)
         self.timetracer_ask(
             "copy", live, (text, parameters), {}, message, returned=lambda: None, finish=finish

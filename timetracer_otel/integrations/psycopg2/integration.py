@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Point
 from timetracer_otel.integrations.dbapi import links
-from timetracer_otel.integrations.dbapi.core import DriverIntegration, refused
+from timetracer_otel.integrations.dbapi.core import DriverIntegration, refused, replaying
 from timetracer_otel.messages import Answer, Failure
 
 
@@ -48,27 +48,35 @@ class Psycopg2Integration(DriverIntegration):
     def _connect(self, wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if ports.is_inside():
             return wrapped(*args, **kwargs)
-        from timetracer_otel.integrations.psycopg2 import connection
+        link = None
+        try:
+            from timetracer_otel.integrations.psycopg2 import connection
 
-        mocked = self.mocks()
-        factory = args[1] if len(args) > 1 else kwargs.get("connection_factory")
-        if kwargs.get("async") or kwargs.get("async_") or not connection.is_class(factory):
-            if mocked:
-                raise refused("an asynchronous connection, or a factory that is no class,", self.name)
+            mocked = self.mocks()
+            factory = args[1] if len(args) > 1 else kwargs.get("connection_factory")
+            if not (kwargs.get("async") or kwargs.get("async_")) and connection.is_class(factory):
+                namespace = connection.database_of(args[0] if args else None, kwargs)
+                kind = connection.class_for(factory, replayed=mocked)
+                errors = self.error_roots()
+                link = links.Link(self, namespace, replayed=mocked)
+            elif mocked:
+                raise refused("an asynchronous connection, or a factory that is no class,", self.name)  # noqa: TRY301  # raised on in a replay
+        except Exception as error:
+            if replaying():
+                raise
+            ports.report("psycopg2: a connection about to be made", error)
+        if link is None:
             return wrapped(*args, **kwargs)
-        namespace = connection.database_of(args[0] if args else None, kwargs)
-        link = links.Link(self, namespace, replayed=mocked)
         if mocked:
             self.fail_to_connect(namespace)
             link.learned = links.learned(self, namespace)
             link.open = lambda: wrapped(*args, **kwargs)
-        kind = connection.class_for(factory, replayed=mocked)
         given = (args[0], kind, *args[2:]) if len(args) > 1 else args
         named = kwargs if len(args) > 1 else {**kwargs, "connection_factory": kind}
         try:
             with connection.making(link), ports.inside():  # in a replay, the guard lets it pass
                 made = wrapped(*given, **named)
-        except self.error_roots() as error:
+        except errors as error:
             self.report_connect(namespace, error)
             raise
         if not mocked:
@@ -76,8 +84,15 @@ class Psycopg2Integration(DriverIntegration):
         return made
 
     def _quote(self, wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        from timetracer_otel.integrations.psycopg2 import connection
+        try:
+            from timetracer_otel.integrations.psycopg2 import connection
 
-        if len(args) == 2 and connection.is_replayed(args[1]):
+            replayed = len(args) == 2 and connection.is_replayed(args[1])
+        except Exception as error:
+            if replaying():
+                raise
+            ports.report("psycopg2: quoting a name", error)
+            replayed = False
+        if replayed:
             return '"' + str(args[0]).replace('"', '""') + '"'
         return wrapped(*args, **kwargs)

@@ -45,8 +45,9 @@ class ReplayedConnection(live.Connection):
         self.notices: list[str] = []
         self.notifies: list[Any] = []
 
-    def timetracer_cursor(self, given: dict[str, Any]) -> Any:
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
         """A cursor of psycopg2's class, made without its connection's help."""
+        given = self.timetracer_given(args, kwargs)
         self._check()
         kind = given.get("cursor_factory") or extensions.cursor
         name = given.get("name")

@@ -1,0 +1,50 @@
+"""What requests do with drivers of PostgreSQL, without SQLAlchemy above them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+import psycopg2.extras
+
+from tests.faults.seen import OwnError, attempt
+
+_REFUSED = "postgresql://postgres@127.0.0.1:1/none"
+_ROWS = "SELECT n, 'x' FROM generate_series(1, 5) n"
+_TABLE = "CREATE TEMPORARY TABLE told (id int PRIMARY KEY, name text)"
+
+
+def _address(variable: str) -> str:
+    scheme, _, rest = os.environ[variable].partition("://")
+    return f"{scheme.partition('+')[0]}://{rest}"
+
+
+def with_psycopg2() -> Any:
+    """Statements, rows, many at once, a server-side cursor, errors."""
+    with contextlib.closing(psycopg2.connect(_address("DB_PSYCOPG2"))) as connection:
+        cursor = connection.cursor()
+        cursor.execute(_ROWS)
+        seen: list[Any] = [cursor.fetchone(), cursor.fetchmany(2), list(cursor), cursor.rowcount]
+        cursor.execute(_TABLE)
+        cursor.executemany("INSERT INTO told VALUES (%s, %s)", [(1, "a"), (2, "b")])
+        psycopg2.extras.execute_values(cursor, "INSERT INTO told VALUES %s", [(3, "c"), (4, "d")])
+        connection.commit()
+        seen.append(attempt(lambda: cursor.execute("INSERT INTO told VALUES (1, 'a')")))
+        connection.rollback()
+        with connection.cursor("on_the_server") as served:
+            served.execute(_ROWS)
+            seen += [served.fetchmany(2), served.fetchall()]
+        seen.append(attempt(lambda: _leave(connection)))
+        seen.append(psycopg2.extensions.quote_ident("a name", connection))
+        cursor.close()
+        seen.append(attempt(lambda: cursor.execute(_ROWS)))
+    return [*seen, attempt(lambda: psycopg2.connect(_REFUSED))]
+
+
+def _leave(connection: Any) -> None:
+    with connection:
+        connection.cursor().execute("DELETE FROM told")
+        raise OwnError("in the middle of a transaction")
