@@ -326,8 +326,11 @@ def _nothing() -> None:
 
 
 def _undo_in(own: Context, undo: Callable[[], None]) -> None:
-    with contextlib.suppress(RuntimeError):  # entered elsewhere by now
+    try:
         own.run(undo)
+    except RuntimeError as error:  # entered elsewhere by now
+        if type(error) is not RuntimeError:
+            raise
 
 
 def _quietly(act: Callable[[], None]) -> None:
