@@ -178,6 +178,32 @@ class PyMongo(Dependency):
             return await client[1].shop.things.find_one({"way": way})
 
 
+class Celery(Synchronous):
+    """Tasks that are published, each with an id of its own; nobody runs them."""
+
+    module = integration = "celery"
+    scope = "opentelemetry.instrumentation.celery"
+    instrumentor = "opentelemetry.instrumentation.celery:CeleryInstrumentor"
+
+    def client(self) -> Any:
+        return self._task("open", os.environ["REDIS_URL"]), self._task("closed", "redis://127.0.0.1:1/0")
+
+    def _task(self, name: str, broker: str) -> Any:
+        app = self.load().Celery(name, broker=broker)
+        app.conf.broker_transport_options = {"max_retries": 0, "interval_start": 0, "interval_step": 0}
+
+        def add(way: str) -> None:
+            raise NotImplementedError
+
+        return app.task(name=f"{name}.add", typing=False)(add)
+
+    def call(self, client: Any, way: str) -> Any:
+        return repr(client[0].apply_async((way,), task_id=way))
+
+    def fail(self, client: Any) -> Any:
+        return client[1].apply_async(("closed",), task_id="closed", retry=False)
+
+
 class SqlAlchemy(Dependency):
     module = integration = "sqlalchemy"
     scope = "opentelemetry.instrumentation.sqlalchemy"
@@ -685,6 +711,7 @@ SUBJECTS: dict[str, type[Subject]] = {
     "aiohttp": Aiohttp,
     "redis": Redis,
     "pymongo": PyMongo,
+    "celery": Celery,
     "sqlalchemy": SqlAlchemy,
     "sqlalchemy over sqlite3": SqlAlchemyOverSqlite3,
     "sqlalchemy over psycopg": SqlAlchemyOverPsycopg,

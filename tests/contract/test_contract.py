@@ -87,6 +87,8 @@ def subject_of(library: str) -> str:
 
 
 def orders_of(library: str) -> tuple[str, ...]:
+    if library == "celery":
+        return (*FEW_ORDERS, "ours, theirs, ours undone")  # contrib listens to signals: little can meet
     few = " over " in library or library == "mysqlconnector"
     return FEW_ORDERS if few else tuple(ORDERS)
 
@@ -190,6 +192,9 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
             "MongoReply",
         )
         asked = [find.format("sync"), "noSuchCommand shop", find.format("thread"), find.format("async")]
+    elif name == "celery":
+        asked = ["open.add('sync')", "closed.add('closed')", "open.add('thread')", "open.add('async')"]
+        answer = "TaskOutcome"
     else:
         named = "psycopg" in library or "mysql" in library
         place = "%(way)s" if named else "$1" if library == "asyncpg" else "?"
