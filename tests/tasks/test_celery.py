@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import timetracer_otel
-from tests.services.valkey import Valkey
-from tests.tasks.workers import Worker, replayed
+from tests.services.valkey import Valkey, free_port
+from tests.tasks.workers import SCRIPTS, Worker, replayed
 from timetracer_otel.cassette import Cassette
+from timetracer_otel.demo.processes import Sent, Server, send
 from timetracer_otel.messages import FunctionCall, Request, TaskMessage, TaskOutcome
 from timetracer_otel.store import FolderStore
 
@@ -20,6 +22,7 @@ APP = "tests.tasks.apps.shop."
 PUBLISHING = ("order", "fails", "chain", "group", "chord", "by name", "waits in vain")
 REQUESTS: dict[str, tuple[Path, Any]] = {}
 """What a request did with tasks: where it was recorded, and what it got."""
+LEFT_OUT = "2 left out: they are of another kind than this app takes"
 POOLS = ("prefork", "threads", "solo")
 
 
@@ -100,6 +103,49 @@ def test_it_replays_with_no_broker(recorded: dict[str, Path], pool: str) -> None
     done = replayed(recorded[pool], "--app", "tests.tasks.apps.shop:app", "--json")
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, {verdict["outcome"] for verdict in verdicts}) == (0, {"same"}), done
+
+
+SITE = """
+import fastapi
+
+app = fastapi.FastAPI()
+
+@app.get("/tea")
+def tea():
+    return "green"
+"""
+
+
+def test_what_is_of_another_kind_is_left_out(recorded: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "site_of_tea.py").write_text(SITE)
+    store, port = tmp_path / "cassettes", free_port()
+    service = [str(SCRIPTS / "uvicorn"), "site_of_tea:app", "--port"]
+    recording = [str(SCRIPTS / "timetracer-otel"), "record", "--dir", str(store), "--", *service, "0"]
+    with Server(recording, tmp_path, {}) as server:
+        assert send(server.url, Sent("GET", "/tea")).body == '"green"'
+    all_tasks = list(FolderStore(recorded["solo"]).paths())
+    for path in all_tasks[:2]:
+        shutil.copy(path, store / path.name)
+
+    against = ("--url", f"http://127.0.0.1:{port}", "--", *service, str(port))
+    for site in (("--app", "site_of_tea:app"), ("--app", "site_of_tea:app", "--workers", "2"), against):
+        done = replayed(store, *site, path=tmp_path)
+        title, left_out, summary = done.stdout.splitlines()
+        assert (done.returncode, left_out) == (0, LEFT_OUT), done.stderr
+        assert (title.split()[:4], summary.split()[:4]) == (
+            ["same", "GET", "/tea", "200"],
+            ["1", "replayed:", "1", "same"],
+        )
+    done = replayed(store, "--app", "site_of_tea:app", "--json", path=tmp_path)
+    assert [json.loads(line)["title"] for line in done.stdout.splitlines()] == ["GET /tea"]
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, LEFT_OUT)
+
+    done = replayed(recorded["solo"], "--app", "site_of_tea:app", path=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == (
+        f"error: all {len(all_tasks)} cassettes are of another kind than this app takes: site_of_tea:app"
+        " takes http, and this is celery"
+    )
 
 
 def test_a_task_that_does_otherwise_is_told_apart(recorded: dict[str, Path]) -> None:

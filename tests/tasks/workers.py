@@ -48,10 +48,10 @@ class Worker:
             self.process.wait(60)
 
 
-def replayed(store: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def replayed(store: Path, *arguments: str, path: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """The cassettes of a store replayed by the command, with no broker."""
     return subprocess.run(
         [SCRIPTS / "timetracer-otel", "replay", store, *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(path)}, cwd=path, capture_output=True, text=True, check=False,
         timeout=120,
     )  # fmt: skip

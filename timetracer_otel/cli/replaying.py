@@ -253,12 +253,17 @@ def _options(how: _How) -> ReplayOptions:
 
 
 def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> int:
-    """Print each verdict and write the reports; the exit status."""
+    """Print each verdict and write the reports; the exit status.
+
+    Raises:
+        CassetteNotFound: none of them is of the kind that the app takes.
+    """
     import msgspec
 
     from timetracer_otel.cli.output import Output
     from timetracer_otel.cli.progress import tracked
     from timetracer_otel.cli.reporting import report_writers
+    from timetracer_otel.errors import CassetteNotFound
     from timetracer_otel.views.verdicts import summary_line, verdict_lines
 
     writers = report_writers(how.reports)  # what is not possible is said before anything starts
@@ -266,10 +271,14 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
     outcomes: Counter[str] = Counter()
     happened: Counter[str] = Counter()
     kept: list[Verdict] = []
+    others: list[Verdict] = []
     seconds = 0.0
     # what the app prints is not part of the result
     with contextlib.closing(verdicts), contextlib.redirect_stdout(sys.stderr):
         for verdict in tracked(verdicts, "replaying", total, printing=True):
+            if verdict.other_kind:
+                others.append(verdict)
+                continue
             outcomes["updated" if verdict.updated else verdict.outcome] += 1
             seconds += verdict.seconds
             happened.update(verdict.faults)
@@ -281,6 +290,13 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
                 output.lines(verdict_lines(verdict))
             if how.fail_fast and verdict.outcome != "same":
                 break
+    if others and not outcomes:
+        why = others[0].differences[0].removeprefix("it cannot be replayed: ")
+        raise CassetteNotFound(f"all {len(others)} cassettes are of another kind than this app takes: {why}")
+    if others:
+        is_are = "it is" if len(others) == 1 else "they are"
+        left_out = f"{len(others)} left out: {is_are} of another kind than this app takes"
+        click.echo(left_out, err=how.as_json)
     for line in never_happened(how.faults, happened):
         click.echo(line, err=how.as_json)
     if not how.as_json:

@@ -41,7 +41,7 @@ from timetracer_otel.replayers.reporting import (
     CallReports,
     entry_name,
 )
-from timetracer_otel.replayers.runner import broken, with_headers
+from timetracer_otel.replayers.runner import broken, of_another_kind, with_headers
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Verdict, verdict_of, with_rules
 from timetracer_otel.volatile import stands_for
@@ -130,7 +130,8 @@ class Service:
             recorded = cassette.inbound_request
         except CodecError as error:
             return broken(cassette, path, error)
-        assert recorded is not None
+        if recorded is None:
+            return of_another_kind(cassette, path, f"--url {self._url}", "http")
         self._number += 1
         self._reports.expect(self._number, entry_name(cassette))
         request = with_headers(recorded, self._options.headers)

@@ -156,6 +156,8 @@ class InProcess:
         cassette = Cassette.load(path)
         try:
             recorded = cassette.inbound_message
+            if recorded is not None and cassette.inbound_family != self._client.family:
+                return of_another_kind(cassette, path, self._app, self._client.family)
             cassette.read_messages()
             session = Session([cassette], self.settings, fallback=self._process, faults=self._faults)
             if self._faults.all:
@@ -164,12 +166,6 @@ class InProcess:
             return broken(cassette, path, error)
         if recorded is None:
             raise CassetteFormatError(f"{path}: it holds no request to replay any more")
-        if cassette.inbound_family != self._client.family:
-            return broken(
-                cassette,
-                path,
-                f"{self._app} takes {self._client.family}, and this is {cassette.inbound_family}",
-            )
         message: Request = recorded
         if isinstance(recorded, HttpRequest):
             message = with_headers(recorded, self._options.headers)
@@ -223,6 +219,20 @@ def broken(cassette: Cassette, path: Path, error: Exception | str) -> Verdict:
     """The verdict on a cassette that cannot be replayed."""
     said = [f"it cannot be replayed: {error}"]
     return Verdict(title=cassette.title, path=str(path), outcome="error", differences=said)
+
+
+def of_another_kind(cassette: Cassette, path: Path, app: str, takes: str) -> Verdict:
+    """The verdict on a cassette that is not for this app.
+
+    Args:
+        cassette: of another kind.
+        path: where it is.
+        app: as it was given.
+        takes: the family of messages that it takes.
+    """
+    verdict = broken(cassette, path, f"{app} takes {takes}, and this is {cassette.inbound_family}")
+    verdict.other_kind = True
+    return verdict
 
 
 def prepare_process() -> None:

@@ -54,6 +54,7 @@ class Verdict(msgspec.Struct):
         rows: both trees as one.
         trace_id: of the recording.
         updated: the cassette now holds the live outcome.
+        other_kind: the app takes messages of another kind, so this says nothing about it.
     """
 
     title: str
@@ -77,6 +78,7 @@ class Verdict(msgspec.Struct):
     rows: list[Row] = msgspec.field(default_factory=list)
     trace_id: str = ""
     updated: bool = False
+    other_kind: bool = False
 
     def note_faults(self, happened: Mapping[str, int]) -> None:
         """Say which faults happened, and how often."""
