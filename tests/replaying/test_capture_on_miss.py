@@ -100,3 +100,22 @@ def test_by_the_command_and_by_a_server(
     upstream.stop()
     with Server([command, "replay", str(copy), "--", "uvicorn", "shop:app"], tmp_path, environment) as server:
         assert send(server.url, Sent("GET", "/prices")).body == '["tea","cup"]'
+
+
+def test_an_update_puts_a_captured_write_where_it_was_made(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = APP.replace("httpx.get", "httpx.post").replace("/json/", "/echo/").replace("place", "path")
+    (tmp_path / "shop.py").write_text(app)
+    monkeypatch.chdir(tmp_path)
+    environment = {"UPSTREAM": upstream.url, "NAMES": "tea"}
+    command = str(Path(sys.executable).with_name("timetracer-otel"))
+    with Server([command, "record", "--", "uvicorn", "shop:app"], tmp_path, environment) as server:
+        assert send(server.url, Sent("GET", "/prices")).body == '["/echo/tea"]'
+    environment["NAMES"] = "cup tea"
+    for options, outcome in ((("--update", "--on-miss", "record"), "1 updated"), ((), "1 same")):
+        done = subprocess.run(
+            [command, "replay", "--app", "shop:app", *options],
+            env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert (done.returncode, outcome in done.stdout) == (0, True), done.stdout

@@ -10,7 +10,7 @@ from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import Answer, Failure
 from timetracer_otel.redaction import Redactor
-from timetracer_otel.replayers.capture import span_of
+from timetracer_otel.replayers.capture import Captured, span_of
 from timetracer_otel.replayers.livecalls import Outcome, is_live
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Ended, Verdict
@@ -69,9 +69,9 @@ def updated(session: Session, ended: Ended, redactor: Redactor) -> Cassette:
     entry = cassette.entry
     _put_outcome(entry, ended, redactor)
     captured = session.take_captured()
-    made = _live_order(session)
+    made, new = _live_order(session, captured)
     spans: list[Span] = []
-    order = itertools.count(len(made) + 1)
+    order = itertools.count(len(made) + len(captured) + 1)
     for span in cassette.spans:
         integration = span.attributes.get(names.CALL_INTEGRATION)
         family = str(span.attributes.get(names.CALL_FAMILY, ""))
@@ -89,18 +89,24 @@ def updated(session: Session, ended: Ended, redactor: Redactor) -> Cassette:
     gaps = [gap for gap in cassette.gaps if not gap.span_id or gap.span_id in kept]
     entry.attributes.pop(names.GAPS, None)
     result = Cassette.from_spans(spans, entry_id=entry.span_id)
-    result.append([span_of(entry, call, next(order), redactor) for call in captured])
+    result.append([span_of(entry, call, place, redactor) for call, place in zip(captured, new, strict=True)])
     result.add_gaps(gaps)
     return result
 
 
-def _live_order(session: Session) -> dict[str, tuple[int, int]]:
-    """The place and the lane of each recorded call that answered, by the id of its span."""
+def _live_order(session: Session, captured: list[Captured]) -> tuple[dict[str, tuple[int, int]], list[int]]:
+    """The place and the lane of each recorded call that answered, by the id of its span; the places of the
+    captured ones.
+    """
     order: dict[str, tuple[int, int]] = {}
+    new = {id(call.request): 0 for call in captured}
+    places = itertools.count(1)
     for call in session.calls:
-        if call.recorded is not None:
-            order.setdefault(call.recorded.span.span_id, (len(order) + 1, call.lane))
-    return order
+        if call.recorded is not None and call.recorded.span.span_id not in order:
+            order[call.recorded.span.span_id] = (next(places), call.lane)
+        elif new.get(id(call.request)) == 0:
+            new[id(call.request)] = next(places)
+    return order, [new[id(call.request)] for call in captured]
 
 
 def _raise_children(span: Span, cassette: Cassette) -> None:
