@@ -66,6 +66,8 @@ def traces(draw: st.DrawFn) -> list[Span]:
         span.trace_id = "1" * 32
         span.parent_span_id = draw(st.sampled_from(["", "f" * 16, *ids]))
         span.flags = draw(st.sampled_from([0, 0x100, 0x300]))
+        # hypothesis tries words that stand in the code, too
+        span.attributes = {k: v for k, v in span.attributes.items() if not k.startswith("timetracer.")}
     return spans
 
 
@@ -82,6 +84,7 @@ def test_each_span_is_in_one_part_and_below_its_entry(spans: list[Span]) -> None
 @given(traces())
 def test_every_part_is_a_cassette_that_can_be_read(spans: list[Span]) -> None:
     names = Counter(span.name for span in spans)
+    entries = {part[0].span_id for part in split_spans(spans)}
     made = [Cassette.load(cassette.dump()) for cassette in cassettes_of(spans, None)]
     assert Counter(span.name for cassette in made for span in cassette.spans) == names
-    assert {cassette.entry.span_id for cassette in made} == {part[0].span_id for part in split_spans(spans)}
+    assert {cassette.entry.span_id for cassette in made} == entries

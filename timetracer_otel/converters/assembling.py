@@ -13,7 +13,7 @@ import msgspec
 
 from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Cassette
-from timetracer_otel.converters.making import STRUCTURE_ONLY_GAP, cassette_of
+from timetracer_otel.converters.making import STRUCTURE_ONLY_GAP, cassette_of, mark_entry
 from timetracer_otel.converters.runs import (
     Origin,
     Piece,
@@ -199,9 +199,7 @@ class Assembler:
         if len(part) > _SHALLOW:
             check_depth({piece.span_id: piece for piece in part[1:]})
         entry = self._span(trace, part[0])
-        parent = entry.parent_span_id
-        if parent and any(piece.span_id == parent for piece in part):
-            entry.parent_span_id = ""  # parents in a circle
+        mark_entry(entry, part)
         cassette = Cassette.from_spans([entry])
         cassette.add_gaps([STRUCTURE_ONLY_GAP])
         return cassette

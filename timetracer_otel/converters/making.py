@@ -8,7 +8,7 @@ from typing import Final
 from timetracer_otel import attributes as names
 from timetracer_otel.cassette import STRUCTURE_ONLY, Cassette, Gap
 from timetracer_otel.converters.payloads import is_ours, take_over
-from timetracer_otel.converters.splitting import split_spans
+from timetracer_otel.converters.splitting import REMOTE, REMOTE_KNOWN, SpanLike, split_spans
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.span import Span, SpanKind
 
@@ -46,8 +46,7 @@ def cassette_of(part: Sequence[Span], redactor: Redactor | None) -> Cassette:
         CassetteError: they make no tree, or are nested too deeply.
     """
     entry = part[0]
-    if any(span.span_id == entry.parent_span_id for span in part):
-        entry.parent_span_id = ""  # parents in a circle
+    mark_entry(entry, part)
     cassette = Cassette.from_spans(part, entry_id=entry.span_id)
     ours = any(map(is_ours, part))
     gaps: list[Gap] = []
@@ -67,6 +66,21 @@ def cassette_of(part: Sequence[Span], redactor: Redactor | None) -> Cassette:
         gaps.append(STRUCTURE_ONLY_GAP)
     cassette.add_gaps(gaps[:_MAX_GAPS])
     return cassette
+
+
+def mark_entry(entry: Span, part: Sequence[SpanLike]) -> None:
+    """Have the entry span of a part be found to be that when the cassette is read.
+
+    Args:
+        entry: it is changed.
+        part: the entry span, then the others.
+    """
+    if not entry.parent_span_id:
+        return
+    if any(span.span_id == entry.parent_span_id for span in part):
+        entry.parent_span_id = ""  # parents in a circle
+    elif any(span.start_time_unix_nano == entry.start_time_unix_nano for span in part[1:]):
+        entry.flags |= REMOTE_KNOWN | REMOTE  # else another that began then and lacks its parent would be it
 
 
 def without_repetition(spans: Sequence[Span]) -> list[Span]:

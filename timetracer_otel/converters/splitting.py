@@ -10,8 +10,8 @@ from timetracer_otel.span import Resource, Span, SpanKind
 
 _INBOUND: Final = frozenset({SpanKind.SERVER, SpanKind.CONSUMER})
 _OUTBOUND: Final = frozenset({SpanKind.CLIENT, SpanKind.PRODUCER})
-_REMOTE_KNOWN: Final = 0x100
-_REMOTE: Final = 0x200
+REMOTE_KNOWN: Final = 0x100
+REMOTE: Final = 0x200
 _PROCESS: Final = (
     "service.namespace",
     "service.name",
@@ -93,7 +93,7 @@ def split(spans: Mapping[str, S], processes: Mapping[str, Hashable]) -> list[lis
         if parent is span:
             entries[span_id] = span
         elif parent is None:
-            if parent_id and span.kind not in _INBOUND and not span.flags & _REMOTE:
+            if parent_id and span.kind not in _INBOUND and not span.flags & REMOTE:
                 orphans.append(span)
             else:
                 entries[span_id] = span
@@ -145,8 +145,8 @@ def _of_entry(part: Sequence[SpanLike]) -> tuple[int, str]:
 
 def _begins(span: SpanLike, parent: SpanLike, processes: Mapping[str, Hashable]) -> bool:
     flags = span.flags
-    if flags & _REMOTE_KNOWN:
-        return flags & _REMOTE != 0
+    if flags & REMOTE_KNOWN:
+        return flags & REMOTE != 0
     if processes[span.span_id] != processes[parent.span_id]:
         return True
     return span.kind in _INBOUND and parent.kind in _OUTBOUND
