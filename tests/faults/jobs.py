@@ -279,6 +279,7 @@ SYNC: dict[str, Job] = {
     "pymongo": mongodb_jobs.commands,
     "pymongo-servers": mongodb_jobs.servers,
     "psycopg2": postgres_jobs.with_psycopg2,
+    "psycopg": postgres_jobs.with_psycopg,
     "threads": threads_sync,
     "values": values_sync,
 }
@@ -289,6 +290,7 @@ ASYNC: dict[str, AsyncJob] = {
     "redis": redis_async,
     "aiosqlite": sqlite_jobs.in_threads,
     "pymongo": mongodb_jobs.commands_async,
+    "psycopg": postgres_jobs.with_psycopg_async,
     "threads": threads_async,
 }
 """By the name of the integration that sees them, or of what is ours alone."""

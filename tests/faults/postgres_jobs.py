@@ -6,11 +6,12 @@ import contextlib
 import os
 from typing import Any
 
+import psycopg
 import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
 
-from tests.faults.seen import OwnError, attempt
+from tests.faults.seen import OwnError, attempt, attempt_async
 
 _REFUSED = "postgresql://postgres@127.0.0.1:1/none"
 _ROWS = "SELECT n, 'x' FROM generate_series(1, 5) n"
@@ -44,7 +45,42 @@ def with_psycopg2() -> Any:
     return [*seen, attempt(lambda: psycopg2.connect(_REFUSED))]
 
 
+def with_psycopg() -> Any:
+    """As :func:`with_psycopg2`."""
+    with psycopg.connect(_address("DB_PSYCOPG")) as connection:
+        cursor = connection.execute(_ROWS)
+        seen: list[Any] = [cursor.fetchone(), cursor.fetchmany(2), list(cursor), cursor.rowcount]
+        cursor.execute(_TABLE)
+        cursor.executemany("INSERT INTO told VALUES (%s, %s)", [(1, "a"), (2, "b")])
+        connection.commit()
+        seen.append(attempt(lambda: cursor.execute("INSERT INTO told VALUES (1, 'a')")))
+        connection.rollback()
+        with connection.cursor("on_the_server") as served:
+            served.execute(_ROWS)
+            seen += [served.fetchmany(2), served.fetchall()]
+        seen.append(attempt(lambda: _within(connection)))
+    return [*seen, attempt(lambda: psycopg.connect(_REFUSED, connect_timeout=5))]
+
+
 def _leave(connection: Any) -> None:
     with connection:
         connection.cursor().execute("DELETE FROM told")
         raise OwnError("in the middle of a transaction")
+
+
+def _within(connection: Any) -> None:
+    with connection.transaction():
+        connection.execute("DELETE FROM told")
+        raise OwnError("in the middle of a transaction")
+
+
+async def with_psycopg_async() -> Any:
+    """The asynchronous connection."""
+    async with await psycopg.AsyncConnection.connect(_address("DB_PSYCOPG")) as connection:
+        cursor = await connection.execute(_ROWS)
+        seen: list[Any] = [await cursor.fetchone(), [row async for row in cursor]]
+        await connection.execute(_TABLE)
+        await cursor.executemany("INSERT INTO told VALUES (%s, %s)", [(1, "a"), (2, "b")])
+        seen.append(await attempt_async(connection.execute("INSERT INTO told VALUES (1, 'a')")))
+        await connection.rollback()
+    return seen

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import conninfo, errors, pq
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.dbapi.core import DriverIntegration
+from timetracer_otel.integrations.dbapi.core import DriverIntegration, replaying
 from timetracer_otel.integrations.dbapi.links import Link, written
 from timetracer_otel.integrations.psycopg.results import RecordedResult
 
@@ -76,8 +76,14 @@ class NoConnection:
 
 def is_replayed(context: Any) -> bool:
     """True for a replayed connection, and what belongs to one."""
-    connection = getattr(context, "connection", None) or context
-    return isinstance(getattr(connection, "pgconn", None), NoConnection)
+    try:
+        connection = getattr(context, "connection", None) or context
+        return isinstance(getattr(connection, "pgconn", None), NoConnection)
+    except Exception as error:
+        if replaying():
+            raise
+        ports.report("psycopg: asking whether a connection is replayed", error)
+        return False
 
 
 def link_of(connection: Any, integration: DriverIntegration) -> Link:

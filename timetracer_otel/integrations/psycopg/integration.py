@@ -10,7 +10,14 @@ from typing import Any, ClassVar
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Flow, Invocation, Point, run
 from timetracer_otel.integrations.dbapi import links
-from timetracer_otel.integrations.dbapi.core import DriverIntegration, Statement, no_session, once, refused
+from timetracer_otel.integrations.dbapi.core import (
+    DriverIntegration,
+    Statement,
+    no_session,
+    once,
+    refused,
+    replaying,
+)
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.messages import Answer, Failure, SqlResult, SqlStatement
 
@@ -80,12 +87,21 @@ class PsycopgIntegration(DriverIntegration):
         return self._connecting(wrapped, cls, args, kwargs)
 
     def _connecting(self, wrapped: Any, cls: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
-        from timetracer_otel.integrations.psycopg import connection
+        errors: tuple[type[BaseException], ...] = ()
+        try:
+            from timetracer_otel.integrations.psycopg import connection
 
-        text = args[0] if args else kwargs.get("conninfo", "")
-        parameters = connection.parameters_of(text)
-        namespace = str(parameters.get("dbname") or parameters.get("user") or "")
-        if self.mocks():
+            mocked = self.mocks()
+            parameters = connection.parameters_of(args[0] if args else kwargs.get("conninfo", ""))
+            namespace = str(parameters.get("dbname") or parameters.get("user") or "")
+            errors = self.error_roots()
+        except Exception as error:
+            if replaying():
+                raise
+            ports.report("psycopg: a connection about to be made", error)
+        if not errors:
+            return (yield from wrapped(*args, **kwargs))
+        if mocked:
             self.fail_to_connect(namespace)
             learned = links.learned(self, namespace)
             made = cls(connection.NoConnection(parameters, learned))
@@ -93,12 +109,19 @@ class PsycopgIntegration(DriverIntegration):
             return made
         try:
             return (yield from wrapped(*args, **kwargs))
-        except self.error_roots() as error:
+        except errors as error:
             self.report_connect(namespace, error)
             raise
 
     def _attempts(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
-        if not self.mocks():
+        try:
+            mocked = self.mocks()
+        except Exception as error:
+            if replaying():
+                raise
+            ports.report("psycopg: asking whether this is a replay", error)
+            mocked = False
+        if not mocked:
             return wrapped(*args, **kwargs)
         return _as_they_are(*args, **kwargs)  # names of hosts are not looked up
 
