@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs import curl
+from tests.services.ports import free_port
 from timetracer_otel.demo import story
 from timetracer_otel.demo.processes import Server, send
 from timetracer_otel.demo.shop import Services, copy_shop, fill
@@ -30,15 +30,13 @@ class Place:
         self._recordings = recordings
         self._services = Services()
         copy_shop(directory)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
         programs, scripts = _programs(directory / ".programs"), Path(sys.executable).parent
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))
         }
         self.environment |= {
             "PAYMENTS_KEY": story.KEY,
-            "UVICORN_PORT": str(port),
+            "UVICORN_PORT": str(free_port()),
             "PATH": os.pathsep.join((str(programs), str(scripts), os.environ["PATH"])),
         }
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+
+from tests.services.ports import free_port
 
 _SENTINEL = "-- that was it, status"
 _SECONDS = 120
@@ -40,8 +41,7 @@ class Shell:
             start_new_session=True,
         )
         self._servers = 0
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self._collector = f"127.0.0.1:{probe.getsockname()[1]}"
+        self._collector = f"127.0.0.1:{free_port()}"
 
     def __enter__(self) -> Shell:
         return self

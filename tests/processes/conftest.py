@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.fidelity.servers import RECORDING, Server
 from tests.processes.service import Service
+from tests.services.ports import free_port
 from timetracer_otel.store import FolderStore
 
 UVICORN = ("uvicorn", "tests.processes.asgi:app", "--host", "127.0.0.1", "--port", "0")
@@ -25,13 +25,6 @@ GUNICORN_GREEN = ("gunicorn", "tests.processes.green:app", "--bind", "127.0.0.1:
 FLASK = ("flask", "--app", "tests.processes.wsgi:app", "run", "--port", "0")
 
 Start = Callable[..., Service]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _ready(command: tuple[str, ...]) -> str:

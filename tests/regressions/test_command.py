@@ -12,17 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.regressions.conftest import PATHS, SERVERS, Recorded
+from tests.services.ports import free_port
 
 
 @pytest.fixture
 def shop(recorded_by: Callable[[str], Recorded]) -> Recorded:
     return recorded_by("fastapi")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize("framework", ["fastapi", pytest.param("django", marks=pytest.mark.slow)])

@@ -5,8 +5,11 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
+
+from tests.services.ports import free_port
 
 _SERVER = "import sys; from moto.server import main; main(sys.argv[1:])"
 
@@ -15,8 +18,7 @@ class Aws:
     """moto's server; what it holds is gone when it stops."""
 
     def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self._port = listener.getsockname()[1]
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -27,28 +29,39 @@ class Aws:
 
     def start(self) -> None:
         """Start it; :meth:`fresh` waits until it listens."""
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # until the process ends
         self._process = subprocess.Popen(
             [sys.executable, "-c", _SERVER, "-H", "127.0.0.1", "-p", str(self._port)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=self._printed,
+            stderr=self._printed,
         )
 
     def fresh(self) -> None:
-        """Forget everything."""
-        self._wait()
-        request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310  # ours
-        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310  # as above
+        """Forget everything; start it again if it ended, as on a machine that is short of memory.
 
-    def _wait(self) -> None:
+        Raises:
+            RuntimeError: If it does not listen.
+        """
+        if not self._listens():
+            self.stop()
+            self.start()
+            if not self._listens():
+                self._printed.seek(0)
+                raise RuntimeError(f"moto's server did not start: {self._printed.read().decode()[-2000:]}")
+        request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310  # ours
+        urllib.request.urlopen(request, timeout=60).close()  # noqa: S310  # as above
+
+    def _listens(self) -> bool:
+        """Whether it does, within two minutes and as long as its process runs."""
         process = self._process
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while process is not None and process.poll() is None and time.monotonic() < deadline:
             try:
                 socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
-                return
+                return True
             except OSError:
                 time.sleep(0.05)
-        raise RuntimeError("moto's server did not start")
+        return False
 
     def stop(self) -> None:
         """End it."""
@@ -56,5 +69,6 @@ class Aws:
             self._process.kill()
             self._process.wait()
             self._process = None
+            self._printed.close()
 
     remove = stop

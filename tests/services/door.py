@@ -10,6 +10,8 @@ import contextlib
 import socket
 import threading
 
+from tests.services.ports import free_port
+
 Address = tuple[str, int]
 
 
@@ -24,11 +26,9 @@ class Door:
         self.target = target
         self.arrived = 0
         self._listener: socket.socket | None = None
-        self._address: Address = ("127.0.0.1", 0)
+        self._address: Address = ("127.0.0.1", free_port())
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
-        self.open()
-        self.shut()
 
     @property
     def host(self) -> str:
@@ -43,7 +43,6 @@ class Door:
     def open(self) -> None:
         """Listen."""
         listener = socket.create_server(self._address)
-        self._address = listener.getsockname()
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 

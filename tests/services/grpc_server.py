@@ -14,6 +14,8 @@ import grpc
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 
+from tests.services.ports import free_port
+
 SERVICE = "shop.Stock"
 
 
@@ -37,7 +39,7 @@ class GrpcServer:
 
     def __init__(self) -> None:
         self.arrived: Counter[str] = Counter()
-        self.port = 0
+        self.port = free_port()
         self._server: grpc.Server | None = None
         self.start()
 
@@ -54,7 +56,7 @@ class GrpcServer:
         """Listen."""
         self._server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
         self._server.add_generic_rpc_handlers((_handlers(self.arrived),))
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self._server.add_insecure_port(f"127.0.0.1:{self.port}")
         self._server.start()
 
     def stop(self) -> None:

@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import brotli
 
+from tests.services.ports import free_port
+
 TEXT = "The quick brown fox jumps over the lazy dog. Ünïcödé ✓\n" * 40
 BINARY = bytes(range(256)) * 16
 Headers = list[tuple[str, str]]
@@ -35,7 +37,7 @@ class Upstream:
     def __init__(self) -> None:
         self.arrived: Counter[str] = Counter()
         self.connections = 0
-        self._port = 0
+        self._port = free_port()
         self._server: _Server | None = None
         self.fresh()
         self.start()
@@ -59,7 +61,6 @@ class Upstream:
     def start(self) -> None:
         """Listen."""
         self._server = _Server(self, self._port)
-        self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ import socket
 
 from tests.services.door import Address, Door
 from tests.services.missing import need
+from tests.services.ports import free_port
 
 
 class Valkey:
@@ -51,10 +52,3 @@ class Valkey:
         self.door.open()
 
     remove = stop
-
-
-def free_port() -> int:
-    """A port that nothing listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from tests.services.missing import need
-from tests.services.valkey import free_port
+from tests.services.ports import free_port
 
 DEADLINE = 20.0
 

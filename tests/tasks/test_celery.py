@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import timetracer_otel
-from tests.services.valkey import Valkey, free_port
+from tests.services.ports import free_port
+from tests.services.valkey import Valkey
 from tests.tasks.workers import SCRIPTS, Worker, replayed
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.demo.processes import Sent, Server, send

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -14,13 +13,13 @@ import pytest
 from tests.integrations.httpx.callers import Caller, thrice
 from tests.integrations.ports import RecordingPort, using
 from tests.integrations.upstream import CHUNKED, Received, Upstream, answer, chunk, chunked
+from tests.services.ports import free_port
 
 
 @pytest.fixture
 def nobody() -> str:
     """A URL where nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    return f"http://127.0.0.1:{free_port()}/"
 
 
 @pytest.mark.parametrize("body", [None, b"bytes", "generator"])
