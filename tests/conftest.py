@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,11 @@ from tests.services.upstream import Upstream
 from timetracer_otel.pytest_plugin import INSTALLED
 
 pytest_plugins = ["pytester"]
+
+# Containers like to say that nothing compiled is kept. Then each of the hundreds of processes that are
+# started here compiles all that it imports, which is more than half of its work.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

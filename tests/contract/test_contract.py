@@ -61,13 +61,7 @@ def run(library: str, services: Services, folder: Path) -> bytes:
     path = os.pathsep.join([python_path("2.0"), str(ROOT)])
     done = subprocess.run(
         [sys.executable, "-m", "timetracer_otel.testing", subject_of(library), *orders_of(library)],
-        # compiled once for all processes, not beside the sources
-        env={
-            **own,
-            **services.environment,
-            "PYTHONPATH": path,
-            "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
-        },
+        env={**own, **services.environment, "PYTHONPATH": path},
         cwd=folder,
         capture_output=True,
         check=False,
