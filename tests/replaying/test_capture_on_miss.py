@@ -14,12 +14,24 @@ from tests.services.upstream import Upstream
 from timetracer_otel import Cassette, config, record, replay
 from timetracer_otel.demo.processes import Sent, Server, send
 
+DAY = 86_400 * 10**9
+
+
+def _make_older(path: Path) -> None:
+    """As if it had been recorded two days ago."""
+    cassette = Cassette.load(path)
+    for span in cassette.spans:
+        span.start_time_unix_nano -= 2 * DAY
+        span.end_time_unix_nano -= 2 * DAY
+    path.write_bytes(cassette.dump())
+
 
 def test_a_missed_call_goes_out_and_joins_a_copy(tmp_path: Path, upstream: Upstream) -> None:
     settings = config.load(environ={}, dir=tmp_path / "store", on_miss="record")
     with record(settings=settings) as recording:
         first = httpx.get(f"{upstream.url}/json/first").json()
     assert recording.path is not None
+    _make_older(recording.path)
     before = recording.path.read_bytes()
     upstream.fresh()
 
@@ -31,12 +43,15 @@ def test_a_missed_call_goes_out_and_joins_a_copy(tmp_path: Path, upstream: Upstr
 
     [copy] = (tmp_path / "store-captured").rglob("*.json")
     assert recording.path.read_bytes() == before
-    calls = Cassette.load(copy).calls()
+    cassette = Cassette.load(copy)
+    calls = cassette.calls()
     assert [call.request.title() for call in calls if call.request is not None] == [
         f"GET {upstream.url}/json/first",
         f"GET {upstream.url}/json/second",
     ]
     assert "Bearer abc" not in copy.read_text()
+    a_day_later = cassette.started + DAY
+    assert all(call.span.end_time_unix_nano < a_day_later for call in calls)
 
     upstream.stop()
     with replay(copy) as session:

@@ -25,6 +25,8 @@ class Captured(msgspec.Struct):
     lane: int
     request: Request
     answer: Answer | Failure | None
+    recorded_ago: int
+    """Nanoseconds since the recording that it joins, by which its times are shifted into it."""
     started: int = msgspec.field(default_factory=time.time_ns)
     ended: int = 0
 
@@ -65,8 +67,8 @@ def span_of(entry: Span, call: Captured, index: int, redactor: Redactor) -> Span
         parent_span_id=entry.span_id,
         name=call.request.title()[:80],
         kind=SpanKind.CLIENT,
-        start_time_unix_nano=call.started,
-        end_time_unix_nano=call.ended,
+        start_time_unix_nano=call.started - call.recorded_ago,
+        end_time_unix_nano=call.ended - call.recorded_ago,
         attributes={
             **call.request.span_attributes(),
             names.CALL_INTEGRATION: call.integration,

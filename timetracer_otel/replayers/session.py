@@ -73,6 +73,7 @@ class Session:
         faults: Faults | None = None,
     ) -> None:
         self.cassettes = list(cassettes)
+        self._started = min((cassette.started for cassette in self.cassettes), default=0)
         self.settings = settings
         self.body_limit = 2**62  # what is recorded is given back whole
         self.pace = settings.replay_pace == "recorded"
@@ -89,6 +90,7 @@ class Session:
         """The requests that come in, in a block that the whole process belongs to."""
         self.drawn = None if reuse or len(self.cassettes) != 1 else self._recorded_values(self.cassettes[0])
         self.captured: list[Captured] = []
+        self._recorded_ago = time.time_ns() - self._started
         self.captures: FolderStore | None = None
         """Where the copy with captured calls goes; beside the folder of cassettes by default."""
         self.captured_to: Path | None = None
@@ -99,7 +101,7 @@ class Session:
         self._redactor = Redactor.from_settings(settings)
         self.links = Links(
             lambda: self._recorded.origins,
-            recorded=min((cassette.started for cassette in self.cassettes), default=0) / 1e9,
+            recorded=self._started / 1e9,
             now=time.time(),
             by_chance=lambda: self._by_chance,
         )
@@ -340,7 +342,9 @@ class Session:
         if self.settings.on_miss == "fail":
             raise error
         if self.settings.on_miss == "record":
-            call = Captured(caller.name, caller.family, self._lanes.current(), request, None)
+            call = Captured(
+                caller.name, caller.family, self._lanes.current(), request, None, self._recorded_ago
+            )
             return CapturedExchange(self, call)
         return LiveExchange()
 
