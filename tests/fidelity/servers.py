@@ -41,7 +41,7 @@ REPLAYING = ("opentelemetry-instrument",)
 
 
 class ServerFailed(Exception):
-    """The server process ended before it listened; the text is what it printed."""
+    """The server process ended before it listened, or said something else; the text is what it printed."""
 
 
 class Server:
@@ -99,7 +99,7 @@ class Server:
         return "".join(self._lines)
 
     def wait_for_log(self, text: str, start: int = 0) -> str:
-        """Wait until it has printed some text, or ended.
+        """Wait until it has printed some text.
 
         Args:
             text: What to wait for.
@@ -107,10 +107,26 @@ class Server:
 
         Returns:
             The log from ``start`` on.
+
+        Raises:
+            ServerFailed: It ended, or took too long.
         """
         with self._printed:
             self._printed.wait_for(lambda: text in self.log[start:] or self._ended, PATIENCE)
+        if text not in self.log[start:]:
+            raise ServerFailed(f"it did not say {text!r}:\n{self.log}")
         return self.log[start:]
+
+    def wait_for_end(self) -> str:
+        """Wait until it ended by itself; everything it has printed.
+
+        Raises:
+            ServerFailed: It goes on.
+        """
+        with self._printed:
+            if not self._printed.wait_for(lambda: self._ended, PATIENCE):
+                raise ServerFailed(f"it did not end:\n{self.log}")
+        return self.log
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop and wait until it did; its exit code."""
