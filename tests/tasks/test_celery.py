@@ -40,9 +40,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
         for pool in POOLS:
             shop.app.conf.update(broker_url=valkey.url, result_backend=valkey.url, task_default_queue=pool)
-            for item in ("tea", "flaky", "gone"):
-                told = shop.order.apply_async((item,), {"password": "hunter2"}, queue=pool)
-                told.get(timeout=120, propagate=False)
+            told = [
+                shop.order.apply_async((item,), {"password": "hunter2"}, queue=pool)
+                for item in ("tea", "flaky", "gone")
+            ]
+            for result in told:
+                result.get(timeout=120, propagate=False)
             valkey.fresh()
         for what in PUBLISHING:
             recording = timetracer_otel.record(stores["solo"].parent / "requests", name=what)
