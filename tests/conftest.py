@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 
 from tests.services.programs import NotRun
@@ -21,6 +22,24 @@ pytest_plugins = ["pytester"]
 # started here compiles all that it imports, which is more than half of its work.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+
+def one_authority() -> Path:
+    """A file with a single certificate. Each new client of httpx reads all that it trusts, for 20 ms with the
+    hundreds of certifi; nobody here speaks TLS.
+    """
+    file = Path(__file__).parents[1] / ".cache" / "one-authority.pem"
+    if not file.exists():
+        end = "-----END CERTIFICATE-----\n"
+        first = Path(certifi.where()).read_text().partition(end)[0]
+        file.parent.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as unfinished:
+            unfinished.write(first[first.index("-----BEGIN") :] + end)
+        Path(unfinished.name).replace(file)
+    return file
+
+
+os.environ["SSL_CERT_FILE"] = str(one_authority())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
