@@ -164,10 +164,12 @@ class Assembler:
                     trace.pieces[span_id] = piece
                     trace.origins[span_id] = origin
                     trace.processes[span_id] = origin.process
-        if len(trace.pieces) > self._limits.max_spans:
-            found.problems.append(
-                f"trace {trace_id}: {len(trace.pieces)} spans; a trace may have {self._limits.max_spans}"
-            )
+        limits = self._limits
+        if len(trace.pieces) > limits.max_spans:
+            found.problems.append(f"trace {trace_id}: it has more spans than {limits.max_spans}")
+            return
+        if sum([len(piece.raw) for piece in trace.pieces.values()]) > limits.max_bytes:
+            found.problems.append(f"trace {trace_id}: it is larger than {limits.max_bytes} bytes")
             return
         for part in split(trace.pieces, trace.processes):
             try:

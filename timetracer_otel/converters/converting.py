@@ -141,7 +141,7 @@ class _Conversion:
                 return
             parts.flush()
             for path in parts.files():
-                for batch in batches([path], BATCH, scratch / f"again-{path.name}"):
+                for batch in batches([path], BATCH, scratch / f"again-{path.name}", PARTS):
                     assembler.write(batch, self._count, written)
                 path.unlink()
 

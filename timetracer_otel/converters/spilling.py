@@ -14,10 +14,11 @@ from typing import Final
 import msgspec
 
 from timetracer_otel.converters.runs import Run
+from timetracer_otel.formats.limits import DEFAULT, Limits
 
 _LENGTH: Final = 4
 _WAYS: Final = 16
-_MAX_LEVEL: Final = 5
+_HASHES: Final = 2**32
 SPAN: Final = 400
 """Bytes of memory that a span takes beside its text, and its share of a run."""
 
@@ -32,14 +33,15 @@ class Parts:
         folder: where; made when it is needed.
         count: how many parts.
         memory: bytes that wait in memory before they are written.
-        level: how often these traces were dealt out before: each time otherwise.
+        dealt: how many parts there were when these were one of them: the digits of the hash that decided
+            then are the same for all of them.
     """
 
-    def __init__(self, folder: Path, count: int, memory: int, level: int = 0) -> None:
+    def __init__(self, folder: Path, count: int, memory: int, dealt: int = 1) -> None:
         self.folder = folder
         self._count = count
         self._memory = memory
-        self._level = level
+        self._dealt = dealt
         self._waiting: list[list[Run]] = [[] for _ in range(count)]
         self._size = 0
         self._written = False
@@ -55,7 +57,8 @@ class Parts:
             OSError: they could not be written.
         """
         for run in runs:
-            self._waiting[zlib.crc32(run.trace_id.encode(), self._level) % self._count].append(run)
+            # another start value would not do: it changes all hashes by the same bits
+            self._waiting[zlib.crc32(run.trace_id.encode()) // self._dealt % self._count].append(run)
         self._size += size
         if self._size > self._memory:
             self.flush()
@@ -109,28 +112,62 @@ def read(files: Sequence[Path]) -> Iterator[list[Run]]:
                 yield _decode(file.read(int.from_bytes(head, "big")))
 
 
-def batches(files: Sequence[Path], memory: int, scratch: Path, level: int = 1) -> Iterator[list[Run]]:
+def batches(
+    files: Sequence[Path], memory: int, scratch: Path, dealt: int, limits: Limits = DEFAULT
+) -> Iterator[list[Run]]:
     """The runs of one part in batches that fit in memory, each of whole traces.
 
     Args:
         files: of that part.
         memory: bytes that a batch may hold; a single trace may be larger.
         scratch: a folder for what has to be dealt out again.
-        level: how often it was dealt out.
+        dealt: how many parts there are.
+        limits: what a trace may hold. Of one that holds more there is as much as shows that it does.
 
     Raises:
         OSError: a file cannot be read or written.
     """
-    if sum(path.stat().st_size for path in files) <= memory or level > _MAX_LEVEL:
+    if sum(path.stat().st_size for path in files) <= memory:
         yield [run for runs in read(files) for run in runs]
         return
-    again = Parts(scratch / f"level-{level}", _WAYS, memory, level)
+    if dealt >= _HASHES or _are_of_one_trace(files):
+        yield _bounded(files, limits)
+        return
+    again = Parts(scratch / str(dealt), _WAYS, memory, dealt)
     for runs in read(files):
         again.add(runs, size_of(runs))
     again.flush()
     for path in again.files():
-        yield from batches([path], memory, scratch / path.name, level + 1)
+        yield from batches([path], memory, scratch / f"{dealt}-{path.name}", dealt * _WAYS, limits)
         path.unlink()
+
+
+def _are_of_one_trace(files: Sequence[Path]) -> bool:
+    trace_id = ""
+    for runs in read(files):
+        for run in runs:
+            if trace_id and run.trace_id != trace_id:
+                return False
+            trace_id = run.trace_id
+    return True
+
+
+def _bounded(files: Sequence[Path], limits: Limits) -> list[Run]:
+    """All runs; of each trace no span twice, and not many more than it may hold."""
+    found: list[Run] = []
+    seen: dict[str, set[str]] = {}
+    sizes: dict[str, int] = {}
+    for runs in read(files):
+        for run in runs:
+            ids = seen.setdefault(run.trace_id, set())
+            size = sizes.get(run.trace_id, 0)
+            if len(ids) > limits.max_spans or size > limits.max_bytes:
+                continue
+            pieces = [piece for piece in run.pieces if piece.span_id not in ids]
+            ids.update([piece.span_id for piece in pieces])
+            sizes[run.trace_id] = size + sum([len(piece.raw) for piece in pieces])
+            found.append(Run(run.trace_id, run.origin, pieces, run.marked))
+    return found
 
 
 def remove(folder: Path) -> None:

@@ -191,7 +191,7 @@ def write_part(task: Writing) -> Assembled:
     assembler = task.store.assembler(task.selection)
     found = Assembled()
     try:
-        for runs in batches([Path(name) for name in task.files], BATCH, Path(task.scratch)):
+        for runs in batches([Path(name) for name in task.files], BATCH, Path(task.scratch), PARTS):
             assembler.write(runs, found=found)
     except OSError as error:
         raise ConversionError(
