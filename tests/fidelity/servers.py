@@ -10,6 +10,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from tests.fidelity.wire import PATIENCE
@@ -154,6 +155,14 @@ class Server:
         with self._printed:
             self._ended = True
             self._printed.notify_all()
+
+
+def instrumenting(*libraries: str) -> dict[str, str]:
+    """What tells the launcher to instrument these only, as in an environment where nothing else is installed:
+    it loads each library that it instruments, and all of them together for longer than a small app lives.
+    """
+    others = {found.name for found in entry_points(group="opentelemetry_instrumentor")} - set(libraries)
+    return {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": ",".join(sorted(others))}
 
 
 def _environment(added: Mapping[str, str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.fidelity.servers import RECORDING, REPLAYING, ROOT, Server
+from tests.fidelity.servers import RECORDING, REPLAYING, ROOT, Server, instrumenting
 from tests.fidelity.wire import Request, connect, read_chunks, read_head, send
 from tests.services.upstream import Upstream
 from timetracer_otel.store import FolderStore
@@ -36,7 +36,7 @@ class Stage:
         self.upstream = upstream
         self.store = FolderStore(folder / "cassettes")
         self._stack = stack
-        self._environment = {"UPSTREAM_URL": upstream.url}
+        self._environment = {"UPSTREAM_URL": upstream.url, **instrumenting("fastapi", "flask", "httpx")}
 
     def serve(self, framework: str, launcher: tuple[str, ...], **environment: str) -> Server:
         """A server of an application; stopped with the test at the latest."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.fidelity.servers import Server
+from tests.fidelity.servers import Server, instrumenting
 from tests.fidelity.wire import Request, connect, read_chunks, read_head, send
 from tests.load.apps.large import PIECE, pieces
 
@@ -29,7 +29,10 @@ class LoadedServer(Server):
         self, framework: str, launcher: tuple[str, ...], environment: Mapping[str, str], directory: Path
     ) -> None:
         excluded = {"TIMETRACER_EXCLUDE_PATHS": "/census,/rest"}
-        added = {**excluded, "TIMETRACER_GRACE_SECONDS": "0.2", **environment}
+        used = instrumenting(
+            "fastapi", "flask", "httpx", "psycopg", "asyncpg", "sqlalchemy", "redis", "threading"
+        )
+        added = {**excluded, **used, "TIMETRACER_GRACE_SECONDS": "0.2", **environment}
         self.environment = added
         super().__init__(COMMANDS[framework], launcher, added, directory)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fidelity.servers import RECORDING, Server
+from tests.fidelity.servers import RECORDING, Server, instrumenting
 from tests.processes.service import Service
 from tests.services.ports import free_port
 from timetracer_otel.store import FolderStore
@@ -47,7 +47,11 @@ def start(tmp_path: Path, store: FolderStore) -> Iterator[Start]:
     def started(
         command: tuple[str, ...], launcher: tuple[str, ...] = RECORDING, **environment: str
     ) -> Service:
-        environment = {"TIMETRACER_DIR": str(store.path), **environment}
+        environment = {
+            "TIMETRACER_DIR": str(store.path),
+            **instrumenting("fastapi", "flask", "httpx", "threading"),
+            **environment,
+        }
         if command[0] == "granian":
             command = (*command, "--port", str(free_port()))
         server = Server(command, launcher, environment, tmp_path / f"server{len(servers)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fidelity.servers import PLAIN, RECORDING, ROOT
+from tests.fidelity.servers import PLAIN, RECORDING, ROOT, instrumenting
 from tests.fidelity.wire import PATIENCE
 from timetracer_otel.store import FolderStore
 
@@ -21,7 +21,13 @@ def run(store: FolderStore, launcher: tuple[str, ...], *arguments: str) -> subpr
     what, *rest = arguments
     return subprocess.run(
         [*launcher, "python", "-m", "tests.processes.scripts", what, str(store.path), *rest],
-        env={**os.environ, "PATH": binaries, "PYTHONPATH": str(ROOT), "TIMETRACER_DIR": str(store.path)},
+        env={
+            **os.environ,
+            **instrumenting("threading"),
+            "PATH": binaries,
+            "PYTHONPATH": str(ROOT),
+            "TIMETRACER_DIR": str(store.path),
+        },
         cwd=ROOT,
         capture_output=True,
         text=True,
