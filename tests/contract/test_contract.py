@@ -83,6 +83,8 @@ def subject_of(library: str) -> str:
 def orders_of(library: str) -> tuple[str, ...]:
     if library == "celery":
         return (*FEW_ORDERS, "ours, theirs, ours undone")  # contrib listens to signals: little can meet
+    if library == "aiokafka":
+        return (*FEW_ORDERS, "theirs, ours, theirs undone", "ours, theirs, ours undone")
     few = " over " in library or library == "mysqlconnector"
     return FEW_ORDERS if few else tuple(ORDERS)
 
@@ -119,6 +121,8 @@ def test_each_call_is_recorded_once_and_on_the_span_that_stands_for_it(
     recorded = [seen for seen in facts.recorded if seen]
     if not in_force(ORDERS[order], "ours"):
         assert [seen for cassette in recorded for seen in cassette if seen.integration != "app"] == []
+    elif library == "confluent-kafka" and is_made_before(ORDERS[order]):
+        assert recorded == []  # an object of C's own class
     elif issubclass(SUBJECTS[library], Framework):
         assert recorded == expected_requests(library, scope_of(library, order))
     else:
@@ -139,7 +143,7 @@ def test_the_standard_instrumentation_goes_on_without_us(facts: Facts, library: 
     if in_force(steps, "theirs"):
         # of an application or a MongoDB client that was there before, contrib knows nothing; of an engine,
         # only connections
-        unseen = issubclass(subject, Framework) or library == "pymongo"
+        unseen = issubclass(subject, Framework) or library in ("pymongo", "confluent-kafka")
         assert (made > 0) is not (unseen and is_late(steps))
     else:
         # see expected_calls
@@ -156,10 +160,17 @@ def is_late(steps: tuple[str, ...]) -> bool:
     return "theirs" in steps[steps.index("client") :]
 
 
+def is_made_before(steps: tuple[str, ...]) -> bool:
+    """True when the client was made before we came."""
+    return "ours" in steps[steps.index("client") :]
+
+
 def scope_of(library: str, order: str) -> str:
     """Whose spans carry the payloads."""
     steps = ORDERS[order]
     subject = SUBJECTS[library]
+    if library == "aiokafka":
+        return OURS  # contrib's span is over before the record is sent
     # applications, engines and MongoDB clients are instrumented when they are made; httpx and redis
     # clients by their class
     made = library.startswith(("sqlalchemy", "pymongo")) or issubclass(subject, Framework)
@@ -189,6 +200,10 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
     elif name == "celery":
         asked = ["open.add('sync')", "closed.add('closed')", "open.add('thread')", "open.add('async')"]
         answer = "TaskOutcome"
+    elif "kafka" in library:
+        failing = "outside'" if library == "aiokafka" else "x" * 36 + "..."
+        asked = ["contract: 'sync'", f"contract: '{failing}", "contract: 'thread'", "contract: 'async'"]
+        answer = "KafkaDelivery"
     else:
         named = "psycopg" in library or "mysql" in library
         place = "%(way)s" if named else "$1" if library == "asyncpg" else "?"
@@ -199,6 +214,9 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
     # an error of MongoDB's is a document like any other
     answers = [answer, answer if name == "pymongo" else "Failure", answer, answer]
     calls = [Seen(name, request, scope, answer) for request, answer in zip(asked, answers, strict=True)]
+    if name == "aiokafka":
+        started = Seen(name, "Producer.start()", OURS, "FunctionResult")
+        calls = [one for call in calls for one in (started, call)]
     if name == "sqlalchemy" and undone:
         calls[-1] = msgspec.structs.replace(calls[-1], scope=SUBJECTS[library].scope)
     return calls

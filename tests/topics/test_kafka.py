@@ -96,7 +96,7 @@ def test_each_record_is_one_cassette(recordings: dict[str, Recorded]) -> None:
         (
             "message orders",
             f"orders 'k{number}': '{{\"n\": {number}}}'",
-            ["INCRBY seen 1", f"done 'k{number}': '{number + 1}'", "Consumer.commit"],
+            ["INCRBY seen 1", f"done 'k{number}': '{number + 1}'", "Producer.flush", "Consumer.commit"],
         )
         for number in range(COUNT)
     ]

@@ -59,7 +59,8 @@ class Point(msgspec.Struct, frozen=True):
         optional: not every supported version of the library has it.
         wrapper: a wrapt wrapper to use as it is, instead of a flow (frameworks).
         replacement: makes of the function the one to put in its place, where even the cost of a wrapper
-            would be felt.
+            would be felt, or where no wrapper can be put (a class of C's).
+        undo: takes the replacement away where putting back what was there is not enough.
     """
 
     module: str
@@ -69,6 +70,7 @@ class Point(msgspec.Struct, frozen=True):
     optional: bool = False
     wrapper: Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any] | None = None
     replacement: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    undo: Callable[[], None] | None = None
 
 
 class Wrappable(ABC):

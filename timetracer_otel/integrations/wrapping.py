@@ -10,6 +10,7 @@ import importlib
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import wrapt
@@ -18,7 +19,8 @@ from timetracer_otel import ports
 from timetracer_otel.integrations.base import Integration, Invocation, Point, Wrappable, run, run_async
 
 _lock = threading.RLock()
-_installed: dict[tuple[str, str, str], tuple[Any, str, Any, Any]] = {}
+_installed: dict[tuple[str, str, str], Callable[[], None]] = {}
+"""How to take away what is installed, by integration, module and path."""
 _wanted: set[str] = set()
 _hooked: set[tuple[str, str]] = set()
 
@@ -40,8 +42,7 @@ def uninstall(integration: Wrappable) -> None:
     with _lock:
         _wanted.discard(integration.name)
         for key in [key for key in _installed if key[0] == integration.name]:
-            owner, attribute, wrapper, original = _installed.pop(key)
-            take_out(owner, attribute, wrapper, original)
+            _installed.pop(key)()
 
 
 def installed(name: str) -> bool:
@@ -86,13 +87,10 @@ def _apply(integration: Wrappable, point: Point) -> None:
     if point.replacement is not None:
         ours = point.replacement(present)
         setattr(owner, attribute, ours)
-        _installed[key] = (owner, attribute, ours, present)
+        _installed[key] = point.undo or partial(take_out, owner, attribute, ours, present)
         return
-    _installed[key] = (
-        owner,
-        attribute,
-        *insert_beneath(owner, attribute, present, _wrapper(integration, point)),
-    )
+    wrapper, beneath = insert_beneath(owner, attribute, present, _wrapper(integration, point))
+    _installed[key] = partial(take_out, owner, attribute, wrapper, beneath)
 
 
 def _wrapper(integration: Wrappable, point: Point) -> Callable[..., Any]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import enum
 import time
+from functools import cache
 
 import msgspec
 
 from timetracer_otel.cassette import Call
 from timetracer_otel.config import Settings
+from timetracer_otel.integrations import all_integrations
+from timetracer_otel.integrations.base import Integration
 from timetracer_otel.messages import Request
 from timetracer_otel.replayers.matching import Grade
 
@@ -46,8 +49,20 @@ class LiveCall(msgspec.Struct):
 
 
 def is_live(settings: Settings, integration: str, family: str) -> bool:
-    """True when the settings leave that integration live in a replay."""
-    if integration in settings.live_plugins or family in settings.live_plugins:
+    """True when the settings leave that integration live in a replay.
+
+    Calls may be of another family than their library (what Kafka is asked beside records is calls of
+    functions): it is named by its own as well.
+    """
+    if not settings.live_plugins and not settings.mock_plugins:
+        return False
+    named = {integration, family, _families().get(integration, family)}
+    if not named.isdisjoint(settings.live_plugins):
         return True
-    mocked = settings.mock_plugins
-    return bool(mocked) and integration not in mocked and family not in mocked
+    return bool(settings.mock_plugins) and named.isdisjoint(settings.mock_plugins)
+
+
+@cache
+def _families() -> dict[str, str]:
+    """The family of each library."""
+    return {one.name: one.family for one in all_integrations() if isinstance(one, Integration)}

@@ -103,7 +103,7 @@ class Case:
             sorted(
                 ".".join(point)
                 for point, original in self._originals.items()
-                if bottom(now[point]) is not original
+                if not stands_on(now[point], original)
             ),
             problems,
             replayed,
@@ -131,7 +131,9 @@ class Case:
 
 
 def has_ours(present: Any) -> bool:
-    """True when a wrapper of ours is in the chain."""
+    """True when a wrapper of ours is in the chain, or a class of ours in the place of the library's."""
+    if isinstance(present, type):
+        return any("timetracer_seen" in vars(kind) for kind in present.__mro__)
     while isinstance(present, wrapt.FunctionWrapper | wrapt.BoundFunctionWrapper):
         wrapper = present._self_wrapper
         if str(getattr(wrapper, "__module__", "")).startswith(OURS):
@@ -140,11 +142,11 @@ def has_ours(present: Any) -> bool:
     return False
 
 
-def bottom(present: Any) -> Any:
-    """What is beneath all wrappers."""
+def stands_on(present: Any, original: Any) -> bool:
+    """True when that is beneath all wrappers, or the class that another in its place is made of."""
     while isinstance(present, wrapt.FunctionWrapper | wrapt.BoundFunctionWrapper):
         present = present.__wrapped__
-    return present
+    return present is original or (isinstance(present, type) and original in present.__mro__)
 
 
 def seen(cassette: Cassette) -> list[Seen]:

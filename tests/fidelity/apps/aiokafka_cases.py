@@ -136,6 +136,19 @@ async def errors() -> Any:
     return told
 
 
+@CASES("a start that fails, and another that does not")
+async def failed_start() -> Any:
+    lost = aiokafka.AIOKafkaProducer(bootstrap_servers="127.0.0.1:1")
+    try:
+        await lost.start()
+    except KafkaError as error:
+        told = raised(error)
+    finally:
+        await lost.stop()
+    async with producer() as sender:
+        return [told, place(await sender.send_and_wait("aio-start", b"1", partition=0))]
+
+
 @CASES("after the producer was stopped")
 async def stopped() -> Any:
     async with producer() as sender:

@@ -165,6 +165,17 @@ def no_broker() -> Any:
     return [sender.flush(PATIENCE), reports.told]
 
 
+@CASES("a flush that gives up, and one that does not")
+def flush_gave_up() -> Any:
+    reports = Reports()
+    sender = confluent_kafka.Producer(
+        {"bootstrap.servers": "127.0.0.1:1", "message.timeout.ms": 1500, "linger.ms": 0, "log_level": 0}
+    )
+    sender.produce("nowhere", "1", on_delivery=reports)
+    told = [sender.flush(0), sender.flush(timeout=0.01), len(reports.told), len(sender)]
+    return [told, sender.flush(PATIENCE), reports.told, sender.flush()]
+
+
 @CASES("a full queue")
 def full() -> Any:
     sender = confluent_kafka.Producer(

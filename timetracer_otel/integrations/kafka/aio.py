@@ -11,11 +11,13 @@ from timetracer_otel import ports, values
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Flow, Integration, Invocation, Point
+from timetracer_otel.integrations.entries import safely
 from timetracer_otel.integrations.kafka.polled import Asked, Polled, Questions, accepts, answers
 from timetracer_otel.messages import (
     Answer,
     Failure,
     FunctionCall,
+    FunctionResult,
     KafkaDelivery,
     KafkaRecord,
     KafkaRecords,
@@ -42,7 +44,7 @@ class AiokafkaIntegration(Integration):
         producer, consumer = f"{_PRODUCER}:AIOKafkaProducer.", f"{_CONSUMER}:AIOKafkaConsumer."
         handlers = {
             producer + "send": self._send,
-            producer + "start": self._skip,
+            producer + "start": self._start,
             producer + "stop": self._stop_producer,
             producer + "flush": self._skip,
             producer + "send_batch": self._refuse,
@@ -248,6 +250,25 @@ class AiokafkaIntegration(Integration):
 
     def _skip(self, call: Invocation) -> Flow[Any]:
         return None if answers(self) else (yield call.proceed)
+
+    def _start(self, call: Invocation) -> Flow[Any]:
+        """A producer's start; a replay knows of one that failed."""
+        exchange = safely(self._questions.begin, FunctionCall("Producer.start"))
+        recorded = None if exchange is None else exchange.recorded
+        if isinstance(recorded, Failure):
+            raise self.rebuild_failure(recorded, call)
+        if answers(self):
+            return None
+        if exchange is None:
+            return (yield call.proceed)
+        try:
+            with exchange:
+                result = yield call.proceed
+        except BaseException as error:
+            safely(exchange.finish, safely(self.failure, error, call))
+            raise
+        exchange.finish(FunctionResult(None))
+        return result
 
     def _ask(self, call: Invocation) -> Flow[Any]:
         name = getattr(call.wrapped, "__qualname__", "aiokafka").removeprefix("AIOKafka")

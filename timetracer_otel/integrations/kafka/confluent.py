@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -9,13 +10,16 @@ from typing import Any, ClassVar
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Integration, Invocation, Point
-from timetracer_otel.integrations.kafka.classes import consumer_class, producer_class
+from timetracer_otel.integrations.kafka.consuming import consumer_class
 from timetracer_otel.integrations.kafka.converting import error_data, error_of
+from timetracer_otel.integrations.kafka.producing import producer_class
+from timetracer_otel.integrations.kafka.swapping import PACKAGES, Swap
 from timetracer_otel.messages import Answer, Failure, Request
 
 
 class ConfluentKafkaIntegration(Integration):
-    """Sees producers and consumers from where their classes are looked up on.
+    """Sees producers and consumers of the classes that are looked up from now on, and of those derived from
+    them, also before.
 
     What was imported by name before (``from confluent_kafka import Producer``) is not seen.
     """
@@ -24,22 +28,23 @@ class ConfluentKafkaIntegration(Integration):
     family: ClassVar[str] = "kafka"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.confluent_kafka",)
 
+    def __init__(self) -> None:
+        producer, consumer = (functools.partial(make, self) for make in (producer_class, consumer_class))
+        self._swaps = (
+            Swap("Producer", "_original_kafka_producer", producer),
+            Swap("Consumer", "_original_kafka_consumer", consumer),
+        )
+
     def points(self) -> Sequence[Point]:
         """The classes, in C's module and where apps find them."""
         return [
-            Point(module, name, replacement=make)
-            for module in ("confluent_kafka.cimpl", "confluent_kafka")
-            for name, make in (("Producer", self._producer), ("Consumer", self._consumer))
+            Point(module, swap.name, replacement=swap.put, undo=swap.undo)
+            for module in PACKAGES
+            for swap in self._swaps
         ]
 
-    def _producer(self, present: Any) -> Any:
-        return present if hasattr(present, "timetracer_seen") else producer_class(self, present)
-
-    def _consumer(self, present: Any) -> Any:
-        return present if hasattr(present, "timetracer_seen") else consumer_class(self, present)
-
     def request(self, call: Invocation) -> Request:
-        """Not by way of functions: see :mod:`.classes`."""
+        """Not by way of functions: see :mod:`.swapping`."""
         raise ReplayError("confluent_kafka: no function is wrapped")
 
     def answer(self, result: Any, call: Invocation) -> Answer:

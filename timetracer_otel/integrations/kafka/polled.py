@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+from opentelemetry import trace
+
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Integration, Invocation
 from timetracer_otel.integrations.entries import activated, safely
@@ -37,6 +39,21 @@ class Questions(Integration):
     def points(self) -> tuple[()]:
         """None of its own."""
         return ()
+
+    def begin(self, asked: FunctionCall) -> ports.Exchange | None:
+        """Begin what apps do whenever they like (flush, start): a replay answers one that is recorded, and
+        needs no recording of it; outside of everything that is recorded it says nothing.
+        """
+        port = ports.current()
+        if port is None:
+            return None
+        if port.replaying and not port.live(self):
+            pending = (one for one in port.pending_requests(self) if isinstance(one, FunctionCall))
+            recorded = next((one for one in pending if one.name == asked.name), None)
+            return None if recorded is None else port.begin(self, recorded)
+        if not trace.get_current_span().get_span_context().is_valid:
+            return None
+        return port.begin(self, asked)
 
     def request(self, call: Invocation) -> Request:
         """The question."""
