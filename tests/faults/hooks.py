@@ -46,7 +46,6 @@ NOT_IN_REQUESTS = frozenset(
 """As above, of what is called outside requests only."""
 
 PENDING: dict[str, str] = {
-    "asyncpg": "not all of its steps are guarded yet",
     "grpc": "landed side by side with these tests",
     "pymysql": "as above",
     "aiomysql": "as above",
@@ -76,6 +75,7 @@ TRUSTED: dict[str, frozenset[str]] = {
     "compares or assigns, and no more": frozenset(
         {
             "timetracer_otel.integrations.asgi:_Conversation.__init__",
+            "timetracer_otel.integrations.asyncpg.copying:_to_file",
             "timetracer_otel.integrations.entries:activated.__init__",
             "timetracer_otel.integrations.wsgi:_Body.__init__",
             "timetracer_otel.integrations.wsgi:_starting",
@@ -106,6 +106,14 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.base:Invocation.proceed",
             "timetracer_otel.integrations.base:run",
             "timetracer_otel.integrations.aiohttp.integration:_connection",
+            "timetracer_otel.integrations.asyncpg.copying:_Copying._sending.live",
+            "timetracer_otel.integrations.asyncpg.copying:_Copying.receive.copy",
+            "timetracer_otel.integrations.asyncpg.copying:_Copying.records.copy",
+            "timetracer_otel.integrations.asyncpg.copying:_Copying.send.copy",
+            "timetracer_otel.integrations.asyncpg.copying:_Copying.send.read",
+            "timetracer_otel.integrations.asyncpg.copying:_to_file.write",
+            "timetracer_otel.integrations.asyncpg.cursors:_Cursors.next.batch",
+            "timetracer_otel.integrations.asyncpg.integration:raising.again",
             "timetracer_otel.integrations.httpclient.connection:HttpClientIntegration._connect_live",
             "timetracer_otel.integrations.wsgi:_Body.__next__",
             "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._executemany.executemany",

@@ -23,7 +23,7 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tests.faults import http_jobs, mongodb_jobs, postgres_jobs, sqlite_jobs
+from tests.faults import asyncpg_jobs, http_jobs, mongodb_jobs, postgres_jobs, sqlite_jobs
 from tests.faults.seen import OwnError, attempt, attempt_async, seen_error
 
 Job = Callable[[], Any]
@@ -291,6 +291,14 @@ ASYNC: dict[str, AsyncJob] = {
     "aiosqlite": sqlite_jobs.in_threads,
     "pymongo": mongodb_jobs.commands_async,
     "psycopg": postgres_jobs.with_psycopg_async,
+    "asyncpg": asyncpg_jobs.statements,
+    "asyncpg-pools": asyncpg_jobs.pools,
+    "asyncpg-prepared": asyncpg_jobs.prepared,
+    "asyncpg-cursors": asyncpg_jobs.cursors,
+    "asyncpg-copies": asyncpg_jobs.copies,
+    "asyncpg-failing-copies": asyncpg_jobs.failing_copies,
+    "asyncpg-listening": asyncpg_jobs.listening,
+    "asyncpg-codecs": asyncpg_jobs.codecs,
     "threads": threads_async,
 }
 """By the name of the integration that sees them, or of what is ours alone."""

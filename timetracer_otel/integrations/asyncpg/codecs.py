@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations.dbapi.values import plain, record, restore
 from timetracer_otel.messages.sql import DriverValue
@@ -38,8 +39,11 @@ class Codecs(msgspec.Struct, eq=False):
 
         def decode(raw: Any) -> Any:
             value = decoder(raw)
-            if not _exact(value):
-                self.decoded.append((key, raw, value))
+            try:
+                if not _exact(value):
+                    self.decoded.append((key, raw, value))
+            except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+                ports.report("asyncpg: a value that a codec of the app's made", error)
             return value
 
         return decode

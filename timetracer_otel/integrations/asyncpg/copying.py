@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError, ReplayError
-from timetracer_otel.integrations.asyncpg.integration import PIECES, Reply, is_replayed, raising
+from timetracer_otel.integrations.asyncpg.integration import PIECES, Reply, is_replayed
 from timetracer_otel.integrations.base import Flow, Invocation, Point
-from timetracer_otel.integrations.dbapi.passing import Passed, passing, passing_async
+from timetracer_otel.integrations.dbapi.passing import Passed, passing, passing_async, safely
 from timetracer_otel.integrations.dbapi.values import plain_row, weight
 from timetracer_otel.messages import SqlResult
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from timetracer_otel.integrations.asyncpg.integration import AsyncpgIntegration
 
 _READ = 524288  # what asyncpg reads of a file at a time
+_COPYING = "asyncpg: reading what is copied"
 _STOPPED = "stopped"
 """The app's own function raised: a replay calls it again, and it raises again."""
 
@@ -51,11 +52,13 @@ class _Copying:
         write_through = writes
         if is_replayed(connection._protocol):
             return (yield from self._give(call, query, output, writes))
+        path = _path(output)
         passed = Passed(_limit())
         failed: list[BaseException] = []
+        keep = safely(lambda data: passed.keep(_text(data), len(data)), _COPYING, passed.lose)
 
         async def write(data: bytes) -> None:
-            passed.keep(_text(data), len(data))
+            keep(data)
             try:
                 await write_through(data)
             except BaseException as error:
@@ -63,12 +66,12 @@ class _Copying:
                 raise
 
         async def copy() -> Any:
-            if _path(output) is None:
-                return await _quietly(call.wrapped(query, write, *rest), failed)
-            with await connection._loop.run_in_executor(None, open, output, "wb") as file:
+            if path is None:
+                return await call.wrapped(query, write, *rest)
+            with await connection._loop.run_in_executor(None, open, path, "wb") as file:
                 nonlocal write_through
                 write_through = _to_file(connection, file)
-                return await _quietly(call.wrapped(query, write, *rest), failed)
+                return await call.wrapped(query, write, *rest)
 
         def reply(status: Any) -> Reply:
             told: dict[str, Any] = {"over": True} if passed.over else {PIECES: passed.pieces()}
@@ -77,12 +80,11 @@ class _Copying:
             return (), status, told
 
         live = Invocation(copy, connection, (), {})
-        status = yield from self._integration.ask_of(
-            connection, live, query, None, load=_unused, reply=reply, step="copy"
+        return (
+            yield from self._integration.ask_of(
+                connection, live, query, None, load=_unused, reply=reply, step="copy", own=failed
+            )
         )
-        if failed:
-            yield raising(failed[0])
-        return status
 
     def _give(self, call: Invocation, query: str, output: Any, writes: Any) -> Flow[Any]:
         connection = call.instance
@@ -116,16 +118,14 @@ class _Copying:
     def send(self, call: Invocation) -> Flow[Any]:
         connection = call.instance
         query, source, *rest = call.args
+        path = _path(source)
         passed = Passed(_limit())
-
-        @_safely
-        def keep(data: Any) -> None:
-            passed.keep(_copied(data), len(data))
+        keep = safely(lambda data: passed.keep(_copied(data), len(data)), _COPYING, passed.lose)
 
         async def read() -> Any:
             """The source, as one that shows what is read of it."""
-            if _path(source) is not None:
-                file = await connection._loop.run_in_executor(None, open, source, "rb")
+            if path is not None:
+                file = await connection._loop.run_in_executor(None, open, path, "rb")
                 return _of_file(connection, file, keep, close=True)
             if hasattr(source, "read"):
                 return _of_file(connection, source, keep, close=False)
@@ -152,10 +152,11 @@ class _Copying:
         query = _query(connection, table, options)
         passed = Passed(_limit())
 
-        @_safely
-        def keep(row: Any) -> None:
+        def copied(row: Any) -> None:
             copy = plain_row(row)
             passed.keep(copy, weight(copy))
+
+        keep = safely(copied, _COPYING, passed.lose)
 
         aside = isinstance(records, AsyncIterable)
         options["records"] = passing_async(records, keep) if aside else passing(records, keep)
@@ -197,11 +198,16 @@ class _Copying:
                 raise
             parameters = given() if many else [given()]
 
+        def note(_: Any) -> None:
+            parameters[:] = given() if many else [given()]
+
+        noted = safely(note, _COPYING)
+
         async def live() -> Any:
             try:
                 return await copy()
             finally:
-                parameters[:] = given() if many else [given()]
+                noted(None)
 
         flow = self._integration.ask_of(
             connection, Invocation(live, connection, (), {}), query, parameters,
@@ -221,28 +227,6 @@ class _Copying:
                 port.begin(self._integration, message)
         except MissError:
             return
-
-
-def _safely(keep: Callable[[Any], None]) -> Callable[[Any], None]:
-    """Nothing of ours raises into the app."""
-
-    def kept(item: Any) -> None:
-        try:
-            keep(item)
-        except Exception as error:  # noqa: BLE001  # of a class that refuses to be looked at
-            ports.report("asyncpg: reading what is copied", error)
-
-    return kept
-
-
-async def _quietly(copying: Awaitable[Any], failed: list[BaseException]) -> Any:
-    """The status; ``None`` where the app's own function failed."""
-    try:
-        return await copying
-    except BaseException as error:
-        if failed and isinstance(error, Exception) and error is failed[0]:
-            return None
-        raise
 
 
 async def _of_file(connection: Any, file: Any, keep: Callable[[Any], None], *, close: bool) -> Any:

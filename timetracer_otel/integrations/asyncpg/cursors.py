@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from timetracer_otel import ports
 from timetracer_otel.integrations.asyncpg.integration import Reply, is_replayed
 from timetracer_otel.integrations.base import Flow, Invocation, Point, run_async
+from timetracer_otel.integrations.dbapi.core import told
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.messages import SqlResult
 
@@ -36,12 +37,12 @@ class _Cursors:
         self._integration = integration
 
     def next(self, wrapped: Any, iterator: Any, args: Any, kwargs: Any) -> Any:
-        connection = iterator._connection
-        replayed = is_replayed(connection._protocol)
-        if iterator._buffer or iterator._exhausted or (ports.current() is None and not replayed):
+        asks, replayed = told("asyncpg: iterating over a cursor", lambda: _asks(iterator), (False, False))
+        if not asks:
             return wrapped(*args, **kwargs)
         if replayed:
             iterator._check_conn_validity("__anext__")
+        strict = told("asyncpg: iterating over a cursor", self._integration.mocks, False)
 
         async def batch() -> Any:
             try:
@@ -49,17 +50,17 @@ class _Cursors:
             except StopAsyncIteration:
                 return _END
 
-        return self._next(Invocation(batch, iterator, (), {}), connection, iterator)
+        return self._next(Invocation(batch, iterator, (), {}), strict=strict)
 
-    async def _next(self, call: Invocation, connection: Any, iterator: Any) -> Any:
-        row = await run_async(
-            self._batch(call, connection, iterator), None if self._integration.mocks() else call
-        )
+    async def _next(self, call: Invocation, *, strict: bool) -> Any:
+        row = await run_async(self._batch(call, call.instance), None if strict else call)
         if row is _END:
             raise StopAsyncIteration
         return row
 
-    def _batch(self, call: Invocation, connection: Any, iterator: Any) -> Flow[Any]:
+    def _batch(self, call: Invocation, iterator: Any) -> Flow[Any]:
+        connection = iterator._connection
+
         def reply(row: Any) -> Reply:
             rows = () if row is _END else tuple(itertools.chain((row,), iterator._buffer))
             return rows, None, {_EXHAUSTED: bool(iterator._exhausted)}
@@ -130,6 +131,13 @@ class _Cursors:
             load=load, reply=lambda moved: ((), None, {"moved": moved}), step=f"move {count}",
         )  # fmt: skip
         return (yield from flow)
+
+
+def _asks(iterator: Any) -> tuple[bool, bool]:
+    """Whether the next row is asked of the server, and whether that is a recorded one."""
+    replayed = is_replayed(iterator._connection._protocol)
+    here = iterator._buffer or iterator._exhausted
+    return not here and (replayed or ports.current() is not None), replayed
 
 
 def _prepare(cursor: Any) -> None:

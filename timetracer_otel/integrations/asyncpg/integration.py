@@ -14,7 +14,7 @@ from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.dbapi import links
 from timetracer_otel.integrations.dbapi.core import DriverIntegration, Statement, no_session, refused
 from timetracer_otel.integrations.dbapi.held import COPIED
-from timetracer_otel.integrations.dbapi.passing import passing
+from timetracer_otel.integrations.dbapi.passing import passing, safely
 from timetracer_otel.integrations.dbapi.values import plain, plain_row, weight
 from timetracer_otel.messages import Answer, Failure, SqlResult, SqlStatement
 
@@ -31,10 +31,13 @@ class Asked(Statement, frozen=True):
     Attributes:
         known: its connection.
         reply: what a live result says.
+        own: what a function of the app's raised that the call was given; that is answered with what
+            there was until then.
     """
 
     known: Known | None = None
     reply: Callable[[Any], Reply] | None = None
+    own: Sequence[BaseException] = ()
 
 
 class AsyncpgIntegration(DriverIntegration):
@@ -185,7 +188,7 @@ class AsyncpgIntegration(DriverIntegration):
             args = [*args]
             sets += plain(args)
         else:  # copied as asyncpg reads them
-            args = passing(args, lambda one: sets.append(plain(one)))
+            args = passing(args, safely(lambda one: sets.append(plain(one)), "asyncpg: reading parameters"))
         given = list(call.args)
         if len(given) > place:
             given[place] = args
@@ -219,6 +222,7 @@ class AsyncpgIntegration(DriverIntegration):
         reply: Callable[[Any], Reply],
         step: str = "",
         many: bool = False,
+        own: Sequence[BaseException] = (),
     ) -> Flow[Any]:
         """The flow of one statement on a connection.
 
@@ -231,6 +235,7 @@ class AsyncpgIntegration(DriverIntegration):
             reply: what a live result says.
             step: what is done with the statement, where it is not simply run.
             many: ``parameters`` are sets of them.
+            own: see :class:`Asked`.
         """
         if connection.is_closed():
             return (yield call.proceed)
@@ -243,7 +248,8 @@ class AsyncpgIntegration(DriverIntegration):
         known.begin()
         message = known.link.statement(query, parameters, executemany=many)
         message.step = step
-        return (yield from self.ask(self._asked(connection, call, message, load, reply, known, protocol)))
+        asked = self._asked(connection, call, message, load, reply, known, protocol, own)
+        return (yield from self.ask(asked))
 
     def _asked(
         self,
@@ -254,6 +260,7 @@ class AsyncpgIntegration(DriverIntegration):
         reply: Callable[[Any], Reply],
         known: Known,
         protocol: Any,
+        own: Sequence[BaseException],
     ) -> Asked:
         from timetracer_otel.integrations.asyncpg.listening import tell
 
@@ -272,7 +279,15 @@ class AsyncpgIntegration(DriverIntegration):
         return Asked(
             call.wrapped, call.instance, call.args, call.kwargs, message, load=loaded, failed=failed,
             state=lambda: [bool(protocol.is_in_transaction()), list(known.notices)], known=known, reply=reply,
+            own=own,
         )  # fmt: skip
+
+    def _report_failure(self, error: BaseException, call: Invocation, exchange: ports.Exchange) -> None:
+        own = cast("Asked", call).own
+        if own and error is own[0] and isinstance(error, Exception):
+            self.observe(None, call, exchange)
+        else:
+            super()._report_failure(error, call, exchange)
 
     def answer(self, result: Any, call: Invocation) -> SqlResult:
         """Records, a status, or both."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from timetracer_otel import ports
 from timetracer_otel.integrations.asyncpg.integration import Reply, is_replayed, raising
 from timetracer_otel.integrations.base import Flow, Invocation, Point, run_async
+from timetracer_otel.integrations.dbapi.core import told
 from timetracer_otel.messages import SqlResult, SqlStatement
 
 if TYPE_CHECKING:
@@ -43,10 +44,12 @@ class _Types:
                 }
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("asyncpg: a codec of the app's", error)
-        if ports.current() is None and not is_replayed(connection._protocol):
+        where = "asyncpg: setting a codec"
+        if ports.current() is None and not told(where, lambda: is_replayed(connection._protocol), False):
             return wrapped(*args, **kwargs)
         call = Invocation(wrapped, connection, args, kwargs)
-        return run_async(self.set_up(call), None if self._integration.mocks() else call)
+        strict = told(where, self._integration.mocks, False)
+        return run_async(self.set_up(call), None if strict else call)
 
     def set_up(self, call: Invocation) -> Flow[Any]:
         connection = call.instance

@@ -14,7 +14,7 @@ from __future__ import annotations
 import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
@@ -24,6 +24,8 @@ from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.messages import Answer, Failure, Request, SqlResult, SqlStatement
 from timetracer_otel.ports import Exchange, Port
+
+T = TypeVar("T")
 
 STATE = "$state"
 """What a failure left behind: the state of the connection, for :attr:`Statement.failed`."""
@@ -205,6 +207,23 @@ def replaying() -> bool:
     """True in a replay, where what fails of ours is for the app to see."""
     port = ports.current()
     return port is not None and port.replaying
+
+
+def told(where: str, ask: Callable[[], T], otherwise: T) -> T:
+    """What something of ours says that a wrapper asks, before the library's function is called.
+
+    Args:
+        where: what is being done, for the report where that fails.
+        ask: asks it.
+        otherwise: what is taken for the answer then, in a recording.
+    """
+    try:
+        return ask()
+    except Exception as error:
+        if replaying():
+            raise
+        ports.report(where, error)
+    return otherwise
 
 
 def refused(what: str, library: str) -> ReplayError:

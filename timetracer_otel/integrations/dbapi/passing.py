@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
-from timetracer_otel import values
+from timetracer_otel import ports, values
 
 
 class Passed:
@@ -36,6 +36,12 @@ class Passed:
                 self._hash.update(_bytes(kept))
             self._pieces.clear()
 
+    def lose(self) -> None:
+        """A piece could not be copied: what there is of them is not all."""
+        self._hash = self._hash or hashlib.sha256()
+        self._hash.update(b"lost")
+        self._pieces.clear()
+
     @property
     def over(self) -> bool:
         """There was no room for all of it."""
@@ -62,14 +68,36 @@ def _bytes(piece: Any) -> bytes:
     return bytes(piece) if isinstance(piece, bytes | bytearray | memoryview) else values.canonical(piece)
 
 
-def passing(source: Iterable[Any], keep: Any) -> Iterator[Any]:
+def safely(
+    keep: Callable[[Any], None], where: str, lose: Callable[[], None] | None = None
+) -> Callable[[Any], None]:
+    """That, which raises nothing into the app: what passes may be of a class that refuses to be looked at.
+
+    Args:
+        keep: copies one item.
+        where: what is being done, for the report.
+        lose: what to do about an item that could not be copied.
+    """
+
+    def kept(item: Any) -> None:
+        try:
+            keep(item)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(where, error)
+            if lose is not None:
+                lose()
+
+    return kept
+
+
+def passing(source: Iterable[Any], keep: Callable[[Any], None]) -> Iterator[Any]:
     """The items of an iterable, each shown first."""
     for item in source:
         keep(item)
         yield item
 
 
-async def passing_async(source: Any, keep: Any) -> AsyncIterator[Any]:
+async def passing_async(source: Any, keep: Callable[[Any], None]) -> AsyncIterator[Any]:
     """As :func:`passing`, of an asynchronous one."""
     async for item in source:
         keep(item)
