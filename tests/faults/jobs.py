@@ -102,7 +102,10 @@ _table = sqlalchemy.Table(
 
 def make_tables() -> None:
     """What an app's migration did."""
-    for engine in (_engine, sqlalchemy.create_engine(os.environ["DB_ASYNCPG"].replace("asyncpg", "psycopg"))):
+    for engine in (
+        _engine,
+        sqlalchemy.create_engine(os.environ["DB_ASYNCPG"].replace("+asyncpg", "+psycopg")),
+    ):
         _metadata.create_all(engine)
         engine.dispose()
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import msgspec
 
+from timetracer_otel import ports
 from timetracer_otel.integrations.dbapi.values import plain, plain_row, weight
 from timetracer_otel.messages import SqlResult
 
@@ -77,5 +78,13 @@ def quiet(cursor: Any, name: str, default: Any = None) -> Any:
     """An attribute of a cursor that may refuse to say."""
     try:
         return getattr(cursor, name, default)
-    except Exception:  # noqa: BLE001  # a property of the driver that needs an open cursor
+    except Exception as error:  # noqa: BLE001  # a property of the driver that needs an open cursor
+        if not _refusal(error):
+            ports.report("reading what a cursor says", error)
         return default
+
+
+def _refusal(error: Exception) -> bool:
+    """True for what a driver raises where it does not say: PEP 249 calls its base class ``Error``."""
+    kinds = type(error).__mro__
+    return AttributeError in kinds or any(kind.__name__ in ("Error", "NotImplementedError") for kind in kinds)

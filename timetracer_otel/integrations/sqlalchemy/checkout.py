@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -44,11 +43,6 @@ class Checkout(msgspec.Struct, eq=False, weakref=True):
             namespace=self.namespace,
             server=facts.of(self.dialect, self.namespace),
         )
-
-
-def once(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments of ``executemany``, an iterator among them read into a list, which can be read twice."""
-    return tuple(list(item) if isinstance(item, Iterator) else item for item in args)
 
 
 def checkout_of(fairy: Any) -> Checkout:

@@ -11,8 +11,9 @@ import wrapt
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Invocation, run
 from timetracer_otel.integrations.dbapi import failures
+from timetracer_otel.integrations.dbapi.core import once
 from timetracer_otel.integrations.dbapi.pending import Pending, columns_of, number, quiet
-from timetracer_otel.integrations.sqlalchemy.checkout import Checkout, once
+from timetracer_otel.integrations.sqlalchemy.checkout import Checkout
 
 
 class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type checkers only

@@ -12,9 +12,10 @@ from typing import Any
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 from timetracer_otel.integrations.base import Invocation
+from timetracer_otel.integrations.dbapi.core import once
 from timetracer_otel.integrations.dbapi.pending import Pending
 from timetracer_otel.integrations.dbapi.values import restore
-from timetracer_otel.integrations.sqlalchemy.checkout import Checkout, once
+from timetracer_otel.integrations.sqlalchemy.checkout import Checkout
 from timetracer_otel.integrations.sqlalchemy.drivers import Driver
 from timetracer_otel.integrations.sqlalchemy.driving import breathe, drive
 from timetracer_otel.messages import Failure, SqlResult
