@@ -14,7 +14,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -308,17 +308,25 @@ def set_process_ports(port: Port | None, entry: EntryPort | None) -> tuple[Port 
 
 
 class inside:  # noqa: N801  # used like a function: ``with inside():``
-    """Work below here is part of a call that is already seen: a driver under an ORM, say."""
+    """Work below here is part of a call that is already seen: a driver under an ORM, say. Never raises."""
 
     __slots__ = ("_token",)
 
     def __enter__(self) -> None:
-        self._token = _inside.set(True)
+        try:
+            self._token: Token[bool] | None = _inside.set(True)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            self._token = None
+            report("recording a call", error)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _inside.reset(self._token)
+        try:
+            if self._token is not None:
+                _inside.reset(self._token)
+        except Exception as problem:  # noqa: BLE001  # as above
+            report("recording a call", problem)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""FastAPI, Starlette and Flask applications around the jobs, and servers for them in this process."""
+"""FastAPI, Starlette, Flask and other applications around the jobs, and servers for them in this process."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from tests.faults import frameworks, rpcs
 from tests.faults.jobs import ASYNC, SYNC
 from tests.faults.seen import OwnError, seen_error
 from timetracer_otel import AsgiMiddleware, WsgiMiddleware
@@ -171,6 +172,8 @@ async def _asgi(app: Any, path: str) -> Any:
 
     async def send(message: dict[str, Any]) -> None:
         told.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            over.set()
 
     scope = {
         "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
@@ -241,8 +244,15 @@ def wsgi(app: Any) -> Serve:
 def requests() -> dict[str, Callable[[], Any]]:
     """Every request there is, by a name."""
     fast, star, flasks = fastapi_app(), starlette_app(), flask_app()
+    frameworks.set_django_up()
     _instrument(fast, star, flasks)
-    found: dict[str, Callable[[], Any]] = {"fastapi start-up": lambda: start_up(fast)}
+    traced, untraced = (frameworks.litestar_app(traced=traced) for traced in (True, False))
+    found: dict[str, Callable[[], Any]] = {
+        "fastapi start-up": lambda: start_up(fast),
+        "litestar start-up": lambda: start_up(untraced),
+        "django set-up": frameworks.instrument_django,
+        **rpcs.requests(),
+    }
     for name, serve, paths in (
         (
             "fastapi",
@@ -258,6 +268,10 @@ def requests() -> dict[str, Callable[[], Any]]:
             wsgi(flasks),
             ["/body", "/lines", "/stream", "/failing", *(f"/sync/{job}" for job in SYNC)],
         ),
+        ("litestar", asgi(untraced), ["/body", "/stream", "/failing"]),
+        ("litestar with its plugin", asgi(traced), ["/body", "/stream", "/failing"]),
+        ("django wsgi", wsgi(frameworks.django_wsgi()), ["/body", "/stream", "/failing", "/database"]),
+        ("django asgi", asgi(frameworks.django_asgi()), ["/body", "/stream-async", "/failing", "/database"]),
     ):
         for path in paths:
             found[f"{name} {path}"] = lambda serve=serve, path=path: serve(path)  # type: ignore[misc]  # bound now
@@ -266,10 +280,14 @@ def requests() -> dict[str, Callable[[], Any]]:
 
 def _instrument(fast: Any, star: Any, flasks: Any) -> None:
     """As the launcher does; Flask is left without, so that its span is ours."""
+    from opentelemetry.instrumentation.django import DjangoInstrumentor
     from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+    from opentelemetry.instrumentation.grpc import GrpcInstrumentorServer
     from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
     from opentelemetry.instrumentation.redis import RedisInstrumentor
 
     FastAPIInstrumentor.instrument_app(fast)
+    DjangoInstrumentor().instrument()
+    GrpcInstrumentorServer().instrument()
     HTTPXClientInstrumentor().instrument()
     RedisInstrumentor().instrument()

@@ -23,7 +23,7 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tests.faults import asyncpg_jobs, http_jobs, mongodb_jobs, postgres_jobs, sqlite_jobs
+from tests.faults import asyncpg_jobs, grpc_jobs, http_jobs, mongodb_jobs, postgres_jobs, sqlite_jobs
 from tests.faults.seen import OwnError, attempt, attempt_async, seen_error
 
 Job = Callable[[], Any]
@@ -275,6 +275,7 @@ SYNC: dict[str, Job] = {
     "urllib3": http_jobs.urllib3_pool,
     "requests": http_jobs.requests_session,
     "botocore": http_jobs.boto3_objects,
+    "grpc": grpc_jobs.calls,
     "sqlalchemy": sqlalchemy_sync,
     "redis": redis_sync,
     "sqlite3": sqlite_jobs.statements,
@@ -289,6 +290,7 @@ SYNC: dict[str, Job] = {
 ASYNC: dict[str, AsyncJob] = {
     "httpx": httpx_async,
     "aiohttp": http_jobs.aiohttp_session,
+    "grpc": grpc_jobs.calls_async,
     "sqlalchemy": sqlalchemy_async,
     "redis": redis_async,
     "aiosqlite": sqlite_jobs.in_threads,
