@@ -398,6 +398,29 @@ class Psycopg(Dependency):
             return repr(cursor.description), await cursor.fetchall()
 
 
+class PsycopgPool(Psycopg):
+    """psycopg 3 with connections from a pool, whose workers set them up."""
+
+    module = "psycopg_pool"
+
+    def call(self, client: Any, way: str) -> Any:
+        with client.ConnectionPool(_postgres(), min_size=1, open=True) as pool, pool.connection() as given:
+            cursor = given.execute("SELECT %(way)s AS way, 1.5", {"way": way})
+            return repr(cursor.description), cursor.fetchall()
+
+    def fail(self, client: Any) -> Any:
+        with client.ConnectionPool(_postgres(), min_size=1, open=True) as pool, pool.connection() as given:
+            return given.execute("SELECT * FROM missing")
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        async with (
+            client.AsyncConnectionPool(_postgres(), min_size=1, open=False) as pool,
+            pool.connection() as given,
+        ):
+            cursor = await given.execute("SELECT %(way)s AS way, 1.5", {"way": way})
+            return repr(cursor.description), await cursor.fetchall()
+
+
 class Asyncpg(Dependency):
     """As above, asynchronously only."""
 
@@ -772,6 +795,7 @@ SUBJECTS: dict[str, type[Subject]] = {
     "sqlite3": Sqlite3,
     "psycopg2": Psycopg2,
     "psycopg": Psycopg,
+    "psycopg_pool": PsycopgPool,
     "sqlalchemy over pymysql": SqlAlchemyOverPyMySql,
     "pymysql": PyMySql,
     "mysqlconnector": MySqlConnector,

@@ -10,6 +10,7 @@ import psycopg
 import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from tests.faults.seen import OwnError, attempt, attempt_async
 
@@ -59,7 +60,18 @@ def with_psycopg() -> Any:
             served.execute(_ROWS)
             seen += [served.fetchmany(2), served.fetchall()]
         seen.append(attempt(lambda: _within(connection)))
+    with (
+        ConnectionPool(_address("DB_PSYCOPG"), min_size=1, max_size=1, open=True, configure=_set_up) as pool,
+        pool.connection() as given,
+    ):
+        seen.append(given.execute(_ROWS).fetchall())
+        seen.append(attempt(lambda: pool.getconn(timeout=0.01)))
     return [*seen, attempt(lambda: psycopg.connect(_REFUSED, connect_timeout=5))]
+
+
+def _set_up(connection: Any) -> None:
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.commit()
 
 
 def _leave(connection: Any) -> None:
@@ -83,4 +95,10 @@ async def with_psycopg_async() -> Any:
         await cursor.executemany("INSERT INTO told VALUES (%s, %s)", [(1, "a"), (2, "b")])
         seen.append(await attempt_async(connection.execute("INSERT INTO told VALUES (1, 'a')")))
         await connection.rollback()
+    async with (
+        AsyncConnectionPool(_address("DB_PSYCOPG"), min_size=1, max_size=1, open=False) as pool,
+        pool.connection() as given,
+    ):
+        seen.append(await (await given.execute(_ROWS)).fetchall())
+        seen.append(await attempt_async(pool.getconn(timeout=0.01)))
     return seen

@@ -18,7 +18,7 @@ import inspect
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, Token, copy_context
 from typing import Any, Final, TypeAlias
 
@@ -139,6 +139,21 @@ def uninstall() -> None:
         _wanted = False
         while _wrapped:
             wrapping.take_out(*_wrapped.pop())
+
+
+@contextlib.contextmanager
+def belonging_nowhere() -> Iterator[None]:
+    """What runs here belongs to no request, whichever one the context is a copy of."""
+    tokens: list[tuple[ContextVar[Any], Token[Any]]] = [
+        (variable, variable.set(None)) for variable in (*_VARIABLES, lanes.thread_lane)
+    ]
+    attached = otel_context.attach(otel_context.Context())
+    try:
+        yield
+    finally:
+        otel_context.detach(attached)
+        for variable, token in reversed(tokens):
+            variable.reset(token)
 
 
 def carry(function: Function) -> Function:

@@ -170,7 +170,7 @@ class SqlStatement(msgspec.Struct):
         word = first[0].lower().rstrip(";") if first else ""
         if word == "with":
             return re.search(r"\b(insert|update|delete|merge)\b", self.text, re.I) is not None
-        return word not in _READS
+        return bool(word) and word not in _READS
 
     @property
     def controls_transaction(self) -> bool:

@@ -42,6 +42,7 @@ from tests.fidelity.apps.drifting import DRIFTS
 from tests.fidelity.apps.httpx_told import url
 from tests.fidelity.apps.mongodb_async_cases import new_database
 from tests.fidelity.apps.orders import async_order, order
+from tests.fidelity.apps.psycopg_pool_cases import close_pools, open_async_pool, open_pool
 from tests.fidelity.apps.redis_clients import new_async_client, sync_clients
 
 engines = sync_engines()
@@ -60,10 +61,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     for aio_engine in aio_engines.values():
         async with aio_engine.begin() as aio_connection:
             await aio_connection.run_sync(create_tables)
+    open_pool()
+    await open_async_pool()
     started["redis"] = clients["resp3-text"].ping()
     async with httpx.AsyncClient() as client:
         started["upstream"] = (await client.get(url("/health"))).json()
     yield
+    await close_pools()
     for aio_engine in aio_engines.values():
         await aio_engine.dispose()
 

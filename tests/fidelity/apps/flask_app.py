@@ -20,6 +20,7 @@ from tests.fidelity.apps.databases import create_tables, sync_engines
 from tests.fidelity.apps.drifting import DRIFTS
 from tests.fidelity.apps.httpx_told import url
 from tests.fidelity.apps.orders import order
+from tests.fidelity.apps.psycopg_pool_cases import open_pool
 from tests.fidelity.apps.redis_clients import sync_clients
 
 engines = sync_engines()
@@ -30,6 +31,7 @@ app = Flask(__name__)
 for engine in engines.values():
     with engine.begin() as connection:
         create_tables(connection)
+open_pool()
 started = {"redis": clients["resp3-text"].ping(), "upstream": httpx.get(url("/health")).json()}
 
 

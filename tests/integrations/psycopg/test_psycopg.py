@@ -254,3 +254,16 @@ def test_misses_refusals_and_uses_outside(db: Runs) -> None:
     with pytest.raises(NoSessionError):
         connection.execute("SELECT 1")
     connection.close()
+
+
+def test_settings_that_an_app_changes_decide_how_values_are_read(db: Runs) -> None:
+    def scenario(connection: Any) -> Any:
+        query = "SELECT '2026-01-02 03:04:05+00'::timestamptz, '1 day 2 hours'::interval"
+        seen = [connection.execute(query).fetchone()]
+        connection.execute("SET TIME ZONE 'Asia/Tokyo'")
+        seen += [connection.execute(query).fetchone(), str(connection.info.timezone)]
+        connection.rollback()
+        connection.execute("SET client_encoding TO latin1")
+        return [*seen, connection.execute("SELECT 'caf\u00e9'").fetchone(), connection.info.encoding]
+
+    assert db.same(scenario)[2] == "Asia/Tokyo"

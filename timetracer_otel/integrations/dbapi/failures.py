@@ -60,7 +60,7 @@ def classes_below(*roots: Any) -> dict[str, type[BaseException]]:
 def _add_fields(failure: Failure, error: BaseException) -> None:
     failure.args = [plain(item) for item in error.args]
     module = type(error).__module__
-    if module.startswith(("psycopg.", "psycopg2")) or module == "psycopg":
+    if module.startswith("psycopg2") or _is_psycopg(error):
         diagnostics = getattr(error, "diag", None)
         read = {name: getattr(diagnostics, name, None) for name in DIAGNOSTICS}
         failure.fields[_DIAG] = {name: value for name, value in read.items() if value is not None}
@@ -94,7 +94,7 @@ def _set_fields(error: BaseException, failure: Failure) -> None:
     diagnostics = diagnostics if isinstance(diagnostics, dict) else {}
     if module.startswith("psycopg2"):
         _psycopg2(error, failure, diagnostics)
-    elif module == "psycopg" or module.startswith("psycopg."):
+    elif _is_psycopg(error):
         _psycopg(error, diagnostics)
     elif _ORIGINAL in failure.fields and error.__context__ is not None:
         _pymysql(error, error.__context__)
@@ -103,6 +103,11 @@ def _set_fields(error: BaseException, failure: Failure) -> None:
     for below, link in ((failure.cause, error.__cause__), (failure.context, error.__context__)):
         if below is not None and link is not None:
             _set_fields(link, below)
+
+
+def _is_psycopg(error: BaseException) -> bool:
+    """Also where another package derived the class: psycopg_pool, the app."""
+    return any(kind.__module__ == "psycopg" for kind in type(error).__mro__)
 
 
 def _psycopg(error: Any, diagnostics: dict[str, Any]) -> None:

@@ -6,7 +6,8 @@ object with nothing where the connection to the server was.
 
 Server-side cursors: the statement, and each ``FETCH`` and ``MOVE``. Transactions are followed without a
 server; a commit is a call where something was written. ``copy()``, ``stream()`` and notifications are
-psycopg's own in a replay as well. Pipelines are not recorded, and refused in a replay.
+psycopg's own in a replay as well. Pools of psycopg_pool are, too: what their workers ask is part of the
+start-up. Pipelines are not recorded, and refused in a replay.
 """
 
 from __future__ import annotations

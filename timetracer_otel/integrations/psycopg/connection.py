@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from psycopg import conninfo, errors, pq
+from psycopg._encodings import pg2pyenc
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.dbapi.core import DriverIntegration, replaying
@@ -44,8 +45,8 @@ class NoConnection:
         self.nonblocking = 1
         self.notice_handler: Any = None
         self.notify_handler: Any = None
-        self._encoding = "utf-8"
-        self._known = dict(learned.get("parameters") or {})
+        self._learned = dict(learned.get("parameters") or {})
+        self._known = self._learned
 
         def told(name: str, default: str = "") -> bytes:
             return str(parameters.get(name) or default).encode()
@@ -55,10 +56,19 @@ class NoConnection:
         self.password, self.options, self.tty = told("password"), told("options"), b""
         self.info: list[Any] = []
 
+    @property
+    def _encoding(self) -> str:
+        """What psycopg reads and writes text in."""
+        return pg2pyenc(self.parameter_status(b"client_encoding") or b"UTF8")
+
     def parameter_status(self, name: bytes) -> bytes | None:
         """A setting that the recorded server reported."""
         value = self._known.get(name.decode())
         return None if value is None else str(value).encode()
+
+    def change(self, settings: dict[str, str]) -> None:
+        """These settings are others than the server first reported."""
+        self._known = {**self._learned, **settings} if settings else self._learned
 
     def finish(self) -> None:
         """Close it."""
@@ -86,9 +96,15 @@ def is_replayed(context: Any) -> bool:
         return False
 
 
+def known_link_of(connection: Any) -> Link | None:
+    """What is known of a connection that was seen before."""
+    link: Link | None = vars(connection).get(_ATTRIBUTE)
+    return link
+
+
 def link_of(connection: Any, integration: DriverIntegration) -> Link:
     """What is known of a connection, made when it is first seen."""
-    link: Link | None = vars(connection).get(_ATTRIBUTE)
+    link = known_link_of(connection)
     if link is None:
         link = Link(integration, "")
         try:
@@ -96,8 +112,8 @@ def link_of(connection: Any, integration: DriverIntegration) -> Link:
             link.namespace = info.dbname
             parameters = {name: info.parameter_status(name) for name in _PARAMETERS}
             known = {name: value for name, value in parameters.items() if value is not None}
-            learned = {"server_version": info.server_version, "parameters": known}
-            link.server = written("psycopg", link.namespace, learned)
+            link.learned = {"server_version": info.server_version, "parameters": known}
+            link.server = written("psycopg", link.namespace, link.learned)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("psycopg: what a connection knows of its server", error)
         vars(connection)[_ATTRIBUTE] = link

@@ -132,19 +132,19 @@ class _Copying:
         self._integration._report_failure(error, asked, exchange)
 
     def _statement(self, cursor: Any, message: SqlStatement) -> Statement:
-        from timetracer_otel.integrations.psycopg import integration
+        from timetracer_otel.integrations.psycopg import integration, states
 
         connection = cursor.connection
         return Statement(
             integration._unreachable, cursor, (), {}, message, load=_itself,
-            state=lambda: integration._state(connection),
-            failed=lambda state: integration._hold(connection, state),
+            state=lambda: states.of(connection),
+            failed=lambda state: states.hold(connection, state),
         )  # fmt: skip
 
     def _begin_again(self, cursor: Any, copy: Copy, port: ports.Port) -> None:
         from psycopg import pq
 
-        from timetracer_otel.integrations.psycopg import integration
+        from timetracer_otel.integrations.psycopg import integration, states
         from timetracer_otel.integrations.psycopg.loading import Transformer
         from timetracer_otel.integrations.psycopg.results import RecordedResult
 
@@ -160,7 +160,7 @@ class _Copying:
         status, columns = pq.ExecStatus.COPY_IN, []
         if not copy.sends:
             result: SqlResult = run(self._integration.ask(self._statement(cursor, copy.message)))
-            integration._hold(cursor.connection, result.extra.get("begun"))
+            states.hold(cursor.connection, result.extra.get("begun"))
             integration._tell(cursor.connection, result.extra.get("notices"))
             copy.result, copy.pieces = result, [piece for (piece,) in result.rows]
             formats, status = result.extra.get("formats"), pq.ExecStatus.COPY_OUT
@@ -201,7 +201,7 @@ class _Copying:
         return data
 
     def _read_again(self, copying: Any, copy: Copy) -> Generator[Any, Any, Any]:
-        from timetracer_otel.integrations.psycopg import integration
+        from timetracer_otel.integrations.psycopg import states
 
         yield from ()
         result = copy.result
@@ -213,9 +213,9 @@ class _Copying:
             raise ReplayError("psycopg: what this COPY gave was over the limit of bodies; record again")
         end = end_of(result, self._integration)
         if end is not None:
-            integration._hold(copying.connection, result.extra.get("state"))
+            states.hold(copying.connection, result.extra.get("state"))
             raise end
-        integration._hold(copying.connection, result.extra.get("state"))
+        states.hold(copying.connection, result.extra.get("state"))
         copying._finished = True
         copying.cursor._rowcount = result.rowcount
         return memoryview(b"")
@@ -224,13 +224,13 @@ class _Copying:
         self, copying: Any, copy: Copy, error: BaseException | None = None, *, whole: bool = True
     ) -> None:
         """All was read that the app reads."""
-        from timetracer_otel.integrations.psycopg import integration
+        from timetracer_otel.integrations.psycopg import states
 
         exchange, copy.exchange = copy.exchange, None
         vars(copying.connection).pop(_ATTRIBUTE, None)
         if exchange is None:
             return
-        extra: dict[str, Any] = {"state": integration._state(copying.connection), "formats": copy.formats}
+        extra: dict[str, Any] = {"state": states.of(copying.connection), "formats": copy.formats}
         if error is not None:
             extra["error"] = failures.describe(error).plain()
         pieces = copy.passed.pieces()
@@ -275,7 +275,7 @@ class _Copying:
         return None if not inspect.iscoroutinefunction(wrapped) else _done_at_once()
 
     def end(self, call: Invocation) -> Flow[Any]:
-        from timetracer_otel.integrations.psycopg import integration, results
+        from timetracer_otel.integrations.psycopg import results, states
 
         writer = call.instance
         copy = vars(writer.connection).pop(_ATTRIBUTE, None)
@@ -287,7 +287,7 @@ class _Copying:
             copy.message.step = "copy given up"
         if copy.exchange is None:
             found: SqlResult = run(self._integration.ask(self._statement(writer.cursor, copy.message)))
-            integration._hold(writer.connection, found.extra.get("state"))
+            states.hold(writer.connection, found.extra.get("state"))
             if found.extra.get("shape"):
                 writer.cursor._results = results.rebuild(found)
             return None
@@ -299,7 +299,7 @@ class _Copying:
             raise
         after = list(writer.cursor._results)
         answer = results.read(after if after != before else [], 0)
-        answer.extra["state"] = integration._state(writer.connection)
+        answer.extra["state"] = states.of(writer.connection)
         copy.exchange.finish(answer)
         return done
 

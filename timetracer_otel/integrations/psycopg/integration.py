@@ -35,7 +35,7 @@ class PsycopgIntegration(DriverIntegration):
 
     def points(self) -> Sequence[Point]:
         """Statements, commands about transactions, and connecting."""
-        from timetracer_otel.integrations.psycopg import copying, hearing, streaming
+        from timetracer_otel.integrations.psycopg import copying, hearing, pooling, streaming
 
         base = "psycopg._connection_base"
         found = [
@@ -49,6 +49,7 @@ class PsycopgIntegration(DriverIntegration):
             *copying.points(self),
             *streaming.points(self),
             *hearing.points(self),
+            *pooling.points(self),
         ]
         for suffix, prefix in (("", ""), (_ASYNC, "Async")):
             aside = bool(prefix)
@@ -89,7 +90,7 @@ class PsycopgIntegration(DriverIntegration):
     def _connecting(self, wrapped: Any, cls: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
         errors: tuple[type[BaseException], ...] = ()
         try:
-            from timetracer_otel.integrations.psycopg import connection
+            from timetracer_otel.integrations.psycopg import connection, pooling
 
             mocked = self.mocks()
             parameters = connection.parameters_of(args[0] if args else kwargs.get("conninfo", ""))
@@ -102,7 +103,8 @@ class PsycopgIntegration(DriverIntegration):
         if not errors:
             return (yield from wrapped(*args, **kwargs))
         if mocked:
-            self.fail_to_connect(namespace)
+            if not pooling.at_work():
+                self.fail_to_connect(namespace)
             learned = links.learned(self, namespace)
             made = cls(connection.NoConnection(parameters, learned))
             connection.attach(made, links.Link(self, namespace, learned=learned, replayed=True))
@@ -135,7 +137,7 @@ class PsycopgIntegration(DriverIntegration):
     # -- statements
 
     def _execute(self, call: Invocation) -> Flow[Any]:
-        from timetracer_otel.integrations.psycopg import connection, hearing, results
+        from timetracer_otel.integrations.psycopg import connection, hearing, results, states
 
         cursor = call.instance
         link = connection.link_of(cursor.connection, self)
@@ -167,7 +169,7 @@ class PsycopgIntegration(DriverIntegration):
             if many:
                 result.rowcount = cursor.rowcount
                 result.extra["many"] = cursor.statusmessage
-            result.extra["state"] = _state(cursor.connection)
+            result.extra["state"] = states.of(cursor.connection)
             result.extra["notices"] = heard
             if notified:
                 result.extra["notifies"] = list(notified)
@@ -175,7 +177,8 @@ class PsycopgIntegration(DriverIntegration):
 
         statement = Statement(
             call.wrapped, cursor, args, call.kwargs, message, load=load, watch=watch,
-            state=lambda: _state(cursor.connection), failed=lambda state: _hold(cursor.connection, state),
+            state=lambda: states.of(cursor.connection),
+            failed=lambda state: states.hold(cursor.connection, state),
         )  # fmt: skip
         if link.replayed:
             if ports.current() is None:
@@ -200,7 +203,7 @@ class PsycopgIntegration(DriverIntegration):
         return self._commanding(wrapped, instance, args, kwargs)
 
     def _commanding(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
-        from timetracer_otel.integrations.psycopg import connection, results
+        from timetracer_otel.integrations.psycopg import connection, results, states
 
         link = None
         try:
@@ -229,12 +232,12 @@ class PsycopgIntegration(DriverIntegration):
                 statement = Statement(
                     _unreachable, instance, args, kwargs, command,
                     load=answered.append,
-                    failed=lambda state: _hold(instance, state),
+                    failed=lambda state: states.hold(instance, state),
                 )  # fmt: skip
                 run(self.ask(statement))
                 done = instance.pgconn.command(text.encode())
                 if "state" in answered[0].extra:
-                    _hold(instance, answered[0].extra["state"])
+                    states.hold(instance, answered[0].extra["state"])
                 return results.rebuild(answered[0])[0] if answered[0].extra.get("shape") else done
             return instance.pgconn.command(text.encode())
         port = ports.current()
@@ -247,13 +250,13 @@ class PsycopgIntegration(DriverIntegration):
         except BaseException as error:
             asked = Statement(
                 _unreachable, instance, (), {}, link.statement(text),
-                load=_nothing, state=lambda: _state(instance),
+                load=_nothing, state=lambda: states.of(instance),
             )  # fmt: skip
             self._report_failure(error, asked, exchange)
             raise
         try:
             message = results.read([result], port.body_limit)
-            message.extra["state"] = _state(instance)
+            message.extra["state"] = states.of(instance)
             exchange.finish(message)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("psycopg: reading a result", error)
@@ -307,33 +310,18 @@ def _check(cursor: Any) -> None:
     cursor.connection._check_connection_ok()
 
 
-def _state(connection: Any) -> list[int]:
-    return [int(connection.pgconn.transaction_status), int(connection.pgconn.status)]
-
-
-def _hold(connection: Any, state: Any) -> None:
-    from psycopg import pq
-
-    from timetracer_otel.integrations.psycopg.connection import NoConnection
-
-    match state:
-        case [int(transaction), int(status)] if isinstance(connection.pgconn, NoConnection):
-            connection.pgconn.transaction_status = pq.TransactionStatus(transaction)
-            connection.pgconn.status = pq.ConnStatus(status)
-
-
 def _load(link: links.Link, cursor: Any, args: tuple[Any, ...], result: SqlResult) -> Any:
     """Let a cursor hold recorded results, as if they had just arrived."""
     from psycopg import pq
 
-    from timetracer_otel.integrations.psycopg import hearing, results
+    from timetracer_otel.integrations.psycopg import hearing, results, states
     from timetracer_otel.integrations.psycopg.loading import Transformer
 
     cursor._reset()
     cursor._last_query = args[0] if args else None
     cursor._tx = Transformer(cursor)  # the one in C takes results of libpq only
     found = results.rebuild(result)
-    _hold(cursor.connection, result.extra.get("state"))
+    states.hold(cursor.connection, result.extra.get("state"))
     _tell(cursor.connection, result.extra.get("notices"))
     hearing.tell(cursor.connection, result.extra.get("notifies"))
     if "many" in result.extra and result.columns is None:

@@ -61,7 +61,7 @@ class _Streaming:
         return self._sending(wrapped, cursor, args, kwargs)
 
     def _sending(self, wrapped: Any, cursor: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
-        from timetracer_otel.integrations.psycopg import connection, integration
+        from timetracer_otel.integrations.psycopg import connection, integration, states
 
         vars(cursor.connection).pop(_ATTRIBUTE, None)
         link = connection.link_of(cursor.connection, self._integration)
@@ -78,7 +78,7 @@ class _Streaming:
                 raise no_session()
             asked = Statement(
                 integration._unreachable, cursor, args, kwargs, message, load=_itself,
-                failed=lambda state: integration._hold(cursor.connection, state),
+                failed=lambda state: states.hold(cursor.connection, state),
             )  # fmt: skip
             stream.end = run(self._integration.ask(asked))
             self._hold(cursor, stream, query)
@@ -113,11 +113,11 @@ class _Streaming:
             stream.parts.append(results.RecordedResult(result.columns or [], rows, shape))
 
     def _fail(self, cursor: Any, exchange: Exchange, error: BaseException) -> None:
-        from timetracer_otel.integrations.psycopg import integration
+        from timetracer_otel.integrations.psycopg import integration, states
 
         asked = Statement(
             integration._unreachable, cursor, (), {}, SqlStatement(text=""), load=_itself,
-            state=lambda: integration._state(cursor.connection),
+            state=lambda: states.of(cursor.connection),
         )  # fmt: skip
         self._integration._report_failure(error, asked, exchange)
 
@@ -160,7 +160,7 @@ class _Streaming:
             exchange.finish(None)
 
     def _answer(self, cursor: Any, stream: Stream, *, complete: bool) -> SqlResult:
-        from timetracer_otel.integrations.psycopg import integration, results
+        from timetracer_otel.integrations.psycopg import results, states
 
         answer = SqlResult(complete=complete)
         sizes: list[int] = []
@@ -175,11 +175,11 @@ class _Streaming:
             if not read.complete:
                 answer.complete = False
                 break
-        answer.extra |= {"sizes": sizes, "state": integration._state(cursor.connection)}
+        answer.extra |= {"sizes": sizes, "state": states.of(cursor.connection)}
         return answer
 
     def _again(self, cursor: Any, stream: Stream, first: bool) -> Generator[Any, Any, Any]:
-        from timetracer_otel.integrations.psycopg import integration
+        from timetracer_otel.integrations.psycopg import states
 
         yield from ()
         if stream.parts:
@@ -191,7 +191,7 @@ class _Streaming:
             return result
         vars(cursor.connection).pop(_ATTRIBUTE, None)
         assert stream.end is not None, "a replay has a result"
-        integration._hold(cursor.connection, stream.end.extra.get("state"))
+        states.hold(cursor.connection, stream.end.extra.get("state"))
         end = end_of(stream.end, self._integration)
         if end is not None:
             raise end
