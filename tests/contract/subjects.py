@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from opentelemetry import trace
 
+from tests.contract.clients import AioMySql, Aiosqlite, Boto3, Grpc, Httpx2, Motor
 from timetracer_otel.testing.subjects import Dependency, Results, Subject, attempt, describe_error
 
 
@@ -779,13 +780,17 @@ def fail() -> None:
 
 SUBJECTS: dict[str, type[Subject]] = {
     "httpx": Httpx,
+    "httpx2": Httpx2,
     "requests": Requests,
     "requests over urllib3": RequestsOverUrllib3,
     "urllib3": Urllib3,
     "urllib": Urllib,
     "aiohttp": Aiohttp,
+    "boto3": Boto3,
+    "grpc": Grpc,
     "redis": Redis,
     "pymongo": PyMongo,
+    "motor": Motor,
     "celery": Celery,
     "confluent-kafka": ConfluentKafka,
     "aiokafka": Aiokafka,
@@ -793,12 +798,14 @@ SUBJECTS: dict[str, type[Subject]] = {
     "sqlalchemy over sqlite3": SqlAlchemyOverSqlite3,
     "sqlalchemy over psycopg": SqlAlchemyOverPsycopg,
     "sqlite3": Sqlite3,
+    "aiosqlite": Aiosqlite,
     "psycopg2": Psycopg2,
     "psycopg": Psycopg,
     "psycopg_pool": PsycopgPool,
     "sqlalchemy over pymysql": SqlAlchemyOverPyMySql,
     "pymysql": PyMySql,
     "mysqlconnector": MySqlConnector,
+    "aiomysql": AioMySql,
     "asyncpg": Asyncpg,
     "fastapi": FastApi,
     "starlette": Starlette,

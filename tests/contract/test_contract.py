@@ -20,6 +20,7 @@ from _pytest.mark import ParameterSet
 from tests.contract.subjects import SUBJECTS, Framework
 from tests.fidelity.sqlalchemy_versions import python_path
 from tests.services.together import Services
+from timetracer_otel.integrations import all_integrations
 from timetracer_otel.testing.orders import ORDERS, OURS, Facts, Seen, in_force
 
 ROOT = Path(__file__).parents[2]
@@ -83,13 +84,13 @@ def subject_of(library: str) -> str:
 def orders_of(library: str) -> tuple[str, ...]:
     if library == "celery":
         return (*FEW_ORDERS, "ours, theirs, ours undone")  # contrib listens to signals: little can meet
-    if library == "aiokafka":
+    if library in ("aiokafka", "boto3", "grpc"):
         return (*FEW_ORDERS, "theirs, ours, theirs undone", "ours, theirs, ours undone")
-    few = " over " in library or library == "mysqlconnector"
-    return FEW_ORDERS if few else tuple(ORDERS)
+    few = " over " in library or library in ("mysqlconnector", "motor")
+    return FEW_ORDERS if few or not SUBJECTS[library].instrumentor else tuple(ORDERS)
 
 
-HTTP = ("httpx", "requests", "urllib3", "urllib", "aiohttp")
+HTTP = ("httpx", "httpx2", "requests", "urllib3", "urllib", "aiohttp")
 
 
 def case(library: str, order: str) -> ParameterSet:
@@ -140,7 +141,7 @@ def test_we_make_spans_only_where_nobody_else_does(facts: Facts, library: str, o
 def test_the_standard_instrumentation_goes_on_without_us(facts: Facts, library: str, order: str) -> None:
     steps, subject = ORDERS[order], SUBJECTS[library]
     made = facts.scopes.get(subject.scope, 0)
-    if in_force(steps, "theirs"):
+    if subject.instrumentor and in_force(steps, "theirs"):
         # of an application or a MongoDB client that was there before, contrib knows nothing; of an engine,
         # only connections
         unseen = issubclass(subject, Framework) or library in ("pymongo", "confluent-kafka")
@@ -169,6 +170,8 @@ def scope_of(library: str, order: str) -> str:
     """Whose spans carry the payloads."""
     steps = ORDERS[order]
     subject = SUBJECTS[library]
+    if not subject.instrumentor:
+        return OURS
     if library == "aiokafka":
         return OURS  # contrib's span is over before the record is sent
     # applications, engines and MongoDB clients are instrumented when they are made; httpx and redis
@@ -200,6 +203,14 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
     elif name == "celery":
         asked = ["open.add('sync')", "closed.add('closed')", "open.add('thread')", "open.add('async')"]
         answer = "TaskOutcome"
+    elif library == "boto3":
+        asked, answer = (
+            ["/?prefix=sync", "/closed?location", "/?prefix=thread", "/?prefix=async"],
+            "HttpResponse",
+        )
+    elif library == "grpc":
+        asked = ["/AskJson (6 bytes)", "/Missing (0 bytes)", "/AskJson (8 bytes)", "/AskJson (7 bytes)"]
+        asked, answer = [f"/shop.Stock{one}" for one in asked], "GrpcReply"
     elif "kafka" in library:
         failing = "outside'" if library == "aiokafka" else "x" * 36 + "..."
         asked = ["contract: 'sync'", f"contract: '{failing}", "contract: 'thread'", "contract: 'async'"]
@@ -211,8 +222,9 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
         asked, answer = [select, "SELECT * FROM missing", select, select], "SqlResult"
         if library == "sqlalchemy over pymysql":
             asked[-1] = "SELECT %s AS way, 1.5"  # aiomysql knows no names
-    # an error of MongoDB's is a document like any other
-    answers = [answer, answer if name == "pymongo" else "Failure", answer, answer]
+    # errors of these are answers like any other
+    failure = answer if name in ("pymongo", "botocore", "grpc") else "Failure"
+    answers = [answer, failure, answer, answer]
     calls = [Seen(name, request, scope, answer) for request, answer in zip(asked, answers, strict=True)]
     if name == "aiokafka":
         started = Seen(name, "Producer.start()", OURS, "FunctionResult")
@@ -242,3 +254,11 @@ def expected_requests(library: str, scope: str) -> list[list[Seen]]:
             request.append(Seen("app", f"work {path}", "app", ""))
         requests.append(request)
     return requests
+
+
+def test_every_library_that_we_know_is_under_contract() -> None:
+    known = {one.name for one in all_integrations()}
+    assert known - {subject.integration for subject in SUBJECTS.values()} == {
+        "asgi", "wsgi", "uvicorn", "grpc_server",  # servers: tests/fidelity, tests/rpcs
+        "http.client", "aiosqlite",  # beneath or beside those that make the calls
+    }  # fmt: skip
