@@ -68,14 +68,15 @@ class Assembler:
         parent = span.parent
         found = None
         if parent is not None and not parent.is_remote:
-            found = self._index.get((parent.trace_id, parent.span_id))
+            found = self._index.get(parent[:2])
         recording = self._revive(found) if isinstance(found, tuple) else found
         if recording is None or (recording.over_at is not None and _too_late(recording.over_at)):
             recording, kept = self._begin(span, context), True
         # a message is known, so that what is below it finds its trace, and not kept
-        joined = recording.span_started(context.span_id, span if kept else None)
+        key = context[:2]
+        joined = recording.span_started(key[1], span if kept else None)
         if joined:
-            self._index[context.trace_id, context.span_id] = recording
+            self._index[key] = recording
         return joined
 
     def _begin(self, span: Span, context: SpanContext) -> TraceRecording:
@@ -114,10 +115,11 @@ class Assembler:
         context = span.get_span_context()
         if context is None:
             return
-        recording = self._index.get((context.trace_id, context.span_id))
+        key = context[:2]
+        recording = self._index.get(key)
         if isinstance(recording, TraceRecording):
-            if not recording.span_ended(context.span_id, span):
-                self._index.pop((context.trace_id, context.span_id), None)
+            if not recording.span_ended(key[1], span):
+                self._index.pop(key, None)
             self.settle(recording)
 
     def find(self, trace_id: int, span_id: int) -> TraceRecording | None:
@@ -127,6 +129,8 @@ class Assembler:
 
     def settle(self, recording: TraceRecording) -> None:
         """Deliver the recording if it is complete; have it waited for if it is over."""
+        if not recording.over():  # for most spans; whoever ends the last of what is open comes here, too
+            return
         with recording.lock:
             if recording.state in DONE or not recording.over():
                 return

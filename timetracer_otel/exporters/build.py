@@ -56,7 +56,7 @@ class CassetteBuilder:
             store.write(earlier)
             return True
         entry_id = f"{recording.entry_id:016x}"
-        entry = next((span for span in spans if span.span_id == entry_id), None)
+        entry = _found(spans, entry_id)
         if entry is None:
             return False
         if not batch.payloads and (_is_startup(entry, batch) or _is_lone_call(entry, spans, batch)):
@@ -91,14 +91,14 @@ class CassetteBuilder:
                 if span_id == recording.entry_id and batch.entry is not None:
                     self._add_entry(span, batch, masking, bodies)
                 if (payload := batch.payloads.get(span_id)) is not None:
-                    self._add_call(span, payload, masking, bodies)
+                    self._add_call(span, span_id, payload, masking, bodies)
                 batch.gaps.extend(_unsupported(span, span_id))
             except Exception as error:  # noqa: BLE001  # one bad payload must not cost the cassette
                 ports.report("encoding a payload", error)
                 recording.gap("unencodable payload", f"{span.name}: {type(error).__name__}: {error}", span_id)
             spans.append(span)
         if recording.values is not None:
-            entry = next((span for span in spans if span.span_id == f"{recording.entry_id:016x}"), None)
+            entry = _found(spans, f"{recording.entry_id:016x}")
             if entry is not None:
                 entry.events.extend(value_events(recording.values, masking))
         spans.sort(key=lambda span: span.start_time_unix_nano)
@@ -128,8 +128,9 @@ class CassetteBuilder:
                 RecordedGap("incomplete response", "the client or the app stopped before the end")
             )
 
-    def _add_call(self, span: Span, payload: CallPayload, masking: Masking, bodies: bool) -> None:
-        span_id = int(span.span_id, 16)
+    def _add_call(
+        self, span: Span, span_id: int, payload: CallPayload, masking: Masking, bodies: bool
+    ) -> None:
         span.attributes.update(call_attributes(payload))
         _drop_body(payload.request, bodies)
         span.attributes.update(masking.attributes(payload.request, span_id=span_id))
@@ -140,16 +141,17 @@ class CassetteBuilder:
             span.attributes.update(masking.attributes(payload.answer, "", span_id, payload.request))
 
     def _resource(self, span: ReadableSpan) -> Resource:
-        known = self._resources.get(id(span.resource))
-        if known is None or known[0] is not span.resource:
+        resource = span.resource
+        known = self._resources.get(id(resource))
+        if known is None or known[0] is not resource:
             extra: Attributes = {
                 names.CASSETTE_VERSION: VERSION,
                 "timetracer.version": __version__,
             }
             if revision := git_revision():
                 extra[names.GIT_REVISION] = revision
-            known = (span.resource, convert_resource(span.resource, extra))
-            self._resources[id(span.resource)] = known
+            known = (resource, convert_resource(resource, extra))
+            self._resources[id(resource)] = known
         return known[1]
 
     def _gaps(self, recording: TraceRecording, batch: Batch) -> list[Gap]:
@@ -167,6 +169,11 @@ class CassetteBuilder:
         return gaps
 
 
+def _found(spans: list[Span], span_id: str) -> Span | None:
+    """The span of that id; the entry, which is looked for, ended last."""
+    return next((span for span in reversed(spans) if span.span_id == span_id), None)
+
+
 def call_attributes(payload: CallPayload) -> Attributes:
     """What says that a span is a dependency call, and its place among the others."""
     return {
@@ -181,7 +188,7 @@ def _unsupported(span: Span, span_id: int) -> list[RecordedGap]:
     """Values of payloads in whose place there is only what they were called."""
     found = []
     for name, text in span.attributes.items():
-        if name.startswith("timetracer.") and isinstance(text, str) and '"$unsupported"' in text:
+        if type(text) is str and name.startswith("timetracer.") and '"$unsupported"' in text:
             types = dict.fromkeys(values.unsupported_in(text))
             if types:
                 found.append(RecordedGap("unsupported value", f"{', '.join(types)} in {name}"[:500], span_id))

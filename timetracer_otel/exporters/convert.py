@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.trace import SpanKind, StatusCode
 
 from timetracer_otel import span as plain
+from timetracer_otel.exporters.sdk_spans import attributes_of, events_of, links_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _KINDS: Final = {kind: plain.SpanKind(kind.value + 1) for kind in SpanKind}
 _UNSET: Final = plain.Status()
+_PLAIN: Final = frozenset({str, int, bool, float})
 _REMOTE = 0x200
 _REMOTE_KNOWN = 0x100
 
@@ -31,8 +33,9 @@ def convert(span: ReadableSpan, resource: plain.Resource, scopes: dict[int, plai
     """
     context = span.get_span_context()
     assert context is not None, "only spans that were started get here"
+    trace_id, span_id, _, trace_flags, trace_state, _ = context
     parent = span.parent
-    flags = int(context.trace_flags) | (_REMOTE_KNOWN if parent is not None else 0)
+    flags = int(trace_flags) | (_REMOTE_KNOWN if parent is not None else 0)
     if parent is not None and parent.is_remote:
         flags |= _REMOTE
     scope = span.instrumentation_scope
@@ -40,14 +43,14 @@ def convert(span: ReadableSpan, resource: plain.Resource, scopes: dict[int, plai
     if key not in scopes:
         scopes[key] = _scope(scope)
     return plain.Span(
-        trace_id=f"{context.trace_id:032x}",
-        span_id=f"{context.span_id:016x}",
+        trace_id=f"{trace_id:032x}",
+        span_id=f"{span_id:016x}",
         parent_span_id=f"{parent.span_id:016x}" if parent is not None else "",
         name=span.name,
         kind=_KINDS[span.kind],
         start_time_unix_nano=span.start_time or 0,
         end_time_unix_nano=span.end_time or 0,
-        attributes=_own(span) or attributes(span.attributes),
+        attributes=attributes(attributes_of(span)),
         events=[
             plain.Event(
                 name=event.name,
@@ -55,7 +58,7 @@ def convert(span: ReadableSpan, resource: plain.Resource, scopes: dict[int, plai
                 attributes=attributes(event.attributes),
                 dropped_attributes_count=event.dropped_attributes,
             )
-            for event in span.events
+            for event in events_of(span)
         ],
         links=[
             plain.Link(
@@ -66,10 +69,10 @@ def convert(span: ReadableSpan, resource: plain.Resource, scopes: dict[int, plai
                 dropped_attributes_count=link.dropped_attributes,
                 flags=int(link.context.trace_flags),
             )
-            for link in span.links
+            for link in links_of(span)
         ],
         status=_status(span.status),
-        trace_state=context.trace_state.to_header() if context.trace_state else "",
+        trace_state=trace_state.to_header() if trace_state else "",
         flags=flags,
         dropped_attributes_count=span.dropped_attributes,
         dropped_events_count=span.dropped_events,
@@ -90,10 +93,7 @@ def attributes(given: Mapping[str, Any] | None) -> plain.Attributes:
     """A copy of the attributes in which every value is one that OTLP has."""
     if not given:
         return {}
-    return {
-        key: value if type(value) in (str, int, bool, float) else _value(value)
-        for key, value in given.items()
-    }
+    return {key: value if type(value) in _PLAIN else _value(value) for key, value in given.items()}
 
 
 def _status(status: Status) -> plain.Status:
@@ -101,14 +101,6 @@ def _status(status: Status) -> plain.Status:
     if code is StatusCode.UNSET:
         return _UNSET
     return plain.Status(plain.StatusCode(code.value), status.description or "")
-
-
-def _own(span: ReadableSpan) -> plain.Attributes | None:
-    """A copy of the dict within the span's attributes, in one step: the SDK's mapping around it takes
-    a lock and some calls for each key. ``None`` where this SDK has no such dict.
-    """
-    held = getattr(getattr(span, "_attributes", None), "_dict", None)
-    return attributes(held.copy()) if type(held) is dict else None
 
 
 def _value(value: Any) -> plain.AttributeValue:

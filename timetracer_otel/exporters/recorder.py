@@ -140,7 +140,9 @@ class Recorder:
                 return UNRECORDED
             above = self._above() or beside
             standard = self.standard_attributes(request)
-            own = self.tracer().start_span(span_name(request), above, otel_trace.SpanKind.CLIENT, standard)
+            own = self.tracer().start_span(
+                span_name(request, standard), above, otel_trace.SpanKind.CLIENT, standard
+            )
             if (
                 isinstance(otel_trace.get_tracer_provider(), otel_trace.ProxyTracerProvider)
                 and not self._provider
@@ -379,9 +381,13 @@ def store_for(settings: Settings, dir: str | os.PathLike[str] | None = None) -> 
     )
 
 
-def span_name(request: Request) -> str:
-    """A name of low cardinality, as semantic conventions ask: the method, or the operation."""
-    standard = request.span_attributes()
+def span_name(request: Request, standard: Attributes) -> str:
+    """A name of low cardinality, as semantic conventions ask: the method, or the operation.
+
+    Args:
+        request: what the span is of.
+        standard: its attributes.
+    """
     for key in ("http.request.method", "db.operation.name", "code.function.name", "rpc.method"):
         if isinstance(name := standard.get(key), str) and name:
             return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from timetracer_otel.exporters.sdk_spans import attributes_of, events_of, links_of
 from timetracer_otel.messages import PIECE_BYTES, Answer, Failure, HttpRequest, HttpResponse, Request
 
 if TYPE_CHECKING:
@@ -21,23 +22,38 @@ _VALUES = ("value", "parameters", "arguments", "keywords", "command", "reply", "
 """Fields in which messages keep what is large."""
 
 
+_TEXTS: Final = frozenset({str, bytes})
+_SMALL: Final = frozenset({int, bool, float, type(None)})
+_FIELD_BYTES: Final = 16
+_fields: dict[type, tuple[str, ...]] = {}
+"""Which of :data:`_VALUES` the messages of a type have."""
+
+
 def size_of(message: Request | Answer | Failure) -> int:
     """About how many bytes a message holds."""
-    if isinstance(message, HttpRequest | HttpResponse):
-        pieces = (isinstance(message, HttpResponse) and message.chunks) or ()
-        return 256 + len(message.body or b"") + PIECE_BYTES * len(pieces)
+    if isinstance(message, HttpRequest):
+        return 256 + len(message.body or b"")
+    if isinstance(message, HttpResponse):
+        return 256 + len(message.body or b"") + PIECE_BYTES * len(message.chunks or ())
     rows = getattr(message, "rows", None)
     if isinstance(rows, list):
-        return 256 + sum(_rough(row) for row in rows)
-    return 256 + sum(_rough(getattr(message, field, None)) for field in _VALUES)
+        return 256 + _sum(rows, 3)
+    kind = type(message)
+    fields = _fields.get(kind)
+    if fields is None:
+        fields = _fields[kind] = tuple(field for field in _VALUES if hasattr(message, field))
+    size = 256 + _FIELD_BYTES * (len(_VALUES) - len(fields))
+    for field in fields:
+        size += _rough(getattr(message, field), 3)
+    return size
 
 
 def size_of_span(span: ReadableSpan) -> int:
     """About how many bytes an ended span of the SDK holds."""
-    size = SPAN_BYTES + _size_of_values((span.attributes or {}).values())
-    for event in span.events:
+    size = SPAN_BYTES + _size_of_values(attributes_of(span).values())
+    for event in events_of(span):
         size += _EVENT_BYTES + _size_of_values((event.attributes or {}).values())
-    for link in span.links:
+    for link in links_of(span):
         size += _EVENT_BYTES + _size_of_values((link.attributes or {}).values())
     return size
 
@@ -48,16 +64,33 @@ def _size_of_values(values: Iterable[Any]) -> int:
         kind = type(value)
         if kind is str:
             size += len(value)
-        elif kind not in (int, bool, float):
-            size += _rough(value)
+        elif kind not in _SMALL:
+            size += _rough(value, 3)
     return size
 
 
-def _rough(value: Any, depth: int = 3) -> int:
+def _rough(value: Any, depth: int) -> int:
+    kind = type(value)
+    if kind in _SMALL:
+        return _FIELD_BYTES
     if isinstance(value, str | bytes):
-        return len(value) + 16
+        return len(value) + _FIELD_BYTES
     if depth and isinstance(value, dict):
-        return 16 + sum(_rough(item, depth - 1) + len(str(key)) for key, item in value.items())
+        return _FIELD_BYTES + _sum(value.values(), depth - 1) + sum(len(str(key)) for key in value)
     if depth and isinstance(value, list | tuple):
-        return 16 + sum(_rough(item, depth - 1) for item in value)
-    return 16
+        return _FIELD_BYTES + _sum(value, depth - 1)
+    return _FIELD_BYTES
+
+
+def _sum(items: Iterable[Any], depth: int) -> int:
+    """Of all of them; a call each would cost more than everything else here."""
+    size = 0
+    for item in items:
+        kind = type(item)
+        if kind in _SMALL:
+            size += _FIELD_BYTES
+        elif kind in _TEXTS:
+            size += len(item) + _FIELD_BYTES
+        else:
+            size += _rough(item, depth)
+    return size

@@ -247,6 +247,8 @@ def _attributes(attributes: Mapping[str, Any], depth: int = MAX_DEPTH) -> list[_
 
 def _value(value: Any, depth: int) -> _AnyValue:
     """One value; ``bool`` is tested before ``int``, which it is too."""
+    if type(value) is list and len(value) == 1 and type(value[0]) is str and depth:
+        return _Array(_Values([_Text(value[0])]))  # most headers
     if isinstance(value, str):
         return _Text(value)
     if isinstance(value, bool):

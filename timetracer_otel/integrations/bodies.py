@@ -178,26 +178,26 @@ class ResponseBody:
     Args:
         exchange: the call it answers.
         response: status and headers; body, chunks and failure are filled in.
-        title: the request on one line, for gaps.
+        request: what was asked, for gaps.
         limit: bytes kept.
         start: ``time.monotonic_ns()`` at which the request began.
         describe: reads an exception of the library into a message.
     """
 
-    __slots__ = ("_copy", "_describe", "_done", "_exchange", "_limit", "_response", "_title")
+    __slots__ = ("_copy", "_describe", "_done", "_exchange", "_limit", "_request", "_response")
 
     def __init__(
         self,
         exchange: ports.Exchange,
         response: HttpResponse,
-        title: str,
+        request: HttpRequest,
         limit: int,
         start: int,
         describe: Callable[[BaseException], Failure],
     ) -> None:
         self._exchange = exchange
         self._response = response
-        self._title = title
+        self._request = request
         self._limit = limit
         self._copy = Copy(limit, start)
         self._describe = describe
@@ -243,9 +243,11 @@ class ResponseBody:
     def _read(self, copy: Copy, *, complete: bool) -> HttpResponse:
         body = copy.content()
         if copy.lost:
-            self._exchange.gap("body not read", f"response body of {self._title}")
+            self._exchange.gap("body not read", f"response body of {self._request.title()}")
         elif body is None:
-            self._exchange.gap("body over limit", f"response body of {self._title}: over {self._limit} bytes")
+            self._exchange.gap(
+                "body over limit", f"response body of {self._request.title()}: over {self._limit} bytes"
+            )
         return msgspec.structs.replace(self._response, body=body, chunks=copy.chunks(), complete=complete)
 
 

@@ -87,7 +87,7 @@ class HttpxIntegration(Integration):
             body = ResponseBody(
                 exchange,
                 self.answer(result, call),
-                sending.message.title(),
+                sending.message,
                 sending.port.body_limit,
                 sending.start,
                 functools.partial(self.failure, call=call),

@@ -312,7 +312,10 @@ def body_content(body: bytes | None, content_type: str) -> Any:
 
 def _header(headers: list[tuple[str, str]], name: str) -> str | None:
     lower = name.lower()
-    return next((value for key, value in headers if key.lower() == lower), None)
+    for key, value in headers:
+        if key.lower() == lower:
+            return value
+    return None
 
 
 def _body_value(body: bytes) -> str | bytes:
@@ -361,11 +364,18 @@ def _chunks(value: AttributeValue) -> list[list[int]] | None:
 def _write_headers(data: Attributes, headers: list[tuple[str, str]], prefix: str, names_key: str) -> None:
     """One attribute a name, as semconv has it; order and case beside them where those are lost."""
     grouped: dict[str, list[AttributeValue]] = {}
+    as_given = True
     for name, value in headers:
-        grouped.setdefault(name.lower(), []).append(value)
-    given = [name for name, _ in headers]
-    if given != [name for name, group in grouped.items() for _ in group]:
-        data[names_key] = list(given)
+        lower = name.lower()
+        as_given = as_given and lower == name
+        if lower in grouped:
+            grouped[lower].append(value)
+        else:
+            grouped[lower] = [value]
+    if not as_given or len(grouped) != len(headers):
+        given = [name for name, _ in headers]
+        if given != [name for name, group in grouped.items() for _ in group]:
+            data[names_key] = list(given)
     for name, group in grouped.items():
         data[prefix + name] = group
 

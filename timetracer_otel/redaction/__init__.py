@@ -75,6 +75,23 @@ class Redactor:
         self._grpc = GrpcRules(self._names, self._http)
         self._tasks = TaskRules(self._data, self._http)
         self._records = RecordRules(self._data, self._http)
+        self._of_message: dict[type, Callable[[Any, list[str], Request | None], Any]] = {
+            HttpRequest: lambda message, masked, _: self._http.request(message, masked),
+            HttpResponse: lambda message, masked, _: self._http.response(message, masked),
+            SqlStatement: lambda message, masked, _: self._data.statement(message, masked),
+            SqlResult: lambda message, masked, _: self._data.result(message, masked),
+            RedisCommand: lambda message, masked, _: self._data.command(message, masked),
+            RedisReply: self._redis_reply,
+            FunctionCall: lambda message, masked, _: self._data.function_call(message, masked),
+            FunctionResult: lambda message, masked, _: self._data.function_result(message, masked),
+            GrpcRequest: lambda message, masked, _: self._grpc.request(message, masked),
+            GrpcReply: lambda message, masked, _: self._grpc.reply(message, masked),
+            MongoCommand: lambda message, masked, _: self._documents.command(message, masked),
+            MongoReply: self._mongo_reply,
+            TaskMessage: lambda message, masked, _: self._tasks.message(message, masked),
+            TaskOutcome: lambda message, masked, _: self._tasks.outcome(message, masked),
+            KafkaRecords: lambda message, masked, _: self._records.records(message, masked),
+        }
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -100,41 +117,17 @@ class Redactor:
             answers: the request that the message answers, where that is known. Redis needs it to
                 know which field an ``HGET`` asked for.
         """
-        clean: Any = message
-        if isinstance(message, HttpRequest):
-            clean = self._http.request(message, masked)
-        elif isinstance(message, HttpResponse):
-            clean = self._http.response(message, masked)
-        elif isinstance(message, SqlStatement):
-            clean = self._data.statement(message, masked)
-        elif isinstance(message, SqlResult):
-            clean = self._data.result(message, masked)
-        elif isinstance(message, RedisCommand):
-            clean = self._data.command(message, masked)
-        elif isinstance(message, RedisReply):
-            command = answers if isinstance(answers, RedisCommand) else None
-            clean = self._data.reply(message, masked, command)
-        elif isinstance(message, FunctionCall):
-            clean = self._data.function_call(message, masked)
-        elif isinstance(message, FunctionResult):
-            clean = self._data.function_result(message, masked)
-        elif isinstance(message, GrpcRequest):
-            clean = self._grpc.request(message, masked)
-        elif isinstance(message, GrpcReply):
-            clean = self._grpc.reply(message, masked)
-        elif isinstance(message, MongoCommand):
-            clean = self._documents.command(message, masked)
-        elif isinstance(message, MongoReply):
-            asked = answers if isinstance(answers, MongoCommand) else None
-            clean = self._documents.reply(message, masked, asked)
-        elif isinstance(message, TaskMessage):
-            clean = self._tasks.message(message, masked)
-        elif isinstance(message, TaskOutcome):
-            clean = self._tasks.outcome(message, masked)
-        elif isinstance(message, KafkaRecords):
-            clean = self._records.records(message, masked)
-        result: M = clean
+        rule = self._of_message.get(type(message))
+        result: M = message if rule is None else rule(message, masked, answers)
         return result
+
+    def _redis_reply(self, message: RedisReply, masked: list[str], answers: Request | None) -> RedisReply:
+        command = answers if isinstance(answers, RedisCommand) else None
+        return self._data.reply(message, masked, command)
+
+    def _mongo_reply(self, message: MongoReply, masked: list[str], answers: Request | None) -> MongoReply:
+        asked = answers if isinstance(answers, MongoCommand) else None
+        return self._documents.reply(message, masked, asked)
 
     def span_attributes(self, attributes: Attributes) -> Attributes:
         """What instrumentations write on spans, without secrets in URLs, headers and parameters."""

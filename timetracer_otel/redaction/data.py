@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import is_
 from typing import Any, Final
 
 import msgspec
@@ -270,7 +271,7 @@ class DataRules:
 def _rebuilt(items: Any, change: Callable[[int, Any], Any]) -> Any:
     """The list or tuple with each item changed; the same object when none did."""
     clean = [change(at, item) for at, item in enumerate(items)]
-    if all(new is old for new, old in zip(clean, items, strict=True)):
+    if all(map(is_, clean, items)):
         return items
     return tuple(clean) if isinstance(items, tuple) else clean
 

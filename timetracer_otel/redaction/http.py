@@ -20,6 +20,8 @@ Headers: TypeAlias = "list[tuple[str, str]]"
 
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
 _URLS: Final = frozenset({"location", "content-location", "referer", "refresh", "link"})
+_COOKIES: Final = frozenset({"cookie", "set-cookie"})
+_MAX_RULES: Final = 4096
 _MAX_URLS: Final = 128
 _MAX_URL: Final = 2048
 _URL: Final = re.compile(r'[^\s<>"]+')
@@ -37,6 +39,7 @@ class HttpRules:
     def __init__(self, names: SensitiveNames, headers: Iterable[str] = ()) -> None:
         self._names = names
         self._headers = frozenset(name.strip().lower() for name in headers)
+        self._rules: dict[str, bool] = {}
         # one request's URL stands in several attributes
         self._known_urls = lru_cache(maxsize=_MAX_URLS)(self._find_in_url)
 
@@ -89,15 +92,33 @@ class HttpRules:
         return value
 
     def _mask_headers(self, headers: Headers, where: str, masked: list[str]) -> Headers:
-        result: Headers = []
-        changed = False
-        for name, value in headers:
+        result: Headers | None = None
+        rules = self._rules
+        for at, (name, value) in enumerate(headers):
+            # most headers may say what they like
+            if not (rules[name] if name in rules else self._looked_at(name)):
+                continue
             clean = self.header(name, value)
             if clean != value:
-                changed = True
                 note(f"{where} {name.lower()}", masked)
-            result.append((name, clean))
-        return result if changed else headers
+                if result is None:
+                    result = list(headers)
+                result[at] = (name, clean)
+        return headers if result is None else result
+
+    def _looked_at(self, name: str) -> bool:
+        """True when a header of that name may hold a secret; see :meth:`header`."""
+        lower = name.lower()
+        known = (
+            lower in _CREDENTIALS
+            or lower in _COOKIES
+            or lower in _URLS
+            or lower in self._headers
+            or lower in self._names
+        )
+        if len(self._rules) < _MAX_RULES:
+            self._rules[name] = known
+        return known
 
     def _noted_url(self, url: str, where: str, masked: list[str]) -> str:
         clean, found = self._mask_url(url)

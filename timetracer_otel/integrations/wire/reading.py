@@ -224,7 +224,7 @@ def watch_body(
     assert reader.response is not None
     if reader.response.status == 101:
         exchange.gap("upgraded connection", f"what follows {request.title()} is not recorded")
-    reader.into(ResponseBody(exchange, reader.response, request.title(), limit, start, reader.describe))
+    reader.into(ResponseBody(exchange, reader.response, request, limit, start, reader.describe))
 
 
 def now() -> int:

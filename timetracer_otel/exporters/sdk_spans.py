@@ -1,0 +1,30 @@
+"""What the SDK's spans hold, read without the locks, copies and views of its properties: of every span that
+is recorded each is read twice. Where an SDK keeps it elsewhere, the properties say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import Event, ReadableSpan
+    from opentelemetry.trace import Link
+
+
+def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
+    """The span's attributes; a copy, since another thread may set more on a live one."""
+    held = getattr(getattr(span, "_attributes", None), "_dict", None)
+    return held.copy() if type(held) is dict else span.attributes or {}
+
+
+def events_of(span: ReadableSpan) -> Sequence[Event]:
+    """The span's events; most have none."""
+    held = getattr(span, "_events", None)
+    return () if held is not None and not len(held) else span.events
+
+
+def links_of(span: ReadableSpan) -> Sequence[Link]:
+    """The span's links; most have none."""
+    held = getattr(span, "_links", None)
+    return () if held is not None and not len(held) else span.links
