@@ -283,6 +283,8 @@ SYNC: dict[str, Job] = {
     "pymongo": mongodb_jobs.commands,
     "pymongo-servers": mongodb_jobs.servers,
     "psycopg2": postgres_jobs.with_psycopg2,
+    "psycopg2-copies": postgres_jobs.psycopg2_copies,
+    "psycopg2-results": postgres_jobs.psycopg2_results,
     "psycopg": postgres_jobs.with_psycopg,
     "threads": threads_sync,
     "values": values_sync,

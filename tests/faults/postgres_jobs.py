@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from typing import Any
 
@@ -44,6 +45,73 @@ def with_psycopg2() -> Any:
         cursor.close()
         seen.append(attempt(lambda: cursor.execute(_ROWS)))
     return [*seen, attempt(lambda: psycopg2.connect(_REFUSED))]
+
+
+def psycopg2_copies() -> Any:
+    """COPY in both directions, and what fails in it: in the server, or in an app's file."""
+    with contextlib.closing(psycopg2.connect(_address("DB_PSYCOPG2"))) as connection:
+        cursor = connection.cursor()
+        cursor.execute(_TABLE)
+        connection.commit()
+        cursor.copy_from(io.StringIO("1\ta\n2\tb\n"), "told", columns=("id", "name"))
+        cursor.copy_expert("COPY told FROM STDIN", io.BytesIO(b"3\tc\n"))
+        connection.commit()
+        rows, table = io.StringIO(), io.BytesIO()
+        cursor.copy_expert(f"COPY ({_ROWS}) TO STDOUT", rows)
+        cursor.copy_to(table, "told", sep=",")
+        seen: list[Any] = [rows.getvalue(), table.getvalue(), cursor.rowcount]
+        for copy in (
+            lambda: cursor.copy_from(_Failing(), "told"),
+            lambda: cursor.copy_to(_Failing(), "told"),
+            lambda: cursor.copy_expert("COPY told FROM STDIN", io.StringIO("no number\ta\n")),
+            lambda: cursor.copy_expert(None, rows),
+            lambda: cursor.copy_to(rows, "told", columns=[1]),
+        ):
+            seen.append(attempt(copy))
+            connection.rollback()
+        return seen
+
+
+class _Failing:
+    def read(self, _size: int = -1) -> str:
+        raise OwnError("while it is read")
+
+    def write(self, _data: str) -> int:
+        raise OwnError("while it is written")
+
+
+def psycopg2_results() -> Any:
+    """Moving in a result, functions, two-phase commits, notifications."""
+    with contextlib.closing(psycopg2.connect(_address("DB_PSYCOPG2"))) as connection:
+        cursor = connection.cursor(cursor_factory=psycopg2.extras.DictCursor)
+        cursor.execute(_ROWS)
+        seen: list[Any] = [cursor.fetchone()["n"]]
+        cursor.scroll(2)
+        seen += [cursor.rownumber, list(cursor.fetchone()), cursor.fetchall()[-1]["n"]]
+        cursor.execute(_ROWS)
+        cursor.fetchmany(5)
+        cursor.scroll(-1)
+        seen += [cursor.fetchone()["n"], cursor.fetchone()]
+        seen.append(attempt(lambda: cursor.scroll(9)))
+        with connection.cursor("on_the_server", scrollable=True) as served:
+            served.execute(_ROWS)
+            seen.append(served.fetchone())
+            served.scroll(1)
+            seen.append(served.fetchone())
+        seen += [cursor.callproc("abs", (-4,)), [list(row) for row in cursor.fetchall()]]
+        seen.append(attempt(lambda: cursor.callproc("missing")))
+        connection.rollback()
+        seen.append(connection.tpc_recover())
+        connection.rollback()
+        connection.tpc_begin("faults")
+        seen += [attempt(connection.tpc_prepare), attempt(connection.tpc_rollback)]
+        connection.reset()
+        seen += [attempt(lambda: connection.tpc_commit("missing"))]
+        connection.autocommit = True
+        cursor.execute("LISTEN news")
+        cursor.execute("NOTIFY news, 'first'")
+        seen += [connection.poll(), [[one.channel, one.payload] for one in connection.notifies]]
+        return seen
 
 
 def with_psycopg() -> Any:

@@ -142,7 +142,7 @@ class Connection(extensions.connection):  # type: ignore[misc]  # psycopg2 has n
     def timetracer_call(
         self,
         text: str,
-        parameters: Any,
+        parameters: list[Any] | None,
         live: Callable[..., Any],
         args: tuple[Any, ...] = (),
         read: Callable[[Any], Any] | None = None,
@@ -152,7 +152,7 @@ class Connection(extensions.connection):  # type: ignore[misc]  # psycopg2 has n
 
         Args:
             text: stands for its statement.
-            parameters: what it depends on.
+            parameters: what it depends on; their texts are compared.
             live: makes it.
             args: its arguments.
             read: its result as plain data.
@@ -206,7 +206,7 @@ class Connection(extensions.connection):  # type: ignore[misc]  # psycopg2 has n
             return None if load is None else load(result)
 
         return Statement(
-            called, self, args, {}, link.statement(text, parameters),
+            called, self, args, {}, link.statement(text, parameters and [str(one) for one in parameters]),
             load=loaded, watch=watch, state=self.timetracer_state, failed=self.timetracer_hold_state,
         )  # fmt: skip
 
@@ -218,11 +218,11 @@ class Connection(extensions.connection):  # type: ignore[misc]  # psycopg2 has n
 
     def tpc_commit(self, *args: Any) -> None:
         """Commit a prepared transaction, or the one that is open."""
-        self.timetracer_call("COMMIT PREPARED", [str(xid) for xid in args], super().tpc_commit, args)
+        self.timetracer_call("COMMIT PREPARED", list(args), super().tpc_commit, args)
 
     def tpc_rollback(self, *args: Any) -> None:
         """Roll back a prepared transaction, or the one that is open."""
-        self.timetracer_call("ROLLBACK PREPARED", [str(xid) for xid in args], super().tpc_rollback, args)
+        self.timetracer_call("ROLLBACK PREPARED", list(args), super().tpc_rollback, args)
 
     def tpc_recover(self) -> Any:
         """The prepared transactions that the server knows."""

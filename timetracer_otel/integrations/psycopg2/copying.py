@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import wrapt
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
+from timetracer_otel.integrations.dbapi.core import told
 from timetracer_otel.integrations.dbapi.held import COPIED
+from timetracer_otel.integrations.dbapi.passing import safely
 from timetracer_otel.messages import SqlResult
 
+_COPYING = "psycopg2: reading what is copied"
 _SENDS = re.compile(r"\bfrom\s+(stdin|program|')", re.I)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.S)
 
@@ -28,6 +31,25 @@ def place(table: str, columns: Any) -> str:
     return f"{table} ({', '.join(columns)})" if columns else table
 
 
+class Asked(NamedTuple):
+    """A COPY.
+
+    Attributes:
+        text: stands for its statement.
+        options: what else it depends on.
+        sends: it reads the app's file.
+    """
+
+    text: str
+    options: list[Any]
+    sends: bool
+
+
+def stated(text: str) -> Asked:
+    """A COPY as the app states it."""
+    return Asked(text, [], sends(text))
+
+
 class _Reading(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type checkers only
     """An app's file, what is read of it copied."""
 
@@ -35,15 +57,19 @@ class _Reading(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type
         super().__init__(file)
         self._self_kept = kept
         self._self_room = limit
+        self._self_keep = safely(self._timetracer_keep, _COPYING, kept.clear)
 
     def read(self, *args: Any) -> Any:
         """Read, and copy as far as there is room."""
         data = self.__wrapped__.read(*args)
+        self._self_keep(data)
+        return data
+
+    def _timetracer_keep(self, data: Any) -> None:
         if data:
             self._self_room -= len(data)
             if self._self_room >= 0:
                 self._self_kept.append(data)
-        return data
 
 
 class _Writing(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
@@ -53,57 +79,67 @@ class _Writing(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
         super().__init__(file)
         self._self_kept = kept
         self._self_room = limit
+        self._self_keep = safely(self._timetracer_keep, _COPYING, lambda: kept.append(None))
 
     def write(self, data: Any) -> Any:
         """Copy, as far as there is room, and write."""
+        self._self_keep(data)
+        return self.__wrapped__.write(data)
+
+    def _timetracer_keep(self, data: Any) -> None:
         self._self_room -= len(data)
         self._self_kept.append(data if self._self_room >= 0 else None)
         if self._self_room < 0:
             del self._self_kept[:-1]
-        return self.__wrapped__.write(data)
 
 
-def send(cursor: Any, text: str, parameters: list[Any] | None, file: Any, copy: Callable[[Any], Any]) -> None:
+def send(cursor: Any, asked: Asked, file: Any, copy: Callable[[Any], Any]) -> None:
     """``COPY ... FROM``."""
     link = cursor.timetracer_link()
     port = ports.current()
     if link is None or port is None:
         copy(file)
         return
-    options = parameters or []
     kept: list[Any] = []
-    asked: list[Any] = [*options, None]
-    if link.replayed or link.integration.mocks():
-        asked[-1] = _joined(_all_of(file))
-    else:
-        file = _Reading(file, kept, port.body_limit)
-
-    def live(_text: Any, _parameters: Any) -> None:
-        try:
-            copy(file)
-        finally:
-            message.parameters[-1] = _joined(kept)
-
     message: Any = None
+    parameters = [*asked.options, None]
+    if told(_COPYING, lambda: link.replayed or link.integration.mocks(), False):
+        parameters[-1] = _joined(_all_of(file))
+    else:
+        limit, given = port.body_limit, file
+        file = told(_COPYING, lambda: _Reading(given, kept, limit), file)
 
     def see(statement: Any) -> Any:
         nonlocal message
         message = statement
         return statement
 
-    cursor.timetracer_copy(text, asked, live, see)
+    def note(_: Any) -> None:
+        if message is not None:
+            message.parameters[-1] = _joined(kept)
+
+    noted = safely(note, _COPYING)
+
+    def live(_text: Any, _parameters: Any) -> None:
+        try:
+            copy(file)
+        finally:
+            noted(None)
+
+    cursor.timetracer_copy(asked.text, parameters, live, see)
 
 
-def receive(
-    cursor: Any, text: str, parameters: list[Any] | None, file: Any, copy: Callable[[Any], Any]
-) -> None:
+def receive(cursor: Any, asked: Asked, file: Any, copy: Callable[[Any], Any]) -> None:
     """``COPY ... TO``."""
     kept: list[Any] = []
     port = ports.current()
     limit = 0 if port is None else port.body_limit
+    shown = told(_COPYING, lambda: _Writing(file, kept, limit), None)
+    if shown is None:
+        kept.append(None)
 
     def live(_text: Any, _parameters: Any) -> None:
-        copy(_Writing(file, kept, limit))
+        copy(file if shown is None else shown)
 
     def finish(result: SqlResult) -> None:
         if result.columns is None:  # as rows, where masking looks
@@ -114,7 +150,7 @@ def receive(
         for (piece,) in result.rows:
             file.write(piece)
 
-    cursor.timetracer_copy(text, parameters, live, finish=finish)
+    cursor.timetracer_copy(asked.text, asked.options or None, live, finish=finish)
 
 
 def _all_of(file: Any) -> list[Any]:

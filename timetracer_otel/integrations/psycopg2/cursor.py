@@ -9,7 +9,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.dbapi.core import once, refused, replaying
+from timetracer_otel.integrations.dbapi.core import once, refused, replaying, told
 from timetracer_otel.integrations.dbapi.links import Link
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.psycopg2 import copying
@@ -171,35 +171,44 @@ class Cursor(Described):
             "callproc", super().callproc, text, parameters, args, returned=lambda: parameters
         )
 
+    def _timetracer_copied(
+        self, read: Callable[[], copying.Asked], file: Any, copy: Callable[[Any], Any]
+    ) -> None:
+        asked = told("psycopg2: reading a COPY", read, None)
+        if asked is None:  # what is none is psycopg2's to refuse
+            copy(file)
+        else:
+            (copying.send if asked.sends else copying.receive)(self, asked, file, copy)
+
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
         """Run a COPY statement."""
-        text = self._timetracer_text(sql)
-        if copying.sends(text):
-            copying.send(
-                self, text, None, file, lambda file: super(Cursor, self).copy_expert(sql, file, size)
-            )
-        else:
-            copying.receive(
-                self, text, None, file, lambda file: super(Cursor, self).copy_expert(sql, file, size)
-            )
+        self._timetracer_copied(
+            lambda: copying.stated(self._timetracer_text(sql)),
+            file,
+            lambda file: super(Cursor, self).copy_expert(sql, file, size),
+        )
 
     def copy_from(
         self, file: Any, table: str, sep: str = "\t", null: str = "\\N", size: int = 8192, columns: Any = None
     ) -> None:
         """Copy a table from a file."""
-        text = f"COPY {copying.place(table, columns)} FROM stdin"
-        copying.send(
-            self, text, [sep, null], file,
+        self._timetracer_copied(
+            lambda: copying.Asked(
+                f"COPY {copying.place(table, columns)} FROM stdin", [sep, null], sends=True
+            ),
+            file,
             lambda file: super(Cursor, self).copy_from(file, table, sep, null, size, columns),
-        )  # fmt: skip
+        )
 
     def copy_to(self, file: Any, table: str, sep: str = "\t", null: str = "\\N", columns: Any = None) -> None:
         """Copy a table to a file."""
-        text = f"COPY {copying.place(table, columns)} TO stdout"
-        copying.receive(
-            self, text, [sep, null], file,
+        self._timetracer_copied(
+            lambda: copying.Asked(
+                f"COPY {copying.place(table, columns)} TO stdout", [sep, null], sends=False
+            ),
+            file,
             lambda file: super(Cursor, self).copy_to(file, table, sep, null, columns),
-        )  # fmt: skip
+        )
 
     def mogrify(self, query: Any, vars: Any = None) -> bytes:  # noqa: A002  # as above
         """The statement with its parameters in it."""
@@ -304,18 +313,39 @@ class Cursor(Described):
                 raise psycopg2.ProgrammingError("scroll destination out of bounds")
             held.next = place
             return
-        pending = self.timetracer_pending
-        if pending is not None and self.name is not None:
-            pending.exchange.gap("scrolling", "a server-side cursor was scrolled; its rows are not kept")
-            self.timetracer_finish(complete=False)
-        elif pending is not None:
-            place = OWN["rownumber"].__get__(self)
-            if OWN["rowcount"].__get__(self) > 0:
-                super().scroll(0, "absolute")
-                pending.rows, pending.bytes = [], 0
-                self.timetracer_keep(self._timetracer_tuples(super().fetchall), last=True)
-                _restore_place(super().scroll, place, OWN["rowcount"].__get__(self), super().fetchone)
+        self._timetracer_keep_all()
         super().scroll(value, mode)
+
+    def _timetracer_keep_all(self) -> None:
+        """The app moves in the result for the first time: it may come to any row."""
+        try:
+            pending = self.timetracer_pending
+            if pending is None:
+                return
+            if self.name is not None:
+                pending.exchange.gap("scrolling", "a server-side cursor was scrolled; its rows are not kept")
+                self.timetracer_finish(complete=False)
+            elif OWN["rowcount"].__get__(self) > 0:
+                rows = self._timetracer_all()
+                pending.rows, pending.bytes = [], 0
+                self.timetracer_keep(rows, last=True)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("psycopg2: keeping the rows that an app moves in", error)
+            self.timetracer_finish(complete=False)
+
+    def _timetracer_all(self) -> list[Any]:
+        """All rows, the cursor left where it was."""
+        place, last = OWN["rownumber"].__get__(self), OWN["rowcount"].__get__(self) - 1
+        factory = _ROW_FACTORY.__get__(self)
+        super().scroll(0, "absolute")
+        _ROW_FACTORY.__set__(self, None)
+        try:
+            return list(super().fetchall())
+        finally:
+            super().scroll(min(place, last), "absolute")
+            if place > last:  # beyond the last row: one cannot scroll there, only fetch
+                super().fetchone()
+            _ROW_FACTORY.__set__(self, factory)
 
     def cast(self, oid: int, value: Any) -> Any:
         """Read a value of a type; refused in a replay."""
@@ -334,11 +364,3 @@ class Cursor(Described):
             self.timetracer_finish(complete=False)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("psycopg2: the end of a cursor", error)
-
-
-def _restore_place(scroll: Callable[..., Any], place: int, count: int, fetchone: Callable[[], Any]) -> None:
-    if place < count:
-        scroll(place, "absolute")
-    else:  # beyond the last row: one cannot scroll there, only fetch
-        scroll(count - 1, "absolute")
-        fetchone()
