@@ -326,6 +326,8 @@ class inside:  # noqa: N801  # used like a function: ``with inside():``
             if self._token is not None:
                 _inside.reset(self._token)
         except Exception as problem:  # noqa: BLE001  # as above
+            # a thread that stayed inside would record nothing more
+            _inside.set(self._token is not None and self._token.old_value is True)
             report("recording a call", problem)
 
 

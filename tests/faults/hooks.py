@@ -34,27 +34,25 @@ NOT_IN_REQUESTS = frozenset(
         "RecordedExchange.forget",  # of blocks, see timetracer_otel.blocks
         "Recorder._crowded_out",  # when bytes fill the memory allowed: test_slow_disk.py
         "Recorder.recorded_requests", "Recorder.deliver",  # for replays
-        "Recorder.lost", "Recorder.sum_up",  # called by what reports a fault
+        "Recorder.lost", "Recorder.sum_up", "GrpcIntegration._unreadable",  # called by what reports a fault
         # the process ends
         "Recorder.wait_for_sent", "RecordedEntry.sent", "BoundEntry.sent", "BoundEntry.cut_off",
         # part of what points() makes
         "PyMongoIntegration._connecting", "PyMongoIntegration._on_stand_in", "PyMongoIntegration._receiving",
-        "PyMongoIntegration.request",  # its points have flows of their own
+        # their points have flows of their own
+        "PyMongoIntegration.request", "GrpcIntegration.request", "GrpcIntegration.answer",
         "DriverIntegration.commit",  # of drivers that are asynchronous; sqlite3 has ask()
     }
 )  # fmt: skip
 """As above, of what is called outside requests only."""
 
 PENDING: dict[str, str] = {
-    "grpc": "not all of its steps are guarded yet",
-    "grpc_server": "as above",
     "pymysql": "landed side by side with these tests",
     "aiomysql": "as above",
     "mysqlconnector": "as above",
+    "celery": "not all of its steps are guarded yet",
     "confluent_kafka": "its consumers are processes of their own in tests/topics",
     "aiokafka": "as above",
-    "celery": "its workers are processes of their own in tests/tasks",
-    "timetracer_otel.exporters.recorder:Recorder.receive": "of messages, which no job has yet",
     "timetracer_otel.integrations.psycopg.integration:PsycopgIntegration._refuse": "no job opens a pipeline",
     "timetracer_otel.integrations.httpclient.botocore:BotocoreIntegration._refresh": "where they expire",
     "timetracer_otel.exporters.exchange:RecordedExchange._give_up": "of streams never closed",
@@ -115,6 +113,8 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.asyncpg.cursors:_Cursors.next.batch",
             "timetracer_otel.integrations.asyncpg.integration:raising.again",
             "timetracer_otel.integrations.httpclient.connection:HttpClientIntegration._connect_live",
+            "timetracer_otel.integrations.grpc.asynchronous:WatchedCall._reading",
+            "timetracer_otel.integrations.grpc.rpc:_Requests.__next__",
             "timetracer_otel.integrations.wsgi:_Body.__next__",
             "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._executemany.executemany",
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor.__next__",
@@ -163,6 +163,7 @@ TRUSTED: dict[str, frozenset[str]] = {
         {
             "timetracer_otel.exporters.native:Condition.__exit__",
             "timetracer_otel.exporters.bound:_Activation.__exit__",
+            "timetracer_otel.exporters.exchange:RecordedExchange._leave",
             "timetracer_otel.integrations.entries:activated.__exit__",
             "timetracer_otel.nondeterminism.source:drawing_from.__exit__",
             "timetracer_otel.ports:entered.__exit__",

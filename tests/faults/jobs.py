@@ -23,7 +23,15 @@ import sqlalchemy
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tests.faults import asyncpg_jobs, grpc_jobs, http_jobs, mongodb_jobs, postgres_jobs, sqlite_jobs
+from tests.faults import (
+    asyncpg_jobs,
+    celery_jobs,
+    grpc_jobs,
+    http_jobs,
+    mongodb_jobs,
+    postgres_jobs,
+    sqlite_jobs,
+)
 from tests.faults.seen import OwnError, attempt, attempt_async, seen_error
 
 Job = Callable[[], Any]
@@ -276,6 +284,9 @@ SYNC: dict[str, Job] = {
     "requests": http_jobs.requests_session,
     "botocore": http_jobs.boto3_objects,
     "grpc": grpc_jobs.calls,
+    "celery": celery_jobs.published,
+    "celery-polled": celery_jobs.polled,
+    "celery-message": celery_jobs.message,
     "sqlalchemy": sqlalchemy_sync,
     "redis": redis_sync,
     "sqlite3": sqlite_jobs.statements,

@@ -75,12 +75,7 @@ class RecordedExchange:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._tokens is not None:
-                inside, token = self._tokens
-                self._tokens = None
-                if token is not None:
-                    otel_context.detach(token)
-                inside.__exit__(None, None, None)
+            self._leave()
             own, self._own = self._own, None
             if own is not None:
                 if isinstance(error, Exception):
@@ -88,7 +83,17 @@ class RecordedExchange:
                     own.set_status(otel_trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
                 own.end()
         except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
+            self._leave()
             ports.report("recording a call", problem)
+
+    def _leave(self) -> None:
+        """Back to where the call was made: a thread that stayed in it would record nothing more."""
+        tokens, self._tokens = self._tokens, None
+        if tokens is not None:
+            inside, token = tokens
+            if token is not None:
+                otel_context.detach(token)
+            inside.__exit__(None, None, None)
 
     def finish(self, answer: Answer | Failure | None) -> None:
         """The call was answered; only the first report counts."""

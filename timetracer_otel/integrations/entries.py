@@ -26,19 +26,22 @@ def safely(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
 
 
 class activated:  # noqa: N801  # used like a function: ``with activated(entry):``
-    """The context of :meth:`.Entry.activate`, which neither fails nor swallows what happens within it."""
+    """The context of :meth:`.Entry.activate`, which neither fails nor swallows what happens within it; of
+    ``None``, nothing.
+    """
 
     __slots__ = ("_context", "_entry")
 
-    def __init__(self, entry: ports.Entry | ports.Inbound | ports.Startup) -> None:
+    def __init__(self, entry: ports.Entry | ports.Inbound | ports.Startup | None) -> None:
         self._entry = entry
         self._context: contextlib.AbstractContextManager[None] | None = None
 
     def __enter__(self) -> None:
         try:
-            context = self._entry.activate()
-            context.__enter__()
-            self._context = context
+            if self._entry is not None:
+                context = self._entry.activate()
+                context.__enter__()
+                self._context = context
         except ReplayError:
             raise
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app

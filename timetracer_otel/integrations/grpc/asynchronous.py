@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
 
 from grpc._cython import cygrpc
 
+from timetracer_otel import ports
 from timetracer_otel.integrations.grpc.blocking import check, metadatums, reading_on
-from timetracer_otel.integrations.grpc.conversation import Conversation, noting, pairs
+from timetracer_otel.integrations.grpc.conversation import COMING, GOING, Conversation, noting, pairs
 from timetracer_otel.messages import GrpcReply
+
+_CALL = "reading a call"
+
+
+def watched(call: Any, conversation: Conversation) -> Any:
+    """The call of the core, watched; itself where that cannot be done."""
+    try:
+        return WatchedCall(call, conversation)
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("grpc: watching a call", error)
+        return call
 
 
 class WatchedCall:
@@ -21,7 +34,7 @@ class WatchedCall:
         self._call = call
         self._conversation = conversation
         self._under_way = 0
-        call.add_done_callback(self._settle)
+        call.add_done_callback(functools.partial(noting, COMING, self._settle))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._call, name)
@@ -31,34 +44,32 @@ class WatchedCall:
 
     async def unary_unary(self, request: bytes, metadata: Any, *more: Any) -> Any:
         """One message each way."""
-        self._begin(request, metadata)
+        noting(_CALL, self._begin, request, metadata)
         return await self._reading(self._call.unary_unary(request, metadata, *more))
 
     async def initiate_unary_stream(self, request: bytes, metadata: Any, *more: Any) -> None:
         """One message there, any number back."""
-        self._begin(request, metadata)
+        noting(_CALL, self._begin, request, metadata)
         await self._call.initiate_unary_stream(request, metadata, *more)
 
     async def stream_unary(self, metadata: Any, *more: Any) -> Any:
         """Any number of messages there, one back."""
-        self._begin(None, metadata)
+        noting(_CALL, self._begin, None, metadata)
         return await self._reading(self._call.stream_unary(metadata, *more))
 
     async def initiate_stream_stream(self, metadata: Any, *more: Any) -> None:
         """Any number of messages both ways."""
-        self._begin(None, metadata)
+        noting(_CALL, self._begin, None, metadata)
         await self._call.initiate_stream_stream(metadata, *more)
 
     async def send_serialized_message(self, message: bytes) -> None:
         """The app sends a message."""
-        with noting("reading what is sent"):
-            self._conversation.sent(message)
+        noting(GOING, self._conversation.sent, message)
         await self._call.send_serialized_message(message)
 
     async def send_receive_close(self) -> None:
         """The app sends no more."""
-        with noting("reading what is sent"):
-            self._conversation.half_closed()
+        noting(GOING, self._conversation.half_closed)
         await self._call.send_receive_close()
 
     async def receive_serialized_message(self) -> Any:
@@ -67,20 +78,19 @@ class WatchedCall:
 
     def cancel(self, details: str) -> Any:
         """The app wants no more."""
-        self._conversation.cancelling()
+        noting(GOING, self._conversation.cancelling)
         return self._call.cancel(details)
 
     def _begin(self, request: bytes | None, metadata: Any) -> None:
-        with noting("reading a call"):
-            self._conversation.request.metadata = pairs(metadata)
-            if request is not None:
-                self._conversation.sent(request)
-            self._conversation.begin()
-            exchange = self._conversation.exchange
-            if exchange is not None:
-                with exchange:
-                    """A span of our own, where the call has no other, is over when it has begun."""
-            self._settle()
+        self._conversation.request.metadata = pairs(metadata)
+        if request is not None:
+            self._conversation.sent(request)
+        self._conversation.begin()
+        exchange = self._conversation.exchange
+        if exchange is not None:
+            with exchange:
+                """A span of our own, where the call has no other, is over when it has begun."""
+        self._settle()
 
     async def _reading(self, waiting: Any) -> Any:
         self._under_way += 1
@@ -88,8 +98,7 @@ class WatchedCall:
         try:
             message = await waiting
             if isinstance(message, bytes):
-                with noting("reading what came"):
-                    self._conversation.received(message)
+                noting(COMING, self._conversation.received, message)
             return message
         except asyncio.CancelledError:
             self._conversation.reply.waited = True
@@ -97,20 +106,19 @@ class WatchedCall:
         finally:
             self._under_way -= 1
             self._conversation.reading -= 1
-            self._settle()
+            noting(COMING, self._settle)
 
     def _settle(self, *_: Any) -> None:
         """The status may come before the last message was handed over."""
         status = self._call._status
         if status is None or self._under_way or self._conversation.exchange is None:
             return
-        with noting("reading what came"):
-            metadata = self._call._initial_metadata
-            if metadata:
-                self._conversation.started(metadata)
-            self._conversation.ended(
-                status.code(), status.details(), status.trailing_metadata(), status.debug_error_string()
-            )
+        metadata = self._call._initial_metadata
+        if metadata:
+            self._conversation.started(metadata)
+        self._conversation.ended(
+            status.code(), status.details(), status.trailing_metadata(), status.debug_error_string()
+        )
 
 
 class RecordedCall:

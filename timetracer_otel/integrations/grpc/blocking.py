@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 from grpc._cython import cygrpc
 
 from timetracer_otel.errors import ReplayError
-from timetracer_otel.integrations.grpc.conversation import Conversation, noting
+from timetracer_otel.integrations.grpc.conversation import COMING, GOING, Conversation, noting
 from timetracer_otel.messages import GrpcReply
 
 _T = cygrpc.OperationType
@@ -32,45 +33,39 @@ Batch = tuple[Sequence[Any], Handler | None]
 
 def note_operations(conversation: Conversation, operations: Sequence[Any]) -> None:
     """What the app asks of the core."""
-    with noting("reading what is sent"):
-        for operation in operations:
-            kind = operation.type()
-            if kind == _SENDS_MESSAGE:
-                conversation.sent(operation._message)
-            elif kind == _HALF_CLOSES:
-                conversation.half_closed()
-            elif kind == _MESSAGE:
-                conversation.reading += 1
+    for operation in operations:
+        kind = operation.type()
+        if kind == _SENDS_MESSAGE:
+            conversation.sent(operation._message)
+        elif kind == _HALF_CLOSES:
+            conversation.half_closed()
+        elif kind == _MESSAGE:
+            conversation.reading += 1
 
 
 def note_event(conversation: Conversation, event: Any) -> None:
     """What the core has done of it."""
-    with noting("reading what came"):
-        for operation in event.batch_operations:
-            kind = operation.type()
-            if kind == _METADATA:
-                conversation.started(operation.initial_metadata())
-            elif kind == _MESSAGE:
-                conversation.reading -= 1
-                if operation.message() is not None:
-                    conversation.received(operation.message())
-            elif kind == _STATUS:
-                conversation.ended(
-                    operation.code(),
-                    operation.details(),
-                    operation.trailing_metadata(),
-                    operation.error_string(),
-                )
+    for operation in event.batch_operations:
+        kind = operation.type()
+        if kind == _METADATA:
+            conversation.started(operation.initial_metadata())
+        elif kind == _MESSAGE:
+            conversation.reading -= 1
+            if operation.message() is not None:
+                conversation.received(operation.message())
+        elif kind == _STATUS:
+            conversation.ended(
+                operation.code(),
+                operation.details(),
+                operation.trailing_metadata(),
+                operation.error_string(),
+            )
 
 
-def watching(conversation: Conversation, handler: Handler) -> Handler:
-    """The handler of a managed call's events, which notes them first."""
-
-    def handle(event: Any) -> Any:
-        note_event(conversation, event)
-        return handler(event)
-
-    return handle
+def handle(conversation: Conversation, handler: Handler, event: Any) -> Any:
+    """Have an event of a managed call handled, and note it first."""
+    noting(COMING, note_event, conversation, event)
+    return handler(event)
 
 
 class WatchedCall:
@@ -82,18 +77,18 @@ class WatchedCall:
 
     def operate(self, operations: Sequence[Any], tag: Handler | None) -> Any:
         """The app starts operations."""
-        note_operations(self._conversation, operations)
-        return self._call.operate(operations, tag and watching(self._conversation, tag))
+        noting(GOING, note_operations, self._conversation, operations)
+        return self._call.operate(operations, tag and functools.partial(handle, self._conversation, tag))
 
     def next_event(self) -> Any:
         """The app waits for one."""
         event = self._call.next_event()
-        note_event(self._conversation, event)
+        noting(COMING, note_event, self._conversation, event)
         return event
 
     def cancel(self, code: Any, details: Any) -> Any:
         """The app wants no more."""
-        self._conversation.cancelling()
+        noting(GOING, self._conversation.cancelling)
         return self._call.cancel(code, details)
 
 
@@ -133,7 +128,7 @@ class RecordedCall:
         Raises:
             ReplayError: it reads further than was recorded.
         """
-        note_operations(self._conversation, operations)
+        noting(GOING, note_operations, self._conversation, operations)
         with self._condition:
             if self._reply is None and self._error is None:
                 self._choose()

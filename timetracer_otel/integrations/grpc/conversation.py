@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 from opentelemetry import trace
 
@@ -19,8 +18,13 @@ from timetracer_otel.redaction import masked_equal
 if TYPE_CHECKING:
     from timetracer_otel.integrations.base import Integration
 
+P = ParamSpec("P")
+
 MESSAGE_BYTES = 64
 """What each message counts for beyond its own bytes, towards the limit."""
+
+GOING, COMING = "reading what is sent", "reading what came"
+"""What is noted."""
 
 
 class Conversation:
@@ -55,11 +59,8 @@ class Conversation:
         self._context = copy_context()
         self._span = trace.get_current_span()
         request.complete = not request.streaming
-
-    @property
-    def answering(self) -> bool:
+        self.answering = port.replaying and not port.live(integration)
         """Answered from a recording; nothing goes out."""
-        return self.port.replaying and not self.port.live(self.integration)
 
     def serializing(self, serializer: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
         """The serializer, which also notes each message in a form that is the same in every process:
@@ -70,10 +71,13 @@ class Conversation:
 
         def serialize(message: Any) -> bytes:
             data = serializer(message)
-            self._serialized = _deterministic(message, data)
+            noting(GOING, self._note_serialized, message, data)
             return data
 
         return serialize
+
+    def _note_serialized(self, message: Any, data: bytes) -> None:
+        self._serialized = _deterministic(message, data)
 
     def begin(self, request: GrpcRequest | None = None) -> GrpcReply | Failure | None:
         """Ask the port; what was recorded, or ``None``: make the call.
@@ -157,6 +161,13 @@ class Conversation:
             self._ended = True
         self._first()
         self.exchange.finish(self.integration.failure(error, None))  # type: ignore[arg-type]  # it is not looked at
+
+    def lost(self) -> None:
+        """It cannot be watched."""
+        with self._lock:
+            self._ended = True
+        if self.exchange is not None:
+            self.exchange.finish(None)
 
     def choose(self) -> GrpcReply | None:
         """In replay, the answer of a call whose messages are still being sent, once it can be told.
@@ -247,11 +258,10 @@ class Conversation:
             )
 
 
-@contextlib.contextmanager
-def noting(what: str) -> Any:
-    """Nothing of ours raises into the app."""
+def noting(what: str, note: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Note something of a call that goes out: nothing of ours raises into the app."""
     try:
-        yield
+        note(*args, **kwargs)
     except Exception as error:  # noqa: BLE001  # as it says
         ports.report(f"grpc: {what}", error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
@@ -107,7 +108,12 @@ class GrpcIntegration(Integration):
         """A call of the core that goes out, watched."""
         from timetracer_otel.integrations.grpc import blocking
 
-        return blocking.WatchedCall(result, cast("_Start", call).conversation)
+        conversation = cast("_Start", call).conversation
+        try:
+            return blocking.WatchedCall(result, conversation)
+        except Exception:
+            conversation.lost()
+            raise
 
     def faults(self) -> Mapping[str, Answer | Failure]:
         """Statuses by their names in gRPC, and what those are elsewhere."""
@@ -124,24 +130,47 @@ class GrpcIntegration(Integration):
         core = sys.modules["grpc._cython.cygrpc"]
         return exceptions.module_exceptions(core) | exceptions.by_name(asyncio.InvalidStateError)
 
-    def start(self, start: _Start) -> Any:
+    def read(
+        self, make: Any, channel: Any, args: tuple[Any, ...], conversation: Conversation, *, managed: bool
+    ) -> _Start | None:
+        """A call of the core about to be made; ``None`` when it cannot be read.
+
+        Args:
+            make: makes it.
+            channel: the core's channel.
+            args: what it is made of.
+            conversation: is told what is sent at once.
+            managed: events go to a handler in a thread.
+
+        Raises:
+            ReplayError: in replay, instead of ``None``.
+        """
+        try:
+            from timetracer_otel.integrations.grpc import blocking
+
+            batches = list(args[_OPERATIONS])
+            if managed:
+                handler = args[_HANDLER]
+                batches = [(operations, handler) for operations in batches]
+                watched = functools.partial(blocking.handle, conversation, handler)
+                args = (*args[:_HANDLER], watched, *args[_HANDLER + 1 :])
+            conversation.request.metadata = pairs(args[_METADATA])
+            for operations, _ in batches:
+                blocking.note_operations(conversation, operations)
+            return _Start(
+                make, channel, args, {}, conversation=conversation, batches=batches, managed=managed
+            )
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            self._unreadable(conversation.port, error)
+            return None
+
+    def begun(self, start: _Start) -> Flow[Any]:
         """A call of the core: watched, or answered."""
         from timetracer_otel.integrations.grpc import blocking
 
         conversation = start.conversation
-        try:
-            conversation.request.metadata = pairs(start.args[_METADATA])
-            for operations, _ in start.batches:
-                blocking.note_operations(conversation, operations)
-        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            self._unreadable(conversation.port, error)
-            return start.proceed()
         if conversation.answering and conversation.request.streaming:
             return blocking.RecordedCall(conversation, None, start.batches, managed=start.managed)
-        return run(self._begun(start))
-
-    def _begun(self, start: _Start) -> Flow[Any]:
-        conversation = start.conversation
         recorded = conversation.begin()
         exchange = conversation.exchange
         if conversation.delay:
@@ -160,20 +189,20 @@ class GrpcIntegration(Integration):
         return self.observe(result, start, exchange)
 
     def _start_unary(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self._start(wrapped, instance, args, kwargs, streaming=False)
+        twin = self._watched(ports.current(), instance, streaming=False)
+        return wrapped(*args, **kwargs) if twin is None else wrapped.__func__(twin, *args, **kwargs)
 
     def _start_stream(
         self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        return self._start(wrapped, instance, args, kwargs, streaming=True)
+        twin = self._watched(ports.current(), instance, streaming=True)
+        return wrapped(*args, **kwargs) if twin is None else wrapped.__func__(twin, *args, **kwargs)
 
-    def _start(
-        self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, streaming: bool
-    ) -> Any:
-        port = ports.current()
-        if port is None:
-            return wrapped(*args, **kwargs)
+    def _watched(self, port: ports.Port | None, instance: Any, *, streaming: bool) -> Any:
+        """What makes a call, seen; ``None`` when nobody wants it."""
         try:
+            if port is None:
+                return None
             target = _text(getattr(instance, "_target", ""))
             request = GrpcRequest(_text(instance._method), target, streaming=streaming)
             conversation = Conversation(self, port, request)
@@ -184,20 +213,30 @@ class GrpcIntegration(Integration):
             twin._request_serializer = conversation.serializing(instance._request_serializer)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             self._unreadable(port, error)
-            return wrapped(*args, **kwargs)
-        return wrapped.__func__(twin, *args, **kwargs)
+            return None
+        return twin
 
     def _aio_unary(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self._aio(wrapped, args, kwargs, streaming=False)
+        bound = self._bound(ports.current(), wrapped, args, kwargs, streaming=False)
+        return wrapped(*args, **kwargs) if bound is None else wrapped(*bound.args, **bound.kwargs)
 
     def _aio_stream(self, wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self._aio(wrapped, args, kwargs, streaming=True)
+        bound = self._bound(ports.current(), wrapped, args, kwargs, streaming=True)
+        return wrapped(*args, **kwargs) if bound is None else wrapped(*bound.args, **bound.kwargs)
 
-    def _aio(self, wrapped: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, streaming: bool) -> Any:
-        port = ports.current()
-        if port is None:
-            return wrapped(*args, **kwargs)
+    def _bound(
+        self,
+        port: ports.Port | None,
+        wrapped: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        streaming: bool,
+    ) -> inspect.BoundArguments | None:
+        """The arguments of a call that is seen; ``None`` when nobody wants it."""
         try:
+            if port is None:
+                return None
             bound = inspect.signature(wrapped).bind(*args, **kwargs)
             given = bound.arguments
             channel = given[_CHANNEL]
@@ -208,16 +247,16 @@ class GrpcIntegration(Integration):
             given[_SERIALIZER] = conversation.serializing(given[_SERIALIZER])
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             self._unreadable(port, error)
-            return wrapped(*args, **kwargs)
-        return wrapped(*bound.args, **bound.kwargs)
+            return None
+        return bound
 
-    def _unreadable(self, port: ports.Port, error: Exception) -> None:
+    def _unreadable(self, port: ports.Port | None, error: Exception) -> None:
         """A call that cannot be read is still the app's to make, and is not answered.
 
         Raises:
             ReplayError: in replay.
         """
-        if port.replaying and not port.live(self):
+        if port is not None and port.replaying and not port.live(self):
             raise ReplayError(f"grpc: this call cannot be read, so it is not answered: {error}") from error
         ports.report("grpc: reading a call", error)
 
@@ -267,12 +306,11 @@ class _Channel:
 
     def segregated_call(self, *args: Any) -> Any:
         """The call that the maker polls."""
-        return self._integration.start(
-            _Start(
-                self._channel.segregated_call, self._channel, args, {},
-                conversation=self._conversation, batches=list(args[_OPERATIONS]), managed=False,
-            )
-        )  # fmt: skip
+        make, conversation = self._channel.segregated_call, self._conversation
+        start = self._integration.read(make, self._channel, args, conversation, managed=False)
+        if start is None:
+            return make(*args)
+        return run(self._integration.begun(start), None if conversation.answering else start)
 
 
 class _ManagedCall:
@@ -284,16 +322,11 @@ class _ManagedCall:
         self._conversation = conversation
 
     def __call__(self, *args: Any) -> Any:
-        from timetracer_otel.integrations.grpc import blocking
-
-        handler = args[_HANDLER]
-        batches = [(operations, handler) for operations in args[_OPERATIONS]]
-        watched = (*args[:_HANDLER], blocking.watching(self._conversation, handler), *args[_HANDLER + 1 :])
-        return self._integration.start(
-            _Start(
-                self._make, None, watched, {}, conversation=self._conversation, batches=batches, managed=True
-            )
-        )
+        make, conversation = self._make, self._conversation
+        start = self._integration.read(make, None, args, conversation, managed=True)
+        if start is None:
+            return make(*args)
+        return run(self._integration.begun(start), None if conversation.answering else start)
 
 
 class _AioChannel:
@@ -309,8 +342,7 @@ class _AioChannel:
 
         if self._conversation.answering:
             return asynchronous.RecordedCall(self._conversation, deadline)
-        call = self._channel.call(method, deadline, *args)
-        return asynchronous.WatchedCall(call, self._conversation)
+        return asynchronous.watched(self._channel.call(method, deadline, *args), self._conversation)
 
 
 def _in_no_context(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import wrapt
 
@@ -90,26 +89,23 @@ class Rpc:
 
     # the handler's work
 
-    def _open(self, context: Any) -> Any:
-        """Begin; the context that the app gets.
+    def _open(self, request: Any, context: Any, watched: Callable[..., Any]) -> tuple[Any, Any]:
+        """Begin; the message, or messages, and the context that the app gets.
 
         Raises:
             ReplayError: in replay, when no cassette recorded such an RPC.
         """
         self._context = context
         entry = safely(self._receive, context)
-        if entry is None:
-            return context
-        self._entry = entry
-        return _Context(context, self)
+        if entry is not None:
+            self._entry = entry
+            context = _Context(context, self)
+        return watched(request, self.request) if self.request.streaming else request, context
 
     def _receive(self, context: Any) -> ports.Inbound | None:
         self.request.metadata = pairs(context.invocation_metadata())
         headers = {name: value for name, value in self.request.metadata if isinstance(value, str)}
         return self._port.receive(self._caller, self.request, traced=self._traced, headers=headers)
-
-    def _active(self) -> contextlib.AbstractContextManager[Any]:
-        return cast("Any", contextlib.nullcontext()) if self._entry is None else activated(self._entry)
 
     def _behavior(self, behavior: Callable[..., Any], *, streaming: bool) -> Callable[..., Any]:
         if inspect.isasyncgenfunction(behavior):
@@ -120,24 +116,25 @@ class Rpc:
 
     def _unary(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         def answer(request: Any, context: Any) -> Any:
-            given = self._opened(context)
+            given = self._opened(request, context)
             try:
-                with self._active():
-                    return behavior(self._requests(request), given)
+                with activated(self._entry):
+                    return behavior(*given)
             except BaseException as error:
                 safely(self._failed, error)
+                safely(self._finish)
                 raise
 
         return answer
 
     def _stream(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         def answers(request: Any, context: Any) -> Iterator[Any]:
-            given = self._opened(context)
+            given = self._opened(request, context)
             try:
-                with self._active():
-                    responses = iter(behavior(self._requests(request), given))
+                with activated(self._entry):
+                    responses = iter(behavior(*given))
                 while True:
-                    with self._active():
+                    with activated(self._entry):
                         try:
                             response = next(responses)
                         except StopIteration:
@@ -149,6 +146,7 @@ class Rpc:
                 raise
             except BaseException as error:
                 safely(self._failed, error)
+                safely(self._finish)
                 raise
             safely(self._finish)
 
@@ -156,12 +154,13 @@ class Rpc:
 
     def _async_unary(self, behavior: Callable[..., Any], *, streaming: bool) -> Callable[..., Any]:
         async def answer(request: Any, context: Any) -> Any:
-            given = await self._opened_async(context)
+            given = await self._opened_async(request, context)
             try:
-                with self._active():
-                    result = await behavior(self._async_requests(request), given)
+                with activated(self._entry):
+                    result = await behavior(*given)
             except BaseException as error:
                 safely(self._failed, error)
+                safely(self._finish)
                 raise
             if streaming:  # its answers went out by context.write()
                 safely(self._finish)
@@ -171,11 +170,11 @@ class Rpc:
 
     def _async_stream(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
-            given = await self._opened_async(context)
+            given = await self._opened_async(request, context)
             try:
-                responses = behavior(self._async_requests(request), given)
+                responses = behavior(*given)
                 while True:
-                    with self._active():
+                    with activated(self._entry):
                         try:
                             response = await anext(responses)
                         except StopAsyncIteration:
@@ -187,33 +186,29 @@ class Rpc:
                 raise
             except BaseException as error:
                 safely(self._failed, error)
+                safely(self._finish)
                 raise
             safely(self._finish)
 
         return answers
 
-    def _opened(self, context: Any) -> Any:
+    def _opened(self, request: Any, context: Any) -> Any:
         try:
-            return self._open(context)
+            return self._open(request, context, _Requests)
         except ReplayError as error:
             context.abort(getattr(sys.modules["grpc"].StatusCode, _FAILED_PRECONDITION), str(error))
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("recording a request", error)
+        return request, context
 
-    async def _opened_async(self, context: Any) -> Any:
+    async def _opened_async(self, request: Any, context: Any) -> Any:
         try:
-            return self._open(context)
+            return self._open(request, context, _AsyncRequests)
         except ReplayError as error:
             await context.abort(getattr(sys.modules["grpc"].StatusCode, _FAILED_PRECONDITION), str(error))
-
-    def _requests(self, request: Any) -> Any:
-        """The message, or the messages as they are read."""
-        if not self.request.streaming:
-            return request
-        return _Requests(request, self.request)
-
-    def _async_requests(self, request: Any) -> Any:
-        if not self.request.streaming:
-            return request
-        return _AsyncRequests(request, self.request)
+        except Exception as error:  # noqa: BLE001  # as above
+            ports.report("recording a request", error)
+        return request, context
 
     # its end
 
@@ -227,7 +222,6 @@ class Rpc:
                 self.reply.code = _UNKNOWN
                 if self._entry is not None:
                     self._entry.failed(error)
-        self._finish()
 
     def _finish(self) -> None:
         """Everything is known: the status, the trailers."""
