@@ -17,10 +17,11 @@ from benchmarks.load import ANSWER
 from timetracer_otel import config
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.exporters.processor import tap
-from timetracer_otel.exporters.recorder import Recorder, store_for
+from timetracer_otel.exporters.recorder import Recorder
 from timetracer_otel.formats import Compression, Encoding
 from timetracer_otel.integrations.httpx import HttpxIntegration
 from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.opening import store_for
 
 OPEN_TRACES = 300
 CALLS = (0, 4, 50)

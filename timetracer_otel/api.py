@@ -23,14 +23,14 @@ from timetracer_otel.errors import CassetteError, MissError
 from timetracer_otel.exporters import ending
 from timetracer_otel.exporters.block import BlockRecorder
 from timetracer_otel.exporters.processor import tap
-from timetracer_otel.exporters.recorder import Recorder, store_for
+from timetracer_otel.exporters.recorder import Recorder
 from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.nondeterminism import ValueRecorder, drawing_from, set_process_source
+from timetracer_otel.opening import open_store, store_for
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.faults import Fault, Faults
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.steady import FileStore
-from timetracer_otel.store import open_store
 
 __all__ = ["install", "record", "replay", "statistics", "uninstall"]
 
@@ -161,7 +161,11 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         self._tap.recorder = self._recorder_before
         ports.set_process_ports(*self._ports_before)
         if self._recording is not None and not self._discarded:
-            self.path = self._recording.path
+            path = self._recording.path
+            try:
+                self.path = None if path is None else self.store.local(path)
+            except OSError as error:
+                ports.report("fetching a cassette", error)
 
     def discard(self) -> None:
         """Write no cassette when the block ends: what is recorded is not what was wanted."""
@@ -271,7 +275,7 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
             cassettes = [cassette]
         else:
             settings = config.beside(settings, cassette)
-            store = open_store(cassette)
+            store = open_store(cassette, settings)
             cassettes = [store.load(path) for path in store.paths()]
             if not cassettes:
                 raise CassetteError(f"{cassette}: there are no cassettes in it; record some first")

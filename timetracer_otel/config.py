@@ -161,6 +161,9 @@ def load(
         elif isinstance(value, set | frozenset):
             plain = sorted(value, key=str)
         found[field] = variable.check(plain, field, names)
+    if found.get("s3_bucket") and "dir" not in found:
+        prefix = found.get("s3_prefix", BY_FIELD["s3_prefix"].default)
+        found["dir"] = f"s3://{found['s3_bucket']}/{prefix}"
     return Settings(**found)
 
 

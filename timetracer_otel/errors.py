@@ -7,7 +7,8 @@
     ├── CassetteError           a cassette that cannot be used
     │   ├── CassetteNotFound        there is none at that path
     │   ├── CassetteFormatError     its bytes are not a cassette
-    │   └── CassetteLimitError      it is larger than what is safe to read
+    │   ├── CassetteLimitError      it is larger than what is safe to read
+    │   └── BucketError             a bucket that does not give or take one
     ├── ConversionError         traces that cannot be turned into cassettes
     ├── SendingError            spans that a tracing backend did not take
     ├── CollectingError         a receiver of traces that cannot do its work
@@ -45,6 +46,13 @@ class CassetteFormatError(CassetteError):
 
 class CassetteLimitError(CassetteError):
     """The file is larger, deeper or holds more spans than what is safe to read."""
+
+
+class BucketError(CassetteError, OSError):
+    """A bucket did not answer; the text names it and the reason.
+
+    It is an ``OSError`` too: what writes cassettes treats it as a disk that does not take them.
+    """
 
 
 class ConversionError(TimetracerError):

@@ -117,9 +117,10 @@ class Variable(NamedTuple):
             raise self._malformed(shown, source)
         if self.type is str and "\0" in value:
             raise self._malformed(shown, source)
-        if self.store and "://" in value:
+        if self.store and "://" in value and not value.startswith("s3://"):
             raise ConfigurationError(
-                f"{source} is {_short(value)}: object stores are not supported yet; give a folder"
+                f"{source} is {_short(value)}: of object stores only s3://bucket/prefix is supported;"
+                " give that or a folder"
             )
         return value
 
@@ -202,8 +203,8 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "what to do; recording when the timetracer exporter is selected",
         choices=("off", "record", "replay"),
     ),
-    Variable("dir", str, "./cassettes", "folder to write cassettes to", store=True),
-    Variable("cassette", str, "", "cassette file or folder to replay", store=True),
+    Variable("dir", str, "./cassettes", "folder to write cassettes to, or `s3://bucket/prefix`", store=True),
+    Variable("cassette", str, "", "cassette file or folder to replay, or `s3://bucket/prefix`", store=True),
     Variable("sample_rate", float, 1.0, "fraction of traces kept", maximum=1),
     Variable("errors_only", bool, False, "keep only traces with an error"),
     Variable(
@@ -266,10 +267,10 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "host:port of an app under test that is asked over the network and not seen to be one",
     ),
     Variable("export_replay", bool, False, "let the spans of a replay reach other exporters"),
-    Variable("s3_bucket", str, "", "bucket of an object store (not supported yet)"),
-    Variable("s3_prefix", str, "cassettes", "prefix of keys in the bucket (not supported yet)"),
-    Variable("s3_region", str, "", "region of the bucket (not supported yet)"),
-    Variable("s3_endpoint", str, "", "URL of a compatible object store (not supported yet)"),
+    Variable("s3_bucket", str, "", "bucket to write cassettes to where TIMETRACER_DIR is not set"),
+    Variable("s3_prefix", str, "cassettes", "what keys in TIMETRACER_S3_BUCKET begin with"),
+    Variable("s3_region", str, "", "region of buckets; that of AWS_REGION by default"),
+    Variable("s3_endpoint", str, "", "URL of another service that speaks S3"),
 )  # fmt: skip
 """Every setting, in the order in which the documentation shows them."""
 

@@ -21,7 +21,7 @@ from typing import Final
 
 from timetracer_otel import volatile_rules
 from timetracer_otel.cassette import Cassette
-from timetracer_otel.errors import CassetteError, CassetteNotFound, ConfigurationError
+from timetracer_otel.errors import CassetteError, CassetteNotFound
 from timetracer_otel.files import read_file
 from timetracer_otel.formats import Compression, Encoding, Limits
 from timetracer_otel.formats.compression import SUFFIXES, decompress, detect
@@ -132,7 +132,7 @@ class FolderStore:
     def find(self, about: Cassette) -> Path | None:
         """Where an earlier cassette of the same entry span is, written with this store's encoding."""
         for place in self._places(self._folder(about), about):
-            if os.path.exists(place) and _is_of_same_entry(place, about):
+            if os.path.exists(place) and is_of_same_entry(place, about):
                 return Path(place)
         return None
 
@@ -152,6 +152,33 @@ class FolderStore:
         except BaseException:
             os.unlink(temporary)
             raise
+
+    @property
+    def name(self) -> str:
+        """What to call it before a person."""
+        return str(self.path)
+
+    def read(self, path: Path) -> bytes:
+        """The bytes of a cassette at one of its :meth:`places`.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        return path.read_bytes()
+
+    def names(self, folder: str) -> Iterator[str]:
+        """The names in one of its folders, in no order.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in entries:
+                yield entry.name
+
+    def local(self, path: Path) -> Path:
+        """Where a cassette that was written can be read as a file."""
+        return path
 
     def paths(self) -> Iterator[Path]:
         """The files of the store in the order of their names, whatever those are. Hidden ones, and
@@ -269,31 +296,17 @@ class FolderStore:
             os.fsync(file)
 
 
-def open_store(spec: str | PathLike[str]) -> FolderStore:
-    """The store that a setting or an argument names.
-
-    Args:
-        spec: a folder, or one cassette file.
-
-    Raises:
-        ConfigurationError: it is the URL of a kind of store not supported here.
-    """
-    if isinstance(spec, str) and "://" in spec:
-        raise ConfigurationError(f"store {spec!r}: only folders and files are supported; give a path")
-    return FolderStore(spec)
-
-
 def _move(temporary: str, places: tuple[str, str, str], cassette: Cassette, *, fresh: bool) -> str:
     """Move a written file to the first place that is free or has been its own."""
     *shared, own = places
     for place in () if fresh else places[1:]:
-        if os.path.exists(place) and _is_of_same_entry(place, cassette):
+        if os.path.exists(place) and is_of_same_entry(place, cassette):
             os.replace(temporary, place)
             return place
     for place in shared:
         if _move_to_new(temporary, place):
             return place
-        if _is_of_same_entry(place, cassette):
+        if is_of_same_entry(place, cassette):
             os.replace(temporary, place)
             return place
     os.replace(temporary, own)
@@ -317,7 +330,8 @@ def _move_to_new(temporary: str, place: str) -> bool:
     return True
 
 
-def _is_of_same_entry(place: str, cassette: Cassette) -> bool:
+def is_of_same_entry(place: str | bytes, cassette: Cassette) -> bool:
+    """Whether a file, or bytes, are a cassette of the same entry span."""
     try:
         entry = Cassette.load(place).entry
     except CassetteError:

@@ -55,8 +55,9 @@ def test_a_mistake_in_the_command_line_is_2_and_explained(run: Run, arguments: l
         (["replay", "--app", "app:app"], "error: cassettes: there is no such folder or file\n"),
         (["show", "no/such/file"], "error: no/such/file: there is no such file\n"),
         (
-            ["record", "--dir", "s3://bucket", "--", "true"],
-            "error: --dir is 's3://bucket': object stores are not supported yet; give a folder\n",
+            ["record", "--dir", "gs://bucket", "--", "true"],
+            "error: --dir is 'gs://bucket': of object stores only s3://bucket/prefix is supported;"
+            " give that or a folder\n",
         ),
     ],
 )

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from tests.docs import curl
+from tests.services.aws import Aws
 from tests.services.ports import free_port
 from timetracer_otel.demo import story
 from timetracer_otel.demo.processes import Server, send
@@ -29,6 +31,7 @@ class Place:
         self.directory = directory
         self._recordings = recordings
         self._services = Services()
+        self._aws: Aws | None = None
         copy_shop(directory)
         programs, scripts = _programs(directory / ".programs"), Path(sys.executable).parent
         self.environment = {
@@ -46,9 +49,33 @@ class Place:
         self.environment |= self._services.environment
         fill(self.directory, self.environment)
 
+    def add_bucket(self) -> None:
+        """Start an S3 server, and make the bucket that pages name."""
+        self._aws = Aws()
+        self._aws.fresh()
+        keys = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "reader", "AWS_REGION": "us-east-1"}
+        self.environment |= {
+            **keys,
+            "TIMETRACER_S3_ENDPOINT": self._aws.url,
+            "XDG_CACHE_HOME": str(self.directory / ".cache"),
+        }
+        boto3.client(
+            "s3",
+            endpoint_url=self._aws.url,
+            region_name=keys["AWS_REGION"],
+            aws_access_key_id="reader",
+            aws_secret_access_key="reader",  # any will do
+        ).create_bucket(Bucket="team-cassettes")
+
     def stop_services(self) -> None:
         """Stop them, if they run."""
         self._services.stop()
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.stop_services()
+        if self._aws is not None:
+            self._aws.remove()
 
     def add_recordings(self) -> None:
         """Put what the demonstration records into ``cassettes/``."""
@@ -60,7 +87,7 @@ def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
     """A place for one page."""
     place = Place(tmp_path, lambda: request.getfixturevalue("recordings"))
     yield place
-    place.stop_services()
+    place.close()
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,7 @@ def register_kvclient(place: Place) -> None:
 
 RUN: dict[str, Callable[[Block, Place, Shell], None]] = {"console": run_console, "python": run_python}
 ORDERS: dict[str, Callable[[Place], None]] = {
+    "bucket": Place.add_bucket,
     "recordings": Place.add_recordings,
     "register kvclient": register_kvclient,
     "services start": Place.start_services,
@@ -70,7 +71,7 @@ ORDERS: dict[str, Callable[[Place], None]] = {
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_examples_do_what_the_page_says(page: Path, place: Place) -> None:
     steps = list(blocks(page.read_text()))
-    if steps and steps[0].order:
+    while steps and steps[0].order:
         ORDERS[steps.pop(0).order](place)  # before the shell begins, whose environment it is
     with Shell(place.directory, place.environment) as shell:
         for block in steps:

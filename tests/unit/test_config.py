@@ -121,8 +121,9 @@ class TestEnvironment:
             ("TIMETRACER_ERRORS_ONLY", "maybe", "is 'maybe'; allowed is true or false"),
             (
                 "TIMETRACER_DIR",
-                "s3://bucket/prefix",
-                "is 's3://bucket/prefix': object stores are not supported yet; give a folder",
+                "gs://bucket/prefix",
+                "is 'gs://bucket/prefix': of object stores only s3://bucket/prefix is supported;"
+                " give that or a folder",
             ),
         ],
     )

@@ -51,7 +51,7 @@ _SWITCH = Wrong(("maybe", "2", "ja", "true false", HUGE), ("maybe", "", 0, 1, 1.
 _NUMBER = Wrong((*_NOT_NUMBERS, "1e10"), ("", "x", True, -1, math.nan, math.inf, 10**400, *_OTHER_TYPES))
 _INTEGER = Wrong((*_NOT_INTEGERS, str(2**70)), ("", "x", True, -1, 1.0, 10**400, *_OTHER_TYPES))
 _PLACE = Wrong(
-    ("s3://bucket/prefix", "http://" + "x" * 5000), (1, True, "a\0b", "gs://bucket", *_OTHER_TYPES)
+    ("gs://bucket/prefix", "http://" + "x" * 5000), (1, True, "a\0b", "gs://bucket", *_OTHER_TYPES)
 )
 _TEXT = Wrong((), (1, True, 1.5, "a\0b", *_OTHER_TYPES))
 _LIST = Wrong((), (1, True, [1], [["a"]], {"a": 1}, date(2026, 1, 1)))
@@ -115,7 +115,7 @@ def check(said: str, source: str, variable: Variable) -> None:
     assert len(said) < 700
     assert said.startswith((f"{source} is ", f"{source} names "))
     if variable.store and "://" in said:
-        assert said.endswith("object stores are not supported yet; give a folder")
+        assert said.endswith("of object stores only s3://bucket/prefix is supported; give that or a folder")
     elif " names " in said:
         assert said.endswith(f"known are {', '.join(sorted(PLUGINS))}")
     else:

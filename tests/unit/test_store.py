@@ -21,8 +21,9 @@ from timetracer_otel.errors import (
     ConfigurationError,
 )
 from timetracer_otel.formats import Compression, Encoding
+from timetracer_otel.opening import open_store
 from timetracer_otel.span import Attributes, Span, SpanKind
-from timetracer_otel.store import FolderStore, open_store
+from timetracer_otel.store import FolderStore
 
 NOVEMBER_20 = 1795219199 * 10**9  # 2026-11-20T23:59:59Z
 
@@ -266,8 +267,10 @@ def test_a_store_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 
 def test_another_kind_of_store_is_a_configuration_error() -> None:
-    with pytest.raises(ConfigurationError, match="'s3://bucket/x': only folders and files are supported"):
-        open_store("s3://bucket/x")
+    with pytest.raises(
+        ConfigurationError, match="'gs://bucket/x': give a folder, a file, or s3://bucket/prefix"
+    ):
+        open_store("gs://bucket/x")
 
 
 def test_iteration_stops_at_what_is_no_cassette_unless_told_to_report_it(tmp_path: Path) -> None:

@@ -15,8 +15,6 @@ from timetracer_otel.cli.options import environment, setting_options, settings_f
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from timetracer_otel.formats import Compression, Encoding
-
     Pair = click.ParamType[tuple[str, int]]
 else:  # it takes no parameter in older releases
     Pair = click.ParamType
@@ -82,8 +80,6 @@ def command(
 
     Ctrl-C ends it, with everything written that came.
     """
-    from typing import cast
-
     from timetracer_otel.cli.group import fail
     from timetracer_otel.collectors.grpc_receiver import GrpcReceiver
     from timetracer_otel.collectors.http_receiver import HttpReceiver
@@ -93,14 +89,7 @@ def command(
     from timetracer_otel.views.text import count, printable
 
     settings = settings_from(environment(options))
-    store = Store(
-        settings.dir,
-        cast("Encoding", settings.encoding),
-        cast("Compression", settings.compression),
-        settings.redact,
-        settings.redact_keys,
-        settings.redact_headers,
-    )
+    store = Store.of(settings)
     selection = Selection(services, endpoints, errors, min_duration, 0, 2**64)
     inbox = Inbox(store, selection, quiet=quiet / 1e9, problem=fail)
     receivers: list[HttpReceiver | GrpcReceiver] = []

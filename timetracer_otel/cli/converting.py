@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from timetracer_otel.converters.converting import Converted
     from timetracer_otel.converters.executors import Executor
     from timetracer_otel.converters.tasks import Problem
-    from timetracer_otel.formats import Compression, Encoding
 
 _KINDS: Final = ("auto", "otlp-json", "otlp-protobuf", "jaeger", "zipkin", "tempo", "timetracer")
 _SHOWN: Final = 20
@@ -88,14 +87,7 @@ def command(
     from timetracer_otel.views import converted as views
 
     settings = settings_from(environment(options))
-    store = Store(
-        settings.dir,
-        cast("Encoding", settings.encoding),
-        cast("Compression", settings.compression),
-        settings.redact,
-        settings.redact_keys,
-        settings.redact_headers,
-    )
+    store = Store.of(settings)
     selection = Selection(services, endpoints, errors, min_duration, since or 0, until or 2**64)
     found = sources.find(inputs)
     result = Converted()

@@ -48,9 +48,9 @@ def command(
     from timetracer_otel.comparison import Threshold
     from timetracer_otel.comparison.folders import Compared, compare_folders
     from timetracer_otel.errors import CassetteNotFound
+    from timetracer_otel.opening import open_store
     from timetracer_otel.reports.items import of_compared
     from timetracer_otel.reports.page import html_page
-    from timetracer_otel.store import open_store
     from timetracer_otel.views.diffs import diff_lines, diff_summary
 
     named = [*paths, *(path for path in (first, second) if path is not None)]

@@ -8,7 +8,8 @@ from pathlib import Path
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.cli.options import settings_from
 from timetracer_otel.errors import CassetteError
-from timetracer_otel.store import FolderStore, open_store
+from timetracer_otel.opening import is_url, open_store
+from timetracer_otel.store import FolderStore
 
 
 def stores(given: Sequence[str], environ: dict[str, str], *, to_replay: bool = False) -> list[FolderStore]:
@@ -22,10 +23,11 @@ def stores(given: Sequence[str], environ: dict[str, str], *, to_replay: bool = F
     Raises:
         ConfigurationError: a setting is malformed, or it is no path.
     """
-    if not given:
+    settings = None
+    if not given or any(map(is_url, given)):
         settings = settings_from(environ)
-        given = [(settings.cassette if to_replay else "") or settings.dir]
-    return [open_store(spec) for spec in given]
+        given = given or [(settings.cassette if to_replay else "") or settings.dir]
+    return [open_store(spec, settings) for spec in given]
 
 
 def matching(text: str | None) -> Callable[[Cassette], bool]:
@@ -46,6 +48,9 @@ def find(name: str, store: FolderStore) -> tuple[Path, Cassette]:
     Raises:
         CassetteError: there is none, there are several, or it cannot be read.
     """
+    if is_url(name):
+        path = open_store(name).path
+        return path, Cassette.load(path)
     path = Path(name)
     if not _is_id(name) or path.exists():
         return path, Cassette.load(path)

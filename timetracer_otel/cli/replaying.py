@@ -128,6 +128,8 @@ def command(
     timetracer-otel replay cassettes/ --url http://127.0.0.1:8000 -- uvicorn app:app
     timetracer-otel replay cassettes/ -- uvicorn app:app
     """
+    from timetracer_otel.opening import is_url
+
     environ = environment(options)
     environ["TIMETRACER_MODE"] = "replay"
     if ctx.obj and app is not None:
@@ -140,7 +142,10 @@ def command(
         )
     if write_rules and learn is None:
         raise click.UsageError("--write-rules goes with --learn N.")
-    faults = settings_from(environ).faults
+    settings = settings_from(environ)
+    faults = settings.faults
+    if (update or write_rules) and any(map(is_url, paths or (settings.cassette or settings.dir,))):
+        raise click.UsageError("A bucket is only read here; give a folder to --update or --write-rules.")
     if faults and update:
         raise click.UsageError("--update would record what a fault made; leave --fault out.")
     how = _How(

@@ -229,9 +229,10 @@ class Assembler:
         """
         path = self._earlier(about)
         if path is not None:
-            if path.read_bytes() == data:
+            before = self._store.read(path)
+            if before == data:
                 return False
-            earlier, now = Cassette.load(path), Cassette.load(data)
+            earlier, now = Cassette.load(before), Cassette.load(data)
             if earlier.replayable and not now.replayable:
                 return False  # a recording holds more than its trace
             rest = [span for span in earlier.spans if now.span(span.span_id) is None]
@@ -239,7 +240,7 @@ class Assembler:
                 now.append(rest)
                 now.add_gaps(earlier.gaps)
                 data = now.dump(self._encoding, self._compression)
-                if path.read_bytes() == data:
+                if before == data:
                     return False
         self._store.put(data, about, fresh=path is None)
         return True
@@ -260,11 +261,7 @@ class Assembler:
         ``None`` for one of so many files that they had better be asked for.
         """
         known = sum([len(names or ()) for names in self._listed.values()])
-        try:
-            with os.scandir(folder) as entries:
-                found = [entry.name for entry in islice(entries, _MAX_LISTED - known + 1)]
-        except FileNotFoundError:
-            return frozenset()
+        found = list(islice(self._store.names(folder), _MAX_LISTED - known + 1))
         return frozenset(found) if known + len(found) <= _MAX_LISTED else None
 
     def _span(self, trace: _Trace, piece: Piece) -> Span:

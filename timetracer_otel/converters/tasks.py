@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
+from timetracer_otel.config import Settings
 from timetracer_otel.converters.assembling import Assembled, Assembler
 from timetracer_otel.converters.inputs import Input
 from timetracer_otel.converters.reading import Kind, read
@@ -16,8 +17,8 @@ from timetracer_otel.converters.spilling import Parts, batches, remove
 from timetracer_otel.errors import CassetteError, ConversionError
 from timetracer_otel.formats import Compression, Encoding
 from timetracer_otel.formats.streams import Source
+from timetracer_otel.opening import writable
 from timetracer_otel.redaction import Redactor
-from timetracer_otel.store import FolderStore
 
 PARTS: Final = 64
 MEMORY: Final = 48 * 1024 * 1024
@@ -102,12 +103,30 @@ class Store(msgspec.Struct, frozen=True):
     redact: bool
     redact_keys: tuple[str, ...] = ()
     redact_headers: tuple[str, ...] = ()
+    region: str = ""
+    endpoint: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Store:
+        """The store that the settings name."""
+        return cls(
+            settings.dir,
+            cast("Encoding", settings.encoding),
+            cast("Compression", settings.compression),
+            settings.redact,
+            settings.redact_keys,
+            settings.redact_headers,
+            settings.s3_region,
+            settings.s3_endpoint,
+        )
 
     def assembler(self, selection: Selection) -> Assembler:
         """What writes there."""
-        folder = FolderStore(self.path, encoding=self.encoding, compression=self.compression)
+        store = writable(
+            self.path, self.encoding, self.compression, region=self.region, endpoint=self.endpoint
+        )
         redactor = Redactor(self.redact_keys, self.redact_headers) if self.redact else None
-        return Assembler(folder, self.encoding, self.compression, selection, redactor)
+        return Assembler(store, self.encoding, self.compression, selection, redactor)
 
 
 def read_input(task: Reading) -> WasRead:

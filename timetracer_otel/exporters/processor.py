@@ -16,8 +16,9 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from timetracer_otel import config, ports
 from timetracer_otel.config import Settings
 from timetracer_otel.exporters.placing import watch
-from timetracer_otel.exporters.recorder import Recorder, store_for
+from timetracer_otel.exporters.recorder import Recorder
 from timetracer_otel.exporters.statistics import Statistics
+from timetracer_otel.opening import store_for
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
@@ -34,7 +32,6 @@ from timetracer_otel.store import FolderStore
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
-    from timetracer_otel.formats import Compression, Encoding
 
 SCOPE = "timetracer_otel"
 MANY_WAITING = 500
@@ -370,15 +367,6 @@ class Recorder:
         self.budget.reset()
         self.assembler.clear()
         self.serving.clear()
-
-
-def store_for(settings: Settings, dir: str | os.PathLike[str] | None = None) -> FolderStore:  # noqa: A002  # the name of the setting
-    """The store that the settings name, or the folder given, written as the settings say."""
-    return FolderStore(
-        Path(dir or settings.dir),
-        encoding=cast("Encoding", settings.encoding),
-        compression=cast("Compression", settings.compression),
-    )
 
 
 def span_name(request: Request, standard: Attributes) -> str:

@@ -132,8 +132,9 @@ def _record(settings: config.Settings) -> None:
     from timetracer_otel import integrations
     from timetracer_otel.exporters.build import git_revision
     from timetracer_otel.exporters.processor import make_current, tap
-    from timetracer_otel.exporters.recorder import Recorder, store_for
+    from timetracer_otel.exporters.recorder import Recorder
     from timetracer_otel.launcher.spared import spare_message_spans
+    from timetracer_otel.opening import store_for
     from timetracer_otel.sampling import record_only
 
     provider = _provider()

@@ -11,10 +11,10 @@ from timetracer_otel import config, integrations, ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import CassetteFormatError, CassetteNotFound, CodecError
+from timetracer_otel.opening import open_store
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.inbound import CassetteLibrary, ReplayEntries
 from timetracer_otel.replayers.reporting import CallReports
-from timetracer_otel.store import open_store
 
 
 def load_all(*specs: str | Path) -> list[tuple[Path, Cassette]]:

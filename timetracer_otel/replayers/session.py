@@ -316,7 +316,8 @@ class Session:
     def _folder(self) -> str:
         """The folder that is replayed; a file alone lies in the one for recordings, as far as is known."""
         replayed = self.settings.cassette
-        return replayed if replayed and Path(replayed).is_dir() else self.settings.dir
+        folder = replayed if replayed and Path(replayed).is_dir() else self.settings.dir
+        return "cassettes" if "://" in folder else folder
 
     @property
     def misses(self) -> list[LiveCall]:

@@ -1,0 +1,1 @@
+"""Cassettes in a bucket of a real S3 server."""
