@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from tests.converting.traces import two_services
+from tests.converting.conftest import Run, cassettes
+from tests.converting.traces import BEGAN, MS, SHOP, TRACE, two_services
+from timetracer_otel import attributes as names
 from timetracer_otel.converters.splitting import split, split_spans
-from timetracer_otel.span import SpanKind
+from timetracer_otel.formats import encode
+from timetracer_otel.span import Span, SpanKind
 
 REMOTE, LOCAL = 0x300, 0x100
 SERVER, CLIENT, INTERNAL = SpanKind.SERVER, SpanKind.CLIENT, SpanKind.INTERNAL
@@ -28,9 +32,10 @@ class One:
     end_time_unix_nano: int = 100
 
 
-def parts(*spans: One) -> list[str]:
-    """The parts as the ids of their spans, the entry first."""
-    found = split({span.span_id: span for span in spans}, {span.span_id: span.process for span in spans})
+def parts(*spans: One, recorded: str = "") -> list[str]:
+    """The parts as the ids of their spans, the entry first; ``recorded`` as entries are those."""
+    by_id = {span.span_id: span for span in spans}
+    found = split(by_id, {span.span_id: span.process for span in spans}, recorded)
     return ["".join(span.span_id for span in part) for part in found]
 
 
@@ -85,3 +90,35 @@ def test_each_service_has_what_it_received_and_what_it_called() -> None:
 )
 def test_where_a_part_begins(spans: list[One], expected: list[str]) -> None:
     assert parts(*spans) == expected
+
+
+def test_what_was_recorded_as_an_entry_is_one_though_its_parent_is_missing() -> None:
+    spans = [
+        One("a", kind=SERVER),
+        One("b", "x", start_time_unix_nano=10),
+        One("c", "b", CLIENT, start_time_unix_nano=20),
+    ]
+    assert parts(*spans) == ["abc"]
+    assert parts(*spans, recorded="b") == ["a", "bc"]
+    # of one whose parent is there the flags and kinds decide
+    assert parts(One("a", kind=SERVER), One("b", "a"), recorded="b") == ["ab"]
+
+
+def test_an_entry_whose_parent_is_missing_is_a_cassette_of_its_own(run: Run) -> None:
+    spans = two_services()
+    recorded = {names.ENTRY_FRAMEWORK: "celery"}
+    call = {names.CALL_INTEGRATION: "httpx", names.CALL_FAMILY: "http", names.CALL_INDEX: 0}
+    for span_id, parent_id, name, at, attributes in (
+        ("5" * 16, "f" * 16, "tidy up", 20, recorded),
+        ("6" * 16, "5" * 16, "DELETE", 25, call),
+        ("7" * 16, "f" * 16, "by the way", 40, {}),
+    ):
+        began, ended = BEGAN + at * MS, BEGAN + (at + 9) * MS
+        spans.append(Span(TRACE, span_id, name, parent_id, INTERNAL, began, ended, attributes, resource=SHOP))
+    Path("traces.json").write_bytes(encode(spans))
+    assert run("convert", "traces.json", "-o", "cassettes").exit_code == 0
+    assert {cassette.title: [span.name for span in cassette.spans[1:]] for cassette in cassettes()} == {
+        "GET /{currency}": ["SELECT"],
+        "POST /checkout": ["GET", "by the way", "price"],
+        "tidy up": ["DELETE"],
+    }

@@ -7,6 +7,8 @@ import json
 from collections import Counter
 from typing import Any
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,8 @@ from timetracer_otel.cassette import Cassette
 from timetracer_otel.converters.making import cassettes_of
 from timetracer_otel.converters.runs import document_of, runs_of_line, runs_of_spans
 from timetracer_otel.converters.splitting import split_spans
-from timetracer_otel.formats import Limits, decode, encode
+from timetracer_otel.errors import CassetteError
+from timetracer_otel.formats import Limits, decode, encode, json_reader
 from timetracer_otel.formats.foreign import read
 from timetracer_otel.span import Span
 
@@ -55,6 +58,50 @@ def test_spans_keep_their_very_bytes_and_written_anew_mean_the_same(spans: list[
     for runs in (runs_of_line(encode(spans), LIMITS), runs_of_spans(spans)):
         document = document_of([(run.origin, [piece.raw for piece in run.pieces]) for run in runs])
         assert repr(by_id(decode(document))) == repr(spans)
+
+
+_WRONG = st.sampled_from(
+    [None, True, 1, -1, 2**64, 1.5, "", "x", "true", "NaN", "1e999", "AA=", "f" * 16, "0" * 32, [], {}]
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> bytes:
+    """OTLP/JSON in which some values are others than they were."""
+    document = json.loads(encode(draw(span_lists(min_size=1))))
+    places: list[tuple[Any, Any]] = []
+    around = [document]
+    while around:
+        item = around.pop()
+        inside = list(item.items() if isinstance(item, dict) else enumerate(item))
+        places += [(item, key) for key, _ in inside]
+        around += [value for _, value in inside if isinstance(value, dict | list)]
+    for at in draw(st.lists(st.integers(0, len(places) - 1), max_size=3)):
+        item, key = places[at]
+        item[key] = draw(_WRONG)
+    return json.dumps(document).encode()
+
+
+@given(documents(), st.sampled_from([LIMITS, Limits(max_depth=1), Limits(max_spans=2)]))
+def test_what_is_only_checked_is_refused_where_it_would_be_when_it_is_read(
+    data: bytes, limits: Limits
+) -> None:
+    try:
+        document = json_reader.typed(data)
+    except msgspec.MsgspecError:
+        return
+    names: set[str] = set()
+    try:
+        spans = json_reader.spans_of(document, limits)
+    except CassetteError:
+        with pytest.raises(CassetteError):
+            json_reader.checked(document, limits, names)
+        return
+    wires = json_reader.checked(document, limits, names)
+    assert names == {name for span in spans for name in span.attributes}
+    assert [
+        (wire.trace_id, wire.span_id, wire.parent_span_id, wire.start_time_unix_nano) for wire in wires
+    ] == [(span.trace_id, span.span_id, span.parent_span_id, span.start_time_unix_nano) for span in spans]
 
 
 @st.composite

@@ -35,6 +35,8 @@ from timetracer_otel.store import FolderStore
 from timetracer_otel.tree import check_depth
 
 _MAX_KNOWN: Final = 10_000
+_STRUCTURE_ONLY: Final = STRUCTURE_ONLY_GAP.value()
+_ENTRY: Final = names.ENTRY_FRAMEWORK.encode()
 _MAX_LISTED: Final = 200_000
 """Names of files that are kept in memory."""
 _SHALLOW: Final = 900
@@ -79,20 +81,19 @@ class _Known(NamedTuple):
     origin: Origin
     resource: Resource
     scope: Scope
-    process: Hashable
+    process: int
 
 
 class _Trace:
     """The spans of one trace, and by their ids where each comes from."""
 
-    __slots__ = ("marked", "origins", "pieces", "processes", "trace_id")
+    __slots__ = ("marked", "origins", "pieces", "trace_id")
 
     def __init__(self, trace_id: str, marked: bool) -> None:  # ours alone
         self.trace_id = trace_id
         self.marked = marked
         self.pieces: dict[str, Piece] = {}
         self.origins: dict[str, _Known] = {}
-        self.processes: dict[str, Hashable] = {}
 
 
 class Assembler:
@@ -124,6 +125,7 @@ class Assembler:
         self._limits = limits
         self._listed: dict[str, frozenset[str] | None] = {}
         self._origins: dict[Origin, _Known] = {}
+        self._processes: dict[Hashable, int] = {}
 
     def write(
         self, runs: list[Run], done: Callable[[int], None] | None = None, found: Assembled | None = None
@@ -155,27 +157,41 @@ class Assembler:
         return found
 
     def _trace(self, trace_id: str, runs: list[Run], found: Assembled) -> None:
+        if len(self._origins) > _MAX_KNOWN:
+            self._origins.clear()
+            self._processes.clear()
         trace = _Trace(trace_id, any(run.marked for run in runs))
+        pieces, origins = trace.pieces, trace.origins
         for run in runs:
             origin = self._origin(run.origin)
             for piece in run.pieces:
                 span_id = piece.span_id
-                if span_id not in trace.pieces:  # exporters send again what they think was lost
-                    trace.pieces[span_id] = piece
-                    trace.origins[span_id] = origin
-                    trace.processes[span_id] = origin.process
+                if span_id not in pieces:  # exporters send again what they think was lost
+                    pieces[span_id] = piece
+                    origins[span_id] = origin
         limits = self._limits
-        if len(trace.pieces) > limits.max_spans:
+        if len(pieces) > limits.max_spans:
             found.problems.append(f"trace {trace_id}: it has more spans than {limits.max_spans}")
             return
-        if sum([len(piece.raw) for piece in trace.pieces.values()]) > limits.max_bytes:
+        if sum([len(piece.raw) for piece in pieces.values()]) > limits.max_bytes:
             found.problems.append(f"trace {trace_id}: it is larger than {limits.max_bytes} bytes")
             return
-        for part in split(trace.pieces, trace.processes):
+        processes = {span_id: origin.process for span_id, origin in origins.items()}
+        for part in split(pieces, processes, self._recorded(trace)):
             try:
                 self._part(trace, part, found)
             except (CassetteError, CodecError) as error:
                 found.problems.append(f"trace {trace_id}, span {part[0].span_id}: {error}")
+
+    def _recorded(self, trace: _Trace) -> list[str]:
+        """Ids of the spans that were recorded as entries."""
+        if not trace.marked:
+            return []
+        return [
+            span_id
+            for span_id, piece in trace.pieces.items()
+            if _ENTRY in piece.raw and names.ENTRY_FRAMEWORK in self._span(trace, piece).attributes
+        ]
 
     def _part(self, trace: _Trace, part: list[Piece], found: Assembled) -> None:
         if trace.marked:
@@ -188,7 +204,7 @@ class Assembler:
             cassette = self._entry(trace, part)
             encode = partial(self._structure, trace, part, cassette.entry)
             structure_only = True
-        failed = any(piece.failed for piece in part)
+        failed = self._selection.errors and any(piece.failed for piece in part)
         if not self._selection.wants(cassette, failed=failed):
             found.unwanted += 1
             return
@@ -202,6 +218,9 @@ class Assembler:
             check_depth({piece.span_id: piece for piece in part[1:]})
         entry = self._span(trace, part[0])
         mark_entry(entry, part)
+        if names.GAPS not in entry.attributes:  # else they are merged
+            entry.attributes[names.GAPS] = [_STRUCTURE_ONLY]
+            return Cassette.from_spans([entry])
         cassette = Cassette.from_spans([entry])
         cassette.add_gaps([STRUCTURE_ONLY_GAP])
         return cassette
@@ -227,7 +246,8 @@ class Assembler:
         """Write a cassette; what an earlier one of the same entry span holds beside it is kept. False when it
         was there already.
         """
-        path = self._earlier(about)
+        places = self._store.places(about)
+        path = self._earlier(about, places)
         if path is not None:
             before = self._store.read(path)
             if before == data:
@@ -242,17 +262,16 @@ class Assembler:
                 data = now.dump(self._encoding, self._compression)
                 if before == data:
                     return False
-        self._store.put(data, about, fresh=path is None)
+        self._store.put(data, about, fresh=path is None, places=places)
         return True
 
-    def _earlier(self, about: Cassette) -> Path | None:
+    def _earlier(self, about: Cassette, places: tuple[str, str, str]) -> Path | None:
         """Where a cassette of that entry span is."""
-        places = self._store.places(about)
         folder = os.path.dirname(places[0])
         if folder not in self._listed:
             self._listed[folder] = self._list(folder)
         names = self._listed[folder]
-        if names is not None and not any(os.path.basename(place) in names for place in places):
+        if names is not None and not (names and any(os.path.basename(place) in names for place in places)):
             return None
         return self._store.find(about)
 
@@ -273,11 +292,10 @@ class Assembler:
     def _origin(self, origin: Origin) -> _Known:
         known = self._origins.get(origin)
         if known is None:
-            if len(self._origins) >= _MAX_KNOWN:
-                self._origins.clear()
             resource = resource_of(origin, self._limits)
             scope = scope_of(origin, self._limits)
-            known = self._origins[origin] = _Known(origin, resource, scope, process_of(resource))
+            process = self._processes.setdefault(process_of(resource), len(self._processes))
+            known = self._origins[origin] = _Known(origin, resource, scope, process)
         return known
 
 

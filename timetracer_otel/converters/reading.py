@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import msgspec
 
 from timetracer_otel.converters import older
-from timetracer_otel.converters.runs import Run, runs_of_line, runs_of_spans
+from timetracer_otel.converters.runs import Origins, Run, runs_of_line, runs_of_spans
 from timetracer_otel.converters.spilling import SPAN
 from timetracer_otel.errors import CassetteError, CodecError
 from timetracer_otel.formats import foreign, otlp_protobuf
@@ -61,12 +61,20 @@ def read(
         CassetteFormatError: it is no such file.
         OSError: it cannot be read.
     """
+    origins = Origins()
     for document in documents(pieces(source), framing, limits):
-        yield read_document(document, kind, limits)
+        yield read_document(document, kind, limits, origins)
 
 
-def read_document(document: Document, kind: Kind, limits: Limits) -> Piece:
-    """What one document holds; see :func:`read`."""
+def read_document(document: Document, kind: Kind, limits: Limits, origins: Origins | None = None) -> Piece:
+    """What one document holds; see :func:`read`.
+
+    Args:
+        document: which.
+        kind: what it is.
+        limits: what it may hold.
+        origins: those of the documents before it.
+    """
     if document.damage:
         return Piece(document.place, damage=[document.damage])
     data = document.data
@@ -75,7 +83,7 @@ def read_document(document: Document, kind: Kind, limits: Limits) -> Piece:
     try:
         if kind in ("auto", "otlp-json") and data.startswith(_EXACT):
             try:
-                return _piece(document, runs_of_line(data, limits))
+                return _piece(document, runs_of_line(data, limits, origins))
             except CassetteError:
                 pass  # what is meant may be clear all the same
         if document.binary:

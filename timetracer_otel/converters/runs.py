@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from timetracer_otel.converters.payloads import may_be_payload
 from timetracer_otel.errors import CassetteFormatError
 from timetracer_otel.formats import json_reader, json_writer
+from timetracer_otel.formats.json_wire import KeyValue
 from timetracer_otel.formats.limits import Limits
 from timetracer_otel.span import Resource, Scope, Span, StatusCode
 
@@ -37,7 +38,7 @@ class Piece(msgspec.Struct, array_like=True, gc=False):
     raw: bytes
 
 
-class Origin(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class Origin(msgspec.Struct, array_like=True, frozen=True, cache_hash=True, gc=False):
     """The resource and the scope of spans, as JSON objects of OTLP."""
 
     resource: bytes
@@ -46,7 +47,7 @@ class Origin(msgspec.Struct, array_like=True, frozen=True, gc=False):
     scope_schema: str
 
 
-class Run(msgspec.Struct, array_like=True, gc=False):
+class Run(msgspec.Struct, gc=False):
     """Spans of one trace and one origin.
 
     Attributes:
@@ -57,6 +58,19 @@ class Run(msgspec.Struct, array_like=True, gc=False):
     origin: Origin
     pieces: list[Piece]
     marked: bool
+
+
+class Origins:
+    """One object for each origin, however many documents name it: few processes write many of them."""
+
+    def __init__(self) -> None:
+        self._known: dict[Origin, Origin] = {}
+
+    def of(self, origin: Origin) -> Origin:
+        """The origin that is equal to that one."""
+        if len(self._known) >= _MAX_ORIGINS:
+            self._known.clear()
+        return self._known.setdefault(origin, origin)
 
 
 class _ScopeSpans(msgspec.Struct, rename="camel", gc=False):
@@ -76,23 +90,28 @@ class _Slices(msgspec.Struct, rename="camel", gc=False):
 
 
 class _ResourceOnly(msgspec.Struct, gc=False):
-    attributes: list[json_reader.KeyValue] = []
+    attributes: list[KeyValue] = []
 
 
 class _ScopeOnly(msgspec.Struct, gc=False):
     name: str = ""
     version: str = ""
-    attributes: list[json_reader.KeyValue] = []
+    attributes: list[KeyValue] = []
 
 
 _slices: Final = msgspec.json.Decoder(_Slices).decode
 _resource: Final = msgspec.json.Decoder(_ResourceOnly, strict=False).decode
 _scope: Final = msgspec.json.Decoder(_ScopeOnly, strict=False).decode
-_ERROR: Final = StatusCode.ERROR
+_MAX_ORIGINS: Final = 1_000
 
 
-def runs_of_line(line: bytes, limits: Limits) -> list[Run]:
+def runs_of_line(line: bytes, limits: Limits, origins: Origins | None = None) -> list[Run]:
     """The runs of an OTLP/JSON document, their spans as they stand there.
+
+    Args:
+        line: the document.
+        limits: what it may hold.
+        origins: those of the documents before it.
 
     Raises:
         CassetteError: it is not written exactly as OTLP has it; what is meant may be clear all the same.
@@ -104,18 +123,22 @@ def runs_of_line(line: bytes, limits: Limits) -> list[Run]:
         raise CassetteFormatError("JSON nested too deeply") from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise CassetteFormatError(str(error)) from error
-    spans = json_reader.spans_of(document, limits)
-    # names of attributes are few: whether any is a payload's is looked up once for each
-    marked = any(map(may_be_payload, set().union(*[span.attributes for span in spans])))
-    read = iter(spans)
+    names: set[str] = set()
+    read = iter(json_reader.checked(document, limits, names))
+    marked = any(map(may_be_payload, names))
+    origins = origins or Origins()
+    failed, unset = StatusCode.ERROR, UNSET
     runs: list[Run] = []
     for of_resource in slices.resource_spans:
         resource = bytes(of_resource.resource)
         for of_scope in of_resource.scope_spans:
-            origin = Origin(resource, of_resource.schema_url, bytes(of_scope.scope), of_scope.schema_url)
+            origin = origins.of(
+                Origin(resource, of_resource.schema_url, bytes(of_scope.scope), of_scope.schema_url)
+            )
             by_trace: dict[str, list[Piece]] = {}
             # in this order, so that the last raw takes no span of the next scope
             for raw, span in zip(of_scope.spans, read, strict=False):
+                status = span.status
                 piece = Piece(
                     span.span_id,
                     span.parent_span_id,
@@ -123,7 +146,7 @@ def runs_of_line(line: bytes, limits: Limits) -> list[Run]:
                     span.flags,
                     span.start_time_unix_nano,
                     span.end_time_unix_nano,
-                    span.status.code is _ERROR,
+                    status is not unset and status.code is failed,
                     bytes(raw),
                 )
                 pieces = by_trace.get(span.trace_id)
@@ -162,7 +185,7 @@ def piece_of(span: Span) -> Piece:
         span.flags,
         span.start_time_unix_nano,
         span.end_time_unix_nano,
-        span.status.code is _ERROR,
+        span.status.code is StatusCode.ERROR,
         json_writer.encode_span(span),
     )
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from timetracer_otel.converters.runs import Run
+from timetracer_otel.converters.runs import Origin, Piece, Run
 from timetracer_otel.formats.limits import DEFAULT, Limits
 
 _LENGTH: Final = 4
@@ -22,8 +22,25 @@ _HASHES: Final = 2**32
 SPAN: Final = 400
 """Bytes of memory that a span takes beside its text, and its share of a run."""
 
-_encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final = msgspec.msgpack.Decoder(list[Run]).decode
+
+class _Stored(msgspec.Struct, array_like=True, gc=False):
+    """A run on disk, its origin by number."""
+
+    trace_id: str
+    origin: int
+    pieces: list[Piece]
+    marked: bool
+
+
+class _Block(msgspec.Struct, array_like=True, gc=False):
+    """What is written to a part at a time."""
+
+    origins: list[Origin]
+    runs: list[_Stored]
+
+
+_encode_into: Final = msgspec.msgpack.Encoder().encode_into
+_decode: Final = msgspec.msgpack.Decoder(_Block).decode
 
 
 class Parts:
@@ -74,12 +91,13 @@ class Parts:
         if not self._written:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._written = True
+        data = bytearray()  # one for all: fresh memory costs as much as what is done in it
         for number, runs in enumerate(self._waiting):
             if runs:
-                data = _encode(runs)
-                with (self.folder / str(number)).open("ab") as file:
-                    file.write(len(data).to_bytes(_LENGTH, "big") + data)
+                _pack(runs, data)
                 runs.clear()
+                with (self.folder / str(number)).open("ab") as file:
+                    file.write(data)
         self._size = 0
 
     @property
@@ -93,6 +111,17 @@ class Parts:
             path = self.folder / str(number)
             if path.exists():
                 yield path
+
+
+def _pack(runs: list[Run], data: bytearray) -> None:
+    """Put the block of those runs, its length before it, in place of what is in there."""
+    numbers: dict[Origin, int] = {}
+    stored = [
+        _Stored(run.trace_id, numbers.setdefault(run.origin, len(numbers)), run.pieces, run.marked)
+        for run in runs
+    ]
+    _encode_into(_Block(list(numbers), stored), data, _LENGTH)
+    data[:_LENGTH] = (len(data) - _LENGTH).to_bytes(_LENGTH, "big")
 
 
 def size_of(runs: Iterable[Run]) -> int:
@@ -109,7 +138,9 @@ def read(files: Sequence[Path]) -> Iterator[list[Run]]:
     for path in files:
         with path.open("rb") as file:
             while head := file.read(_LENGTH):
-                yield _decode(file.read(int.from_bytes(head, "big")))
+                block = _decode(file.read(int.from_bytes(head, "big")))
+                origins = block.origins
+                yield [Run(run.trace_id, origins[run.origin], run.pieces, run.marked) for run in block.runs]
 
 
 def batches(

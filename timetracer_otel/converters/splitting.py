@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from operator import attrgetter
 from typing import Final, Protocol, TypeVar
 
+from timetracer_otel import attributes as names
 from timetracer_otel.span import Resource, Span, SpanKind
 
 _INBOUND: Final = frozenset({SpanKind.SERVER, SpanKind.CONSUMER})
@@ -71,7 +72,9 @@ def process_of(resource: Resource) -> Hashable:
     return said or tuple(sorted((name, repr(value)) for name, value in attributes.items()))
 
 
-def split(spans: Mapping[str, S], processes: Mapping[str, Hashable]) -> list[list[S]]:
+def split(
+    spans: Mapping[str, S], processes: Mapping[str, Hashable], known: Collection[str] = ()
+) -> list[list[S]]:
     """The spans of one trace by entry span.
 
     A span begins a part of its own when its parent is in another process, as far as that can be told: the
@@ -81,6 +84,7 @@ def split(spans: Mapping[str, S], processes: Mapping[str, Hashable]) -> list[lis
     Args:
         spans: of one trace, by their ids.
         processes: by the same ids, what spans of one process have in common.
+        known: ids of spans that were recorded as entries; with its parent missing, such a one is an entry.
 
     Returns:
         The parts by the start of their entry spans; in each the entry span, then the others by start.
@@ -88,33 +92,36 @@ def split(spans: Mapping[str, S], processes: Mapping[str, Hashable]) -> list[lis
     entries: dict[str, S] = {}
     orphans: list[S] = []
     for span_id, span in spans.items():
-        parent_id = span.parent_span_id
+        parent_id, kind, flags = span.parent_span_id, span.kind, span.flags
         parent = spans.get(parent_id) if parent_id else None
         if parent is span:
             entries[span_id] = span
         elif parent is None:
-            if parent_id and span.kind not in _INBOUND and not span.flags & REMOTE:
+            if parent_id and kind not in _INBOUND and not flags & REMOTE and span_id not in known:
                 orphans.append(span)
             else:
                 entries[span_id] = span
-        elif _begins(span, parent, processes):
+        elif flags & REMOTE_KNOWN:
+            if flags & REMOTE:
+                entries[span_id] = span
+        elif (kind in _INBOUND and parent.kind in _OUTBOUND) or processes[span_id] != processes[parent_id]:
             entries[span_id] = span
     adopted = _adopt(orphans, entries, processes)
     owners: dict[str, str] = {span_id: span_id for span_id in entries}
     owners.update(adopted)
-    ordered = sorted(spans.values(), key=_order)
-    for span in ordered:  # parents mostly come before their children
+    parts: dict[str, list[S]] = {span_id: [entry] for span_id, entry in entries.items()}
+    for span in sorted(spans.values(), key=_order):  # parents mostly come before their children
         span_id = span.span_id
-        if span_id not in owners:
+        owner = owners.get(span_id)
+        if owner is None:
             owner = owners.get(span.parent_span_id)
             if owner is None:
-                _climb(span, spans, owners, entries)
+                owner = _climb(span, spans, owners)
+                if owner not in parts:
+                    parts[owner] = [spans[owner]]
             else:
                 owners[span_id] = owner
-    parts: dict[str, list[S]] = {span_id: [entry] for span_id, entry in entries.items()}
-    for span in ordered:
-        owner = owners[span.span_id]
-        if owner != span.span_id:
+        if owner != span_id:
             parts[owner].append(span)
     return sorted(parts.values(), key=_of_entry)
 
@@ -125,15 +132,16 @@ def split_spans(spans: Sequence[Span]) -> list[list[Span]]:
     Args:
         spans: of one trace, each with an id of its own.
     """
-    known: dict[int, Hashable] = {}
+    by_resource: dict[int, Hashable] = {}
     processes: dict[str, Hashable] = {}
     for span in spans:
         resource = span.resource
-        found = known.get(id(resource))
+        found = by_resource.get(id(resource))
         if found is None:
-            found = known[id(resource)] = process_of(resource)
+            found = by_resource[id(resource)] = process_of(resource)
         processes[span.span_id] = found
-    return split({span.span_id: span for span in spans}, processes)
+    known = {span.span_id for span in spans if names.ENTRY_FRAMEWORK in span.attributes}
+    return split({span.span_id: span for span in spans}, processes, known)
 
 
 _order: Final[Callable[[SpanLike], tuple[int, str]]] = attrgetter("start_time_unix_nano", "span_id")
@@ -141,15 +149,6 @@ _order: Final[Callable[[SpanLike], tuple[int, str]]] = attrgetter("start_time_un
 
 def _of_entry(part: Sequence[SpanLike]) -> tuple[int, str]:
     return _order(part[0])
-
-
-def _begins(span: SpanLike, parent: SpanLike, processes: Mapping[str, Hashable]) -> bool:
-    flags = span.flags
-    if flags & REMOTE_KNOWN:
-        return flags & REMOTE != 0
-    if processes[span.span_id] != processes[parent.span_id]:
-        return True
-    return span.kind in _INBOUND and parent.kind in _OUTBOUND
 
 
 def _adopt(orphans: Sequence[S], entries: dict[str, S], processes: Mapping[str, Hashable]) -> dict[str, str]:
@@ -177,7 +176,7 @@ def _adopt(orphans: Sequence[S], entries: dict[str, S], processes: Mapping[str, 
     return adopted
 
 
-def _climb(span: S, by_id: Mapping[str, S], owners: dict[str, str], entries: dict[str, S]) -> None:
+def _climb(span: S, by_id: Mapping[str, S], owners: dict[str, str]) -> str:
     """Find the entry above a span, and note it for all spans on the way."""
     way = [span.span_id]
     seen = {span.span_id}
@@ -189,7 +188,7 @@ def _climb(span: S, by_id: Mapping[str, S], owners: dict[str, str], entries: dic
     owner = owners.get(above)
     if owner is None:  # parents in a circle: the one they lead to begins a part, cut from its parent
         owner = above if above in by_id else span.span_id
-        entries[owner] = by_id[owner]
     for span_id in way:
         owners[span_id] = owner
     owners[owner] = owner
+    return owner

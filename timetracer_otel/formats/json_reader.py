@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import binascii
 import math
-from typing import Annotated, Final, TypeAlias
+from typing import Final
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET
 
 from timetracer_otel.errors import CassetteFormatError, CassetteLimitError
 from timetracer_otel.formats.checks import (
@@ -17,6 +17,7 @@ from timetracer_otel.formats.checks import (
     is_hex,
     too_deep,
 )
+from timetracer_otel.formats.json_wire import AnyValue, KeyValue, TracesData, WireEvent, WireLink, WireSpan
 from timetracer_otel.formats.limits import DEFAULT, Limits
 from timetracer_otel.span import (
     Attributes,
@@ -26,117 +27,12 @@ from timetracer_otel.span import (
     Resource,
     Scope,
     Span,
-    SpanKind,
     Status,
-    StatusCode,
 )
-
-# The wire, field by field in the order of the .proto files, decoded with ``strict=False``: numbers
-# may be strings there. ``UNSET`` rather than ``None``, so that null and "null" are no values. They hold no
-# cycles, so the garbage collector need not track them, which halves the time of a large decode.
-_Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-_Uint64: TypeAlias = Annotated[int, Meta(ge=0)]  # msgspec compares with signed numbers only
-_TraceId: TypeAlias = Annotated[str, Meta(min_length=32, max_length=32)]
-_SpanId: TypeAlias = Annotated[str, Meta(min_length=16, max_length=16)]
-_Uint32: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
-
-
-class _AnyValue(msgspec.Struct, rename="camel", gc=False):
-    string_value: str | UnsetType = UNSET
-    int_value: _Int64 | UnsetType = UNSET
-    bool_value: bool | int | str | UnsetType = UNSET  # the wider type keeps 1 and "true" from being bools
-    double_value: float | str | UnsetType = UNSET
-    array_value: _ArrayValue | UnsetType = UNSET
-    kvlist_value: _KeyValueList | UnsetType = UNSET
-    bytes_value: str | UnsetType = UNSET
-
-
-class _ArrayValue(msgspec.Struct, rename="camel", gc=False):
-    values: list[_AnyValue] = []
-
-
-class KeyValue(msgspec.Struct, rename="camel", gc=False):
-    """One attribute as it stands on the wire."""
-
-    key: str = ""
-    value: _AnyValue = msgspec.field(default_factory=_AnyValue)
-
-
-class _KeyValueList(msgspec.Struct, rename="camel", gc=False):
-    values: list[KeyValue] = []
-
-
-class _Scope(msgspec.Struct, rename="camel", gc=False):
-    name: str = ""
-    version: str = ""
-    attributes: list[KeyValue] = []
-
-
-class _Resource(msgspec.Struct, rename="camel", gc=False):
-    attributes: list[KeyValue] = []
-
-
-class _Event(msgspec.Struct, rename="camel", gc=False):
-    time_unix_nano: _Uint64 = 0
-    name: str = ""
-    attributes: list[KeyValue] = []
-    dropped_attributes_count: _Uint32 = 0
-
-
-class _Link(msgspec.Struct, rename="camel", gc=False):
-    trace_id: _TraceId
-    span_id: _SpanId
-    trace_state: str = ""
-    attributes: list[KeyValue] = []
-    dropped_attributes_count: _Uint32 = 0
-    flags: _Uint32 = 0
-
-
-class _Status(msgspec.Struct, rename="camel", gc=False):
-    message: str = ""
-    code: StatusCode = StatusCode.UNSET
-
-
-class _Span(msgspec.Struct, rename="camel", gc=False):
-    trace_id: _TraceId
-    span_id: _SpanId
-    trace_state: str = ""
-    parent_span_id: str = ""
-    flags: _Uint32 = 0
-    name: str = ""
-    kind: SpanKind = SpanKind.UNSPECIFIED
-    start_time_unix_nano: _Uint64 = 0
-    end_time_unix_nano: _Uint64 = 0
-    attributes: list[KeyValue] = []
-    dropped_attributes_count: _Uint32 = 0
-    events: list[_Event] = []
-    dropped_events_count: _Uint32 = 0
-    links: list[_Link] = []
-    dropped_links_count: _Uint32 = 0
-    status: _Status | UnsetType = UNSET
-
-
-class _ScopeSpans(msgspec.Struct, rename="camel", gc=False):
-    scope: _Scope = msgspec.field(default_factory=_Scope)
-    spans: list[_Span] = []
-    schema_url: str = ""
-
-
-class _ResourceSpans(msgspec.Struct, rename="camel", gc=False):
-    resource: _Resource = msgspec.field(default_factory=_Resource)
-    scope_spans: list[_ScopeSpans] = []
-    schema_url: str = ""
-
-
-class TracesData(msgspec.Struct, rename="camel", gc=False):
-    """A document as it stands on the wire."""
-
-    resource_spans: list[_ResourceSpans]
-
 
 typed: Final = msgspec.json.Decoder(TracesData, strict=False).decode
 """The document as it stands, its types checked; what loading is measured against."""
-_typed_span: Final = msgspec.json.Decoder(_Span, strict=False).decode
+_typed_span: Final = msgspec.json.Decoder(WireSpan, strict=False).decode
 _NO_STATUS: Final = Status()
 _PARENT_SIZES: Final = {0, 16}
 _NO_PARENT: Final = "0" * 16
@@ -172,12 +68,7 @@ def spans_of(document: TracesData, limits: Limits = DEFAULT) -> list[Span]:
         CassetteFormatError: a field has a value that OTLP does not allow.
         CassetteLimitError: it holds more than ``limits`` allow.
     """
-    wires = [span for res in document.resource_spans for scope in res.scope_spans for span in scope.spans]
-    if len(wires) > limits.max_spans:
-        raise CassetteLimitError(f"{len(wires)} spans; at most {limits.max_spans} are read")
-    check_groups(len(document.resource_spans), limits)
-    check_groups(sum(len(resource.scope_spans) for resource in document.resource_spans), limits)
-    _check_ids(wires)
+    _wires(document, limits)
     spans: list[Span] = []
     for wire_resource in document.resource_spans:
         resource = Resource(
@@ -194,7 +85,53 @@ def spans_of(document: TracesData, limits: Limits = DEFAULT) -> list[Span]:
     return spans
 
 
-def _check_ids(wires: list[_Span]) -> None:
+def _wires(document: TracesData, limits: Limits) -> list[WireSpan]:
+    """The spans of a document as they stand there, with good ids, when it does not hold too much."""
+    wires = [span for res in document.resource_spans for scope in res.scope_spans for span in scope.spans]
+    if len(wires) > limits.max_spans:
+        raise CassetteLimitError(f"{len(wires)} spans; at most {limits.max_spans} are read")
+    check_groups(len(document.resource_spans), limits)
+    check_groups(sum(len(resource.scope_spans) for resource in document.resource_spans), limits)
+    _check_ids(wires)
+    return wires
+
+
+def checked(document: TracesData, limits: Limits, names: set[str]) -> list[WireSpan]:
+    """The spans of a document as they stand there, all that :func:`spans_of` looks at having been found
+    good; in less than half its time.
+
+    Args:
+        document: as :func:`typed` gives it.
+        limits: what it may hold.
+        names: takes the names of the spans' attributes.
+
+    Raises:
+        CassetteFormatError: a field has a value that OTLP does not allow.
+        CassetteLimitError: it holds more than ``limits`` allow.
+    """
+    wires = _wires(document, limits)
+    depth = limits.max_depth
+    for resource in document.resource_spans:
+        read_attributes(resource.resource.attributes, depth)
+        for scope in resource.scope_spans:
+            read_attributes(scope.scope.attributes, depth)
+    last, unset, add = UINT64_MAX, UNSET, names.add
+    for wire in wires:
+        if wire.start_time_unix_nano > last or wire.end_time_unix_nano > last:
+            raise _too_late(wire)
+        for pair in wire.attributes:
+            add(pair.key)
+            value = pair.value
+            if value.string_value is unset and value.int_value is unset:  # nothing can be wrong with these
+                _read_value(value, depth)
+        for event in wire.events:
+            _read_event(event, depth)
+        for link in wire.links:
+            _read_link(link, depth)
+    return wires
+
+
+def _check_ids(wires: list[WireSpan]) -> None:
     """Make every id lower-case hex of its length, or refuse it; all at once where all are so already.
 
     Raises:
@@ -210,13 +147,13 @@ def _check_ids(wires: list[_Span]) -> None:
         wire.parent_span_id = check_id(wire.parent_span_id, 16, "parentSpanId", optional=True)
 
 
-def _read_spans(wires: list[_Span], scope: Scope, resource: Resource, depth: int) -> list[Span]:
+def _read_spans(wires: list[WireSpan], scope: Scope, resource: Resource, depth: int) -> list[Span]:
     last, unset, no_status, read = UINT64_MAX, UNSET, _NO_STATUS, read_attributes
     spans: list[Span] = []
     for wire in wires:
         start, end, status = wire.start_time_unix_nano, wire.end_time_unix_nano, wire.status
         if start > last or end > last:
-            raise CassetteFormatError(f"span {wire.span_id} begins or ends after the year 2554")
+            raise _too_late(wire)
         spans.append(
             Span(
                 wire.trace_id,
@@ -242,7 +179,11 @@ def _read_spans(wires: list[_Span], scope: Scope, resource: Resource, depth: int
     return spans
 
 
-def _read_event(wire: _Event, depth: int) -> Event:
+def _too_late(wire: WireSpan) -> CassetteFormatError:
+    return CassetteFormatError(f"span {wire.span_id} begins or ends after the year 2554")
+
+
+def _read_event(wire: WireEvent, depth: int) -> Event:
     if wire.time_unix_nano > UINT64_MAX:
         raise CassetteFormatError(f"event {wire.name[:40]!r} is after the year 2554")
     return Event(
@@ -253,7 +194,7 @@ def _read_event(wire: _Event, depth: int) -> Event:
     )
 
 
-def _read_link(wire: _Link, depth: int) -> Link:
+def _read_link(wire: WireLink, depth: int) -> Link:
     return Link(
         check_id(wire.trace_id, 32, "link traceId"),
         check_id(wire.span_id, 16, "link spanId"),
@@ -315,7 +256,7 @@ def read_attributes(pairs: list[KeyValue], depth: int) -> Attributes:
     return result
 
 
-def _read_value(wire: _AnyValue, depth: int) -> AttributeValue:
+def _read_value(wire: AnyValue, depth: int) -> AttributeValue:
     if wire.string_value is not UNSET:
         return wire.string_value
     if wire.array_value is not UNSET:
