@@ -101,27 +101,19 @@ class FolderStore:
         """
         return self.put(cassette.dump(self._encoding, self._compression), cassette, fresh=True)
 
-    def put(
-        self,
-        data: bytes,
-        about: Cassette,
-        *,
-        fresh: bool = False,
-        places: tuple[str, str, str] | None = None,
-    ) -> Path:
+    def put(self, data: bytes, about: Cassette, *, fresh: bool = False) -> Path:
         """Write a cassette that is encoded already; see :meth:`write`.
 
         Args:
             data: all of it, in this store's encoding and compression.
             about: at least its entry span.
             fresh: there is no earlier one: its trace has just ended, or :meth:`find` found out.
-            places: what :meth:`places` said of it.
 
         Raises:
             OSError: it could not be written; nothing is left behind.
         """
-        places = places or self.places(about)
-        folder = os.path.dirname(places[0])
+        folder = self._folder(about)
+        places = self._places(folder, about)
         if fresh and self._nameless and self._write_nameless(folder, data, places[0]):
             return Path(places[0])
         temporary = self._write_temporary(folder, data)

@@ -246,8 +246,7 @@ class Assembler:
         """Write a cassette; what an earlier one of the same entry span holds beside it is kept. False when it
         was there already.
         """
-        places = self._store.places(about)
-        path = self._earlier(about, places)
+        path = self._earlier(about)
         if path is not None:
             before = self._store.read(path)
             if before == data:
@@ -262,11 +261,12 @@ class Assembler:
                 data = now.dump(self._encoding, self._compression)
                 if before == data:
                     return False
-        self._store.put(data, about, fresh=path is None, places=places)
+        self._store.put(data, about, fresh=path is None)
         return True
 
-    def _earlier(self, about: Cassette, places: tuple[str, str, str]) -> Path | None:
+    def _earlier(self, about: Cassette) -> Path | None:
         """Where a cassette of that entry span is."""
+        places = self._store.places(about)
         folder = os.path.dirname(places[0])
         if folder not in self._listed:
             self._listed[folder] = self._list(folder)
