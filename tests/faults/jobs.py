@@ -30,6 +30,7 @@ from tests.faults import (
     http_jobs,
     mongodb_jobs,
     postgres_jobs,
+    psycopg_jobs,
     sqlite_jobs,
 )
 from tests.faults.seen import OwnError, attempt, attempt_async, seen_error
@@ -297,6 +298,8 @@ SYNC: dict[str, Job] = {
     "psycopg2-copies": postgres_jobs.psycopg2_copies,
     "psycopg2-results": postgres_jobs.psycopg2_results,
     "psycopg": postgres_jobs.with_psycopg,
+    "psycopg-copies": psycopg_jobs.copies,
+    "psycopg-streams": psycopg_jobs.streams,
     "threads": threads_sync,
     "values": values_sync,
 }
@@ -309,6 +312,8 @@ ASYNC: dict[str, AsyncJob] = {
     "aiosqlite": sqlite_jobs.in_threads,
     "pymongo": mongodb_jobs.commands_async,
     "psycopg": postgres_jobs.with_psycopg_async,
+    "psycopg-copies": psycopg_jobs.copies_async,
+    "psycopg-streams": psycopg_jobs.streams_async,
     "asyncpg": asyncpg_jobs.statements,
     "asyncpg-pools": asyncpg_jobs.pools,
     "asyncpg-prepared": asyncpg_jobs.prepared,

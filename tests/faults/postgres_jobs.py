@@ -20,14 +20,15 @@ _ROWS = "SELECT n, 'x' FROM generate_series(1, 5) n"
 _TABLE = "CREATE TEMPORARY TABLE told (id int PRIMARY KEY, name text)"
 
 
-def _address(variable: str) -> str:
+def address(variable: str) -> str:
+    """The address of a database, without what SQLAlchemy adds."""
     scheme, _, rest = os.environ[variable].partition("://")
     return f"{scheme.partition('+')[0]}://{rest}"
 
 
 def with_psycopg2() -> Any:
     """Statements, rows, many at once, a server-side cursor, errors."""
-    with contextlib.closing(psycopg2.connect(_address("DB_PSYCOPG2"))) as connection:
+    with contextlib.closing(psycopg2.connect(address("DB_PSYCOPG2"))) as connection:
         cursor = connection.cursor()
         cursor.execute(_ROWS)
         seen: list[Any] = [cursor.fetchone(), cursor.fetchmany(2), list(cursor), cursor.rowcount]
@@ -49,7 +50,7 @@ def with_psycopg2() -> Any:
 
 def psycopg2_copies() -> Any:
     """COPY in both directions, and what fails in it: in the server, or in an app's file."""
-    with contextlib.closing(psycopg2.connect(_address("DB_PSYCOPG2"))) as connection:
+    with contextlib.closing(psycopg2.connect(address("DB_PSYCOPG2"))) as connection:
         cursor = connection.cursor()
         cursor.execute(_TABLE)
         connection.commit()
@@ -82,7 +83,7 @@ class _Failing:
 
 def psycopg2_results() -> Any:
     """Moving in a result, functions, two-phase commits, notifications."""
-    with contextlib.closing(psycopg2.connect(_address("DB_PSYCOPG2"))) as connection:
+    with contextlib.closing(psycopg2.connect(address("DB_PSYCOPG2"))) as connection:
         cursor = connection.cursor(cursor_factory=psycopg2.extras.DictCursor)
         cursor.execute(_ROWS)
         seen: list[Any] = [cursor.fetchone()["n"]]
@@ -116,7 +117,7 @@ def psycopg2_results() -> Any:
 
 def with_psycopg() -> Any:
     """As :func:`with_psycopg2`."""
-    with psycopg.connect(_address("DB_PSYCOPG")) as connection:
+    with psycopg.connect(address("DB_PSYCOPG")) as connection:
         cursor = connection.execute(_ROWS)
         seen: list[Any] = [cursor.fetchone(), cursor.fetchmany(2), list(cursor), cursor.rowcount]
         cursor.execute(_TABLE)
@@ -129,7 +130,7 @@ def with_psycopg() -> Any:
             seen += [served.fetchmany(2), served.fetchall()]
         seen.append(attempt(lambda: _within(connection)))
     with (
-        ConnectionPool(_address("DB_PSYCOPG"), min_size=1, max_size=1, open=True, configure=_set_up) as pool,
+        ConnectionPool(address("DB_PSYCOPG"), min_size=1, max_size=1, open=True, configure=_set_up) as pool,
         pool.connection() as given,
     ):
         seen.append(given.execute(_ROWS).fetchall())
@@ -156,7 +157,7 @@ def _within(connection: Any) -> None:
 
 async def with_psycopg_async() -> Any:
     """The asynchronous connection."""
-    async with await psycopg.AsyncConnection.connect(_address("DB_PSYCOPG")) as connection:
+    async with await psycopg.AsyncConnection.connect(address("DB_PSYCOPG")) as connection:
         cursor = await connection.execute(_ROWS)
         seen: list[Any] = [await cursor.fetchone(), [row async for row in cursor]]
         await connection.execute(_TABLE)
@@ -164,7 +165,7 @@ async def with_psycopg_async() -> Any:
         seen.append(await attempt_async(connection.execute("INSERT INTO told VALUES (1, 'a')")))
         await connection.rollback()
     async with (
-        AsyncConnectionPool(_address("DB_PSYCOPG"), min_size=1, max_size=1, open=False) as pool,
+        AsyncConnectionPool(address("DB_PSYCOPG"), min_size=1, max_size=1, open=False) as pool,
         pool.connection() as given,
     ):
         seen.append(await (await given.execute(_ROWS)).fetchall())

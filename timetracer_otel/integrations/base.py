@@ -312,6 +312,52 @@ async def run_async(flow: Flow[T], call: Invocation | None = None) -> T:
     return await call.proceed() if not made else _outcome(value, problem)  # type: ignore[no-any-return]  # the call's own
 
 
+class _Made:
+    """A generator function of a library's: what came of it, whatever becomes of the flow that called it."""
+
+    def __init__(self, wrapped: Callable[..., Generator[Any, Any, Any]]) -> None:
+        self._wrapped = wrapped
+        self.begun = False
+        self.value: Any = None
+        self.failed: BaseException | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        self.begun = True
+        try:
+            self.value = yield from self._wrapped(*args, **kwargs)
+        except BaseException as error:
+            self.failed = error
+            raise
+        return self.value
+
+
+def run_generator(
+    record: Callable[[Callable[..., Generator[Any, Any, Any]]], Generator[Any, Any, Any]],
+    call: Invocation,
+    *,
+    strict: bool,
+) -> Generator[Any, Any, Any]:
+    """Drive what is around a function of a library's that is itself a generator.
+
+    Args:
+        record: is given the function to call, at most once, and yields what that yields.
+        call: the call; nothing but what it returns or raises reaches the app, as in :func:`run`.
+        strict: what else is raised is for the app to see, too: in a replay.
+    """
+    made = _Made(call.wrapped)
+    try:
+        return (yield from record(made))
+    except Exception as error:
+        if strict or error is made.failed:
+            raise
+        ports.report("recording a call", error)
+    finally:
+        failed, made.failed = made.failed, None  # no cycle of its traceback and this frame
+    if not made.begun:
+        return (yield from call.proceed())
+    return _outcome(made.value, failed)
+
+
 _PROCEED = Invocation.proceed
 
 

@@ -226,6 +226,21 @@ def told(where: str, ask: Callable[[], T], otherwise: T) -> T:
     return otherwise
 
 
+def noting(where: str, exchange: Exchange, finish: Callable[[], None]) -> None:
+    """Report a live call; one that cannot be is a gap.
+
+    Args:
+        where: what is being read, for the report where that fails.
+        exchange: the call.
+        finish: reads what came of it, and tells the exchange.
+    """
+    try:
+        finish()
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report(where, error)
+        exchange.finish(None)
+
+
 def refused(what: str, library: str) -> ReplayError:
     """The error for a call that cannot be answered from a recording."""
     return ReplayError(

@@ -16,9 +16,9 @@ import msgspec
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
-from timetracer_otel.integrations.base import Flow, Invocation, Point, run
+from timetracer_otel.integrations.base import Flow, Invocation, Point, run, run_generator
 from timetracer_otel.integrations.dbapi import failures
-from timetracer_otel.integrations.dbapi.core import Statement, no_session
+from timetracer_otel.integrations.dbapi.core import Statement, no_session, noting, replaying
 from timetracer_otel.integrations.dbapi.held import COPIED, end_of
 from timetracer_otel.integrations.dbapi.passing import Passed
 from timetracer_otel.integrations.dbapi.values import plain
@@ -32,6 +32,7 @@ REFUSED = "copy refused"
 """The step of a COPY that the server did not begin."""
 
 _ATTRIBUTE = "_timetracer_copy"
+_COPYING = "psycopg: reading what is copied"
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.S)
 _SENDS = re.compile(r"\bfrom\s+stdin\b", re.I)
 _BINARY = re.compile(r"\bformat\s+'?\"?binary|\bwith\s+binary|^\s*copy\s+binary", re.I)
@@ -57,6 +58,23 @@ class Copy(msgspec.Struct, eq=False):
     pieces: list[Any] = msgspec.field(default_factory=list)
     result: SqlResult | None = None
     formats: list[int] = msgspec.field(default_factory=list)
+
+    def keep(self, data: Any) -> None:
+        """One more piece passed."""
+        try:
+            piece = bytes(data)
+            self.passed.keep(piece if self.sends else _piece(piece), len(piece))
+        except Exception as error:
+            if self.exchange is None:
+                raise
+            ports.report(_COPYING, error)
+            self.passed.lose()
+
+    def ended(self, failed: BaseException | None) -> None:
+        """The app writes no more; that is what it failed with."""
+        self.message.parameters = [self.message.parameters[0], self.passed.whole()]
+        if failed is not None:
+            self.message.step = "copy given up"
 
 
 def points(integration: PsycopgIntegration) -> Sequence[Point]:
@@ -90,9 +108,13 @@ class _Copying:
     def start(self, wrapped: Any, cursor: Any, args: Any, kwargs: Any) -> Any:
         from timetracer_otel.integrations.psycopg import connection
 
-        if ports.current() is None and not connection.is_replayed(cursor):
+        replayed = connection.is_replayed(cursor)
+        if ports.current() is None and not replayed:
             return wrapped(*args, **kwargs)
-        return self._starting(wrapped, cursor, args, kwargs)
+        call = Invocation(wrapped, cursor, args, kwargs)
+        return run_generator(
+            lambda made: self._starting(made, cursor, args, kwargs), call, strict=replayed or replaying()
+        )
 
     def _starting(self, wrapped: Any, cursor: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
         from timetracer_otel.integrations.psycopg import connection, integration
@@ -122,14 +144,21 @@ class _Copying:
             message.step = REFUSED
             self._fail(cursor, exchange, error)
             raise
-        copy.exchange = exchange
-        begun = cursor.pgresult
-        copy.formats = [int(begun.fformat(at)) for at in range(begun.nfields)]
-        vars(cursor.connection)[_ATTRIBUTE] = copy
+
+        def begin() -> None:
+            begun = cursor.pgresult
+            copy.formats = [int(begun.fformat(at)) for at in range(begun.nfields)]
+            copy.exchange = exchange
+            vars(cursor.connection)[_ATTRIBUTE] = copy
+
+        noting(_COPYING, exchange, begin)
 
     def _fail(self, cursor: Any, exchange: Exchange, error: BaseException) -> None:
-        asked = self._statement(cursor, SqlStatement(text=""))
-        self._integration._report_failure(error, asked, exchange)
+        def fail() -> None:
+            asked = self._statement(cursor, SqlStatement(text=""))
+            self._integration._report_failure(error, asked, exchange)
+
+        noting("psycopg: reading an exception", exchange, fail)
 
     def _statement(self, cursor: Any, message: SqlStatement) -> Statement:
         from timetracer_otel.integrations.psycopg import integration, states
@@ -177,27 +206,21 @@ class _Copying:
         copy = vars(copying.connection).get(_ATTRIBUTE)
         if copy is None or copy.sends or copying._finished:
             return wrapped(*args, **kwargs)
-        return (
-            self._read_again(copying, copy)
-            if copy.exchange is None
-            else self._reading(wrapped, copying, copy)
-        )
+        if copy.exchange is None:
+            return self._read_again(copying, copy)
+        call = Invocation(wrapped, copying, args, kwargs)
+        return run_generator(lambda made: self._reading(made, copying, copy), call, strict=False)
 
     def _reading(self, wrapped: Any, copying: Any, copy: Copy) -> Generator[Any, Any, Any]:
         try:
             data = yield from wrapped()
         except BaseException as error:
-            if copy.exchange is not None:
-                self._done(copying, copy, error)
+            self._done(copying, copy, error)
             raise
-        try:
-            if data:
-                piece = bytes(data)
-                copy.passed.keep(_piece(piece), len(piece))
-            else:
-                self._done(copying, copy)
-        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            ports.report("psycopg: reading what is copied", error)
+        if data:
+            copy.keep(data)
+        else:
+            self._done(copying, copy)
         return data
 
     def _read_again(self, copying: Any, copy: Copy) -> Generator[Any, Any, Any]:
@@ -224,12 +247,17 @@ class _Copying:
         self, copying: Any, copy: Copy, error: BaseException | None = None, *, whole: bool = True
     ) -> None:
         """All was read that the app reads."""
-        from timetracer_otel.integrations.psycopg import states
-
         exchange, copy.exchange = copy.exchange, None
         vars(copying.connection).pop(_ATTRIBUTE, None)
-        if exchange is None:
-            return
+        if exchange is not None:
+            told_of = exchange
+            noting(_COPYING, exchange, lambda: self._finish(copying, copy, told_of, error, whole=whole))
+
+    def _finish(
+        self, copying: Any, copy: Copy, exchange: Exchange, error: BaseException | None, *, whole: bool
+    ) -> None:
+        from timetracer_otel.integrations.psycopg import states
+
         extra: dict[str, Any] = {"state": states.of(copying.connection), "formats": copy.formats}
         if error is not None:
             extra["error"] = failures.describe(error).plain()
@@ -263,13 +291,7 @@ class _Copying:
         copy = vars(writer.connection).get(_ATTRIBUTE)
         if copy is None:
             return wrapped(*args, **kwargs)
-        try:
-            data = bytes(args[0] if args else kwargs["data"])
-            copy.passed.keep(data, len(data))
-        except Exception as error:
-            if copy.exchange is None:
-                raise
-            ports.report("psycopg: reading what is copied", error)
+        copy.keep(args[0] if args else kwargs["data"])
         if copy.exchange is not None:
             return wrapped(*args, **kwargs)
         return None if not inspect.iscoroutinefunction(wrapped) else _done_at_once()
@@ -282,25 +304,30 @@ class _Copying:
         if copy is None:
             return (yield call.proceed)
         failed = call.args[0] if call.args else call.kwargs.get("exc")
-        copy.message.parameters = [copy.message.parameters[0], copy.passed.whole()]
-        if failed is not None:
-            copy.message.step = "copy given up"
         if copy.exchange is None:
+            copy.ended(failed)
             found: SqlResult = run(self._integration.ask(self._statement(writer.cursor, copy.message)))
             states.hold(writer.connection, found.extra.get("state"))
             if found.extra.get("shape"):
                 writer.cursor._results = results.rebuild(found)
             return None
         before = list(writer.cursor._results)
+        exchange = copy.exchange
         try:
             done = yield call.proceed
         except BaseException as error:
-            self._fail(writer.cursor, copy.exchange, error)
+            noting(_COPYING, exchange, lambda: copy.ended(failed))
+            self._fail(writer.cursor, exchange, error)
             raise
-        after = list(writer.cursor._results)
-        answer = results.read(after if after != before else [], 0)
-        answer.extra["state"] = states.of(writer.connection)
-        copy.exchange.finish(answer)
+
+        def finish() -> None:
+            copy.ended(failed)
+            after = list(writer.cursor._results)
+            answer = results.read(after if after != before else [], 0)
+            answer.extra["state"] = states.of(writer.connection)
+            exchange.finish(answer)
+
+        noting(_COPYING, exchange, finish)
         return done
 
 

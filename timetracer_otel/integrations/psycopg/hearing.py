@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import Point, run
-from timetracer_otel.integrations.dbapi.core import Statement, no_session
+from timetracer_otel.integrations.base import Invocation, Point, run, run_generator
+from timetracer_otel.integrations.dbapi.core import Statement, no_session, noting, replaying
 from timetracer_otel.messages import SqlResult
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = [["channel"], ["payload"], ["pid"], ["own"]]
 _HEARD = "_timetracer_heard"
+_HEARING = "psycopg: hearing a notification"
 _TIMED_OUT = "timed out"
 
 
@@ -40,7 +41,10 @@ class _Ears:
         pgconn = args[0] if args else kwargs["pgconn"]
         if isinstance(pgconn, NoConnection):
             return self._again(pgconn)
-        return wrapped(*args, **kwargs) if ports.current() is None else self._waiting(wrapped, pgconn)
+        if ports.current() is None:
+            return wrapped(*args, **kwargs)
+        call = Invocation(wrapped, None, args, kwargs)
+        return run_generator(lambda made: self._waiting(made, pgconn), call, strict=replaying())
 
     def _waiting(self, wrapped: Any, pgconn: Any) -> Generator[Any, Any, Any]:
         port = ports.current()
@@ -51,14 +55,19 @@ class _Ears:
             with exchange:
                 heard = yield from wrapped(pgconn)
         except GeneratorExit:  # nobody waits any longer
-            exchange.finish(SqlResult(columns=list(_COLUMNS), extra={_TIMED_OUT: True}))
+            unheard = SqlResult(columns=list(_COLUMNS), extra={_TIMED_OUT: True})
+            noting(_HEARING, exchange, lambda: exchange.finish(unheard))
             raise
         except BaseException as error:
             asked = Statement(wrapped, None, (), {}, self._message(""), load=_itself)
             self._integration._report_failure(error, asked, exchange)
             raise
-        rows = [[*told(one), one.be_pid, one.be_pid == pgconn.backend_pid] for one in heard]
-        exchange.finish(SqlResult(columns=list(_COLUMNS), rows=rows))
+
+        def finish() -> None:
+            rows = [[*told(one), one.be_pid, one.be_pid == pgconn.backend_pid] for one in heard]
+            exchange.finish(SqlResult(columns=list(_COLUMNS), rows=rows))
+
+        noting(_HEARING, exchange, finish)
         return heard
 
     def _message(self, namespace: str) -> Any:
@@ -101,7 +110,7 @@ def _noting(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
             pgn = args[1]
             heard.append([*told(pgn), pgn.be_pid, pgn.be_pid == connection.pgconn.backend_pid])
     except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-        ports.report("psycopg: hearing a notification", error)
+        ports.report(_HEARING, error)
     return wrapped(*args, **kwargs)
 
 

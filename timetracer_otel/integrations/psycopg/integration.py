@@ -8,15 +8,17 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import Flow, Invocation, Point, run
+from timetracer_otel.integrations.base import Flow, Invocation, Point, run, run_generator
 from timetracer_otel.integrations.dbapi import links
 from timetracer_otel.integrations.dbapi.core import (
     DriverIntegration,
     Statement,
     no_session,
+    noting,
     once,
     refused,
     replaying,
+    told,
 )
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.messages import Answer, Failure, SqlResult, SqlStatement
@@ -85,24 +87,15 @@ class PsycopgIntegration(DriverIntegration):
     def _connect(self, wrapped: Any, cls: Any, args: Any, kwargs: Any) -> Any:
         if ports.current() is None:
             return wrapped(*args, **kwargs)
-        return self._connecting(wrapped, cls, args, kwargs)
+        call = Invocation(wrapped, cls, args, kwargs)
+        return run_generator(lambda made: self._connecting(made, cls, args, kwargs), call, strict=replaying())
 
     def _connecting(self, wrapped: Any, cls: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
-        errors: tuple[type[BaseException], ...] = ()
-        try:
-            from timetracer_otel.integrations.psycopg import connection, pooling
+        from timetracer_otel.integrations.psycopg import connection, pooling
 
-            mocked = self.mocks()
-            parameters = connection.parameters_of(args[0] if args else kwargs.get("conninfo", ""))
-            namespace = str(parameters.get("dbname") or parameters.get("user") or "")
-            errors = self.error_roots()
-        except Exception as error:
-            if replaying():
-                raise
-            ports.report("psycopg: a connection about to be made", error)
-        if not errors:
-            return (yield from wrapped(*args, **kwargs))
-        if mocked:
+        parameters = connection.parameters_of(args[0] if args else kwargs.get("conninfo", ""))
+        namespace = str(parameters.get("dbname") or parameters.get("user") or "")
+        if self.mocks():
             if not pooling.at_work():
                 self.fail_to_connect(namespace)
             learned = links.learned(self, namespace)
@@ -111,26 +104,20 @@ class PsycopgIntegration(DriverIntegration):
             return made
         try:
             return (yield from wrapped(*args, **kwargs))
-        except errors as error:
+        except self.error_roots() as error:
             self.report_connect(namespace, error)
             raise
 
     def _attempts(self, wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
-        try:
-            mocked = self.mocks()
-        except Exception as error:
-            if replaying():
-                raise
-            ports.report("psycopg: asking whether this is a replay", error)
-            mocked = False
-        if not mocked:
-            return wrapped(*args, **kwargs)
-        return _as_they_are(*args, **kwargs)  # names of hosts are not looked up
+        if told("psycopg: asking whether this is a replay", self.mocks, False):
+            return _as_they_are(*args, **kwargs)  # names of hosts are not looked up
+        return wrapped(*args, **kwargs)
 
     def _refuse(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         from timetracer_otel.integrations.psycopg import connection
 
-        if connection.is_replayed(instance) or self.mocks():
+        mocked = told("psycopg: asking whether this is a replay", self.mocks, False)
+        if mocked or connection.is_replayed(instance):
             raise refused(f"{type(instance).__name__}.{wrapped.__name__}()", self.name)
         return wrapped(*args, **kwargs)
 
@@ -186,37 +173,32 @@ class PsycopgIntegration(DriverIntegration):
             return (yield from self.ask(statement))
         hear = _listener(heard)
         cursor.connection.add_notice_handler(hear)
-        notified = hearing.listen(cursor.connection)
         try:
+            notified = hearing.listen(cursor.connection)
             return (yield from self.ask(statement))
         finally:
-            hearing.deaf(cursor.connection)
             cursor.connection.remove_notice_handler(hear)
+            hearing.deaf(cursor.connection)
 
     # -- commands: transactions, and what server-side cursors send
 
     def _command(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
         from timetracer_otel.integrations.psycopg import connection
 
-        if ports.current() is None and not connection.is_replayed(instance):
+        replayed = connection.is_replayed(instance)
+        if ports.current() is None and not replayed:
             return wrapped(*args, **kwargs)
-        return self._commanding(wrapped, instance, args, kwargs)
+        call = Invocation(wrapped, instance, args, kwargs)
+        return run_generator(
+            lambda made: self._commanding(made, instance, args, kwargs), call, strict=replayed or replaying()
+        )
 
     def _commanding(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
         from timetracer_otel.integrations.psycopg import connection, results, states
 
-        link = None
-        try:
-            link = connection.link_of(instance, self)
-            text = _text(args[0] if args else kwargs["command"])
-            command = link.statement(text)
-        except Exception as error:
-            if connection.is_replayed(instance):
-                raise
-            link = None
-            ports.report(f"{self.name}: reading a statement", error)
-        if link is None:
-            return (yield from wrapped(*args, **kwargs))
+        link = connection.link_of(instance, self)
+        text = _text(args[0] if args else kwargs["command"])
+        command = link.statement(text)
         wrote = link.wrote
         if text.lstrip()[:6].upper() in ("COMMIT", "ROLLBA") and not _LOCAL.match(
             text.replace("ROLLBACK", "")
@@ -247,20 +229,24 @@ class PsycopgIntegration(DriverIntegration):
         try:
             with exchange:
                 result = yield from wrapped(*args, **kwargs)
-        except BaseException as error:
-            asked = Statement(
-                _unreachable, instance, (), {}, link.statement(text),
-                load=_nothing, state=lambda: states.of(instance),
-            )  # fmt: skip
-            self._report_failure(error, asked, exchange)
+        except BaseException as problem:
+            failure = problem
+
+            def fail() -> None:
+                asked = Statement(
+                    _unreachable, instance, (), {}, command, load=_nothing, state=lambda: states.of(instance)
+                )
+                self._report_failure(failure, asked, exchange)
+
+            noting("psycopg: reading an exception", exchange, fail)
             raise
-        try:
+
+        def finish() -> None:
             message = results.read([result], port.body_limit)
             message.extra["state"] = states.of(instance)
             exchange.finish(message)
-        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            ports.report("psycopg: reading a result", error)
-            exchange.finish(None)
+
+        noting("psycopg: reading a result", exchange, finish)
         return result
 
 

@@ -9,9 +9,9 @@ import msgspec
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
-from timetracer_otel.integrations.base import Point, run
+from timetracer_otel.integrations.base import Invocation, Point, run, run_generator
 from timetracer_otel.integrations.dbapi import failures
-from timetracer_otel.integrations.dbapi.core import Statement, no_session
+from timetracer_otel.integrations.dbapi.core import Statement, no_session, noting, replaying
 from timetracer_otel.integrations.dbapi.held import end_of
 from timetracer_otel.integrations.dbapi.values import plain, weight
 from timetracer_otel.messages import SqlResult, SqlStatement
@@ -56,9 +56,13 @@ class _Streaming:
     def send(self, wrapped: Any, cursor: Any, args: Any, kwargs: Any) -> Any:
         from timetracer_otel.integrations.psycopg import connection
 
-        if ports.current() is None and not connection.is_replayed(cursor):
+        replayed = connection.is_replayed(cursor)
+        if ports.current() is None and not replayed:
             return wrapped(*args, **kwargs)
-        return self._sending(wrapped, cursor, args, kwargs)
+        call = Invocation(wrapped, cursor, args, kwargs)
+        return run_generator(
+            lambda made: self._sending(made, cursor, args, kwargs), call, strict=replayed or replaying()
+        )
 
     def _sending(self, wrapped: Any, cursor: Any, args: Any, kwargs: Any) -> Generator[Any, Any, Any]:
         from timetracer_otel.integrations.psycopg import connection, integration, states
@@ -115,11 +119,14 @@ class _Streaming:
     def _fail(self, cursor: Any, exchange: Exchange, error: BaseException) -> None:
         from timetracer_otel.integrations.psycopg import integration, states
 
-        asked = Statement(
-            integration._unreachable, cursor, (), {}, SqlStatement(text=""), load=_itself,
-            state=lambda: states.of(cursor.connection),
-        )  # fmt: skip
-        self._integration._report_failure(error, asked, exchange)
+        def fail() -> None:
+            asked = Statement(
+                integration._unreachable, cursor, (), {}, SqlStatement(text=""), load=_itself,
+                state=lambda: states.of(cursor.connection),
+            )  # fmt: skip
+            self._integration._report_failure(error, asked, exchange)
+
+        noting("psycopg: reading an exception", exchange, fail)
 
     def fetch(self, wrapped: Any, cursor: Any, args: Any, kwargs: Any) -> Any:
         stream = vars(cursor.connection).get(_ATTRIBUTE)
@@ -127,7 +134,10 @@ class _Streaming:
             return wrapped(*args, **kwargs)
         if stream.exchange is None:
             return self._again(cursor, stream, args[0] if args else kwargs["first"])
-        return self._fetching(wrapped, cursor, stream, args, kwargs)
+        call = Invocation(wrapped, cursor, args, kwargs)
+        return run_generator(
+            lambda made: self._fetching(made, cursor, stream, args, kwargs), call, strict=False
+        )
 
     def _fetching(
         self, wrapped: Any, cursor: Any, stream: Stream, args: Any, kwargs: Any
@@ -148,16 +158,16 @@ class _Streaming:
         vars(cursor.connection).pop(_ATTRIBUTE, None)
         if exchange is None:
             return
-        try:
+
+        def finish() -> None:
             answer = self._answer(cursor, stream, complete=True)
             if error is not None:
                 answer.extra["error"] = failures.describe(error).plain()
             if not answer.complete:
                 exchange.gap("rows over the limit", f"{len(answer.rows)} rows of a result are kept")
             exchange.finish(answer)
-        except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
-            ports.report("psycopg: reading a stream", problem)
-            exchange.finish(None)
+
+        noting("psycopg: reading a stream", exchange, finish)
 
     def _answer(self, cursor: Any, stream: Stream, *, complete: bool) -> SqlResult:
         from timetracer_otel.integrations.psycopg import results, states
