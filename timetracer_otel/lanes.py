@@ -34,12 +34,13 @@ class LaneTable:
         given: how many numbers were given before.
     """
 
-    __slots__ = ("_count", "_lock", "_tasks")
+    __slots__ = ("_count", "_last", "_lock", "_tasks")
 
     def __init__(self, given: int = 0) -> None:
         self._count = given
         self._lock = threading.Lock()
         self._tasks: weakref.WeakKeyDictionary[Any, int] | None = None
+        self._last: tuple[weakref.ref[Any], int] | None = None
 
     def new(self) -> Lane:
         """A lane for work about to be started in another thread."""
@@ -57,6 +58,9 @@ class LaneTable:
         if task is None:
             lane = thread_lane.get()
             return 0 if lane is None else lane.number
+        last = self._last
+        if last is not None and last[0]() is task:  # most requests are one task
+            return last[1]
         with self._lock:
             if self._tasks is None:
                 self._tasks = weakref.WeakKeyDictionary()
@@ -64,6 +68,7 @@ class LaneTable:
             if number is None:
                 self._count += 1
                 number = self._tasks[task] = self._count
+            self._last = (weakref.ref(task), number)
             return number
 
 

@@ -114,7 +114,8 @@ class Recorder:
     def _begin(self, caller: ports.Caller, request: Request, span: Any) -> ports.Exchange:
         if not self.active or not is_instrumentation_enabled():
             return UNRECORDED
-        self._ensure_attached()
+        if self.attach is not None:
+            self._ensure_attached()
         if span is None:
             span = otel_trace.get_current_span()
         scope = getattr(span, "instrumentation_scope", None)

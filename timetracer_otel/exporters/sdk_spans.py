@@ -20,11 +20,11 @@ def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
 
 def events_of(span: ReadableSpan) -> Sequence[Event]:
     """The span's events; most have none."""
-    held = getattr(span, "_events", None)
-    return () if held is not None and not len(held) else span.events
+    held = getattr(getattr(span, "_events", None), "_dq", None)
+    return span.events if held is None or held else ()
 
 
 def links_of(span: ReadableSpan) -> Sequence[Link]:
     """The span's links; most have none."""
-    held = getattr(span, "_links", None)
-    return () if held is not None and not len(held) else span.links
+    held = getattr(getattr(span, "_links", None), "_dq", None)
+    return span.links if held is None or held else ()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Hashable
+from functools import lru_cache
+from itertools import chain
 from typing import Any, ClassVar, Self
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -280,6 +282,7 @@ def _unsigned(query: list[tuple[str, str]]) -> list[list[str]]:
     return [[name, value] for name, value in query if name.lower() not in left_out]
 
 
+@lru_cache(maxsize=128)
 def split_url(url: str) -> SplitResult:
     """The parts of a URL; all of it is the path where it has none: a client may send any ``Host``."""
     try:
@@ -384,10 +387,16 @@ def _read_headers(attributes: Attributes, prefix: str, names_key: str) -> list[t
     grouped: dict[str, list[str]] = {}
     for key, value in attributes.items():
         if key.startswith(prefix):
-            given = value if isinstance(value, list) else [value]
-            name = _sendable(key[len(prefix) :], "header name")
-            grouped[name] = [_sendable(str(item), f"value of header {name}") for item in given]
-    order = attributes.get(names_key)
+            grouped[key[len(prefix) :]] = list(map(str, value)) if isinstance(value, list) else [str(value)]
+    headers = _in_order(grouped, attributes.get(names_key))
+    if _NOT_IN_HEADERS.search("".join(chain.from_iterable(headers))):
+        for name, text in headers:
+            _sendable(name, "header name")
+            _sendable(text, f"value of header {name}")
+    return headers
+
+
+def _in_order(grouped: dict[str, list[str]], order: AttributeValue) -> list[tuple[str, str]]:
     if not isinstance(order, list):
         return [(name, value) for name, group in grouped.items() for value in group]
     left = {name: iter(group) for name, group in grouped.items()}
@@ -395,5 +404,5 @@ def _read_headers(attributes: Attributes, prefix: str, names_key: str) -> list[t
     for name in map(str, order):
         text = next(left.get(name.lower(), iter(())), None)
         if text is not None:
-            headers.append((_sendable(name, "header name"), text))
+            headers.append((name, text))
     return headers

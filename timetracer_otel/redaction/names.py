@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache, lru_cache
 from typing import Final
 
 _WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W0-9_A-Za-z]+")
@@ -58,6 +59,8 @@ _KEY: Final = re.compile(rb'"(?=([^"\\]{1,200}+)\\*"\s*+:)')
 _ESCAPED: Final = re.compile(rb"\\u00[4-7]")
 """An ASCII letter written as an escape: it could be one of a secret's name."""
 _MAX_CACHED: Final = 4096
+_MAX_NAME: Final = 100
+"""Characters of a name that is remembered."""
 
 
 def words(name: str) -> str:
@@ -76,23 +79,20 @@ class SensitiveNames:
         own = [text for phrase in extra if (text := words(phrase).strip())]
         self._own = _any_of(own) if own else None
         self._numbers = _any_of([*_NUMBERS, *own])
-        self._all = _any_of([*_PHRASES, *_NUMBERS])
         self._known: dict[str, bool] = {}
 
     def __contains__(self, name: str) -> bool:
         known = self._known.get(name)
         if known is None:
             known = self._decide(name)
-            if len(self._known) < _MAX_CACHED and len(name) < 100:
+            if len(self._known) < _MAX_CACHED and len(name) < _MAX_NAME:
                 self._known[name] = known
         return known
 
     def _decide(self, name: str) -> bool:
-        text = words(name)
-        if self._own is not None and self._own.search(text):
+        if self._own is not None and self._own.search(words(name)):
             return True
-        found = text.strip() in _ALONE or self._all.search(text) is not None
-        return found and not _HARMLESS.search(text)
+        return _is_secret(name) if len(name) < _MAX_NAME else _is_secret.__wrapped__(name)
 
     def covers_numbers(self, name: str) -> bool:
         """True when a number of that name is a secret, too."""
@@ -108,6 +108,19 @@ class SensitiveNames:
         if b"\\u00" in text and _ESCAPED.search(text):
             return True
         return any(name.decode("utf-8", "replace") in self for name in set(_KEY.findall(text)))
+
+
+@lru_cache(maxsize=_MAX_CACHED)
+def _is_secret(name: str) -> bool:
+    """By the phrases that everybody has: decided once for all the sessions of a process."""
+    text = words(name)
+    found = text.strip() in _ALONE or _known_secrets().search(text) is not None
+    return found and not _HARMLESS.search(text)
+
+
+@cache
+def _known_secrets() -> re.Pattern[str]:
+    return _any_of([*_PHRASES, *_NUMBERS])
 
 
 def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:
