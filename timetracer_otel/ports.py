@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -307,14 +307,15 @@ def set_process_ports(port: Port | None, entry: EntryPort | None) -> tuple[Port 
     return before
 
 
-class inside:  # noqa: N801  # used like a function: ``with inside():``
-    """Work below here is part of a call that is already seen: a driver under an ORM, say. Never raises."""
+class _Place:
+    """Whether work below is part of a call that is seen, or not. Never raises."""
 
     __slots__ = ("_token",)
+    value: ClassVar[bool]
 
     def __enter__(self) -> None:
         try:
-            self._token: Token[bool] | None = _inside.set(True)
+            self._token: Token[bool] | None = _inside.set(self.value)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             self._token = None
             report("recording a call", error)
@@ -331,14 +332,18 @@ class inside:  # noqa: N801  # used like a function: ``with inside():``
             report("recording a call", problem)
 
 
-@contextlib.contextmanager
-def outside() -> Iterator[None]:
-    """Undo :func:`inside` for application code called back from within a call."""
-    token = _inside.set(False)
-    try:
-        yield
-    finally:
-        _inside.reset(token)
+class inside(_Place):  # noqa: N801  # used like a function: ``with inside():``
+    """Work below here is part of a call that is already seen: a driver under an ORM, say."""
+
+    __slots__ = ()
+    value = True
+
+
+class outside(_Place):  # noqa: N801  # as above
+    """Undo :class:`inside` for application code called back from within a call."""
+
+    __slots__ = ()
+    value = False
 
 
 def is_inside() -> bool:

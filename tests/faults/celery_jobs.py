@@ -10,12 +10,7 @@ from typing import Any
 import httpx
 import kombu
 from celery import Celery, chain, group
-from celery.app.trace import (
-    build_tracer,
-    fast_trace_task,
-    reset_worker_optimizations,
-    setup_worker_optimizations,
-)
+from celery.app import trace
 from celery.result import AsyncResult
 
 from tests.faults.seen import OwnError, attempt
@@ -104,18 +99,19 @@ def requests() -> dict[str, Callable[[], Any]]:
 
 def _run(name: str) -> Any:
     task = _working.tasks[name]
-    setup_worker_optimizations(_working, "here")
+    trace.setup_worker_optimizations(_working, "here")
     try:
-        task.__trace__ = build_tracer(name, task, _working.loader, "here", app=_working)
+        task.__trace__ = trace.build_tracer(name, task, _working.loader, "here", app=_working)
         headers = {
             "id": name, "task": name, "lang": "py", "args": [1], "kwargs": {}, "retries": 0,
             "hostname": "here", "correlation_id": name, "delivery_info": {"routing_key": "celery"},
         }  # fmt: skip
         body = json.dumps([[1], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}])
-        told = attempt(lambda: fast_trace_task(name, name, headers, body, "application/json", "utf-8")[:2])
+        told = attempt(
+            lambda: trace.fast_trace_task(name, name, headers, body, "application/json", "utf-8")[:2]
+        )
     finally:
-        reset_worker_optimizations(_working)
-    result = _working.AsyncResult(name)
-    seen = [told if isinstance(told, dict) else [told[0], str(told[1])], result.state, repr(result.result)]
-    result.forget()
-    return seen
+        trace.reset_worker_optimizations(_working)
+    known = _working.backend.get(_working.backend.get_key_for_task(name))
+    _working.backend.delete(_working.backend.get_key_for_task(name))
+    return [told if isinstance(told, dict) else [told[0], str(told[1])], json.loads(known)["status"]]

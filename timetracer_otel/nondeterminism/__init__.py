@@ -22,6 +22,7 @@ from timetracer_otel.nondeterminism.source import (
     current_source,
     drawing_from,
     set_process_source,
+    undrawn,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "drawing_from",
     "install",
     "set_process_source",
+    "undrawn",
     "uninstall",
 ]
 

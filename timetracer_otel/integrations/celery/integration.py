@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
@@ -16,7 +17,7 @@ from timetracer_otel.integrations.celery.plain import published, received
 from timetracer_otel.integrations.celery.results import CeleryResults
 from timetracer_otel.integrations.entries import activated, safely
 from timetracer_otel.messages import Answer, Failure, TaskMessage, TaskOutcome
-from timetracer_otel.nondeterminism import drawing_from
+from timetracer_otel.nondeterminism import undrawn
 
 _INSTRUMENTATION = "opentelemetry.instrumentation.celery"
 _WRAPPED = "timetracer_wrapped"
@@ -56,7 +57,7 @@ class CeleryIntegration(Integration):
         is_task = isinstance(headers, Mapping) and "task" in headers and "id" in headers
         if not is_task and not (isinstance(body, Mapping) and "task" in body and "id" in body):
             return (yield call.proceed)  # an event of a worker, a message of an app that uses kombu itself
-        return (yield from self.exchange(undrawn(call)))
+        return (yield from self.exchange(_undrawn(call)))
 
     def request(self, call: Invocation) -> TaskMessage:
         """The task in the message."""
@@ -108,14 +109,10 @@ class CeleryIntegration(Integration):
         if kwargs.get("eager"):
             return tracer  # run in place by who calls it: part of that
         name = args[0] if args else kwargs["name"]
-
-        def traced(uuid: Any, task_args: Any, task_kwargs: Any, request: Any = None) -> Any:
-            return self._run(tracer, str(name), uuid, task_args, task_kwargs, request)
-
-        return traced
+        return functools.partial(self._run, tracer, str(name))
 
     def _run(
-        self, tracer: Callable[..., Any], name: str, uuid: Any, args: Any, kwargs: Any, request: Any
+        self, tracer: Callable[..., Any], name: str, uuid: Any, args: Any, kwargs: Any, request: Any = None
     ) -> Any:
         port = ports.entry_port()
         entry = None if port is None else safely(self._open, port, name, uuid, args, kwargs, request)
@@ -176,11 +173,11 @@ def outcome_of(result: Any) -> tuple[TaskOutcome, BaseException | None]:
     return TaskOutcome(str(info.state), said), None
 
 
-def undrawn(call: Invocation) -> Invocation:
+def _undrawn(call: Invocation) -> Invocation:
     """The call, made with values of chance and clock that nobody notes: in a replay it is not made."""
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        with drawing_from(None):
+        with undrawn():
             return call.wrapped(*args, **kwargs)
 
     return msgspec.structs.replace(call, wrapped=wrapped)

@@ -14,7 +14,7 @@ from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Flow, Integration, Invocation, Point
 from timetracer_otel.integrations.celery.plain import plain
 from timetracer_otel.messages import Answer, Failure, FunctionCall, FunctionResult
-from timetracer_otel.nondeterminism import drawing_from
+from timetracer_otel.nondeterminism import undrawn
 
 _BASE = "celery.backends.base"
 _ASYNC = "celery.backends.asynchronous"
@@ -58,12 +58,16 @@ class CeleryResults(Integration):
         asked = cast("_Asked", call)
         if asked.kind == "meta":
             return FunctionResult(_meta_data(result))
+        if asked.kind == "metas":
+            return FunctionResult([[task_id, _meta_data(meta)] for task_id, meta in result])
         return FunctionResult(plain(result) if asked.kind == "data" else None)
 
     def rebuild(self, answer: Answer, call: Invocation) -> Any:
         """The same as Celery's classes."""
         asked = cast("_Asked", call)
         value = cast("FunctionResult", answer).value
+        if asked.kind == "metas":
+            return [(task_id, self._meta(data, call)) for task_id, data in value]
         return self._meta(value, call) if asked.kind == "meta" else value
 
     def exception_classes(self) -> Mapping[str, type[BaseException]]:
@@ -80,10 +84,12 @@ class CeleryResults(Integration):
         else:
             data = plain(result)
         asked = FunctionCall("celery.store_result", [str(task_id), str(state), data])
-        encode = call.instance.encode_result
-        yield from self.exchange(_asked(call, asked, "nothing"))
-        with drawing_from(None):
-            return encode(result, state)
+        stored = yield from self.exchange(_asked(call, asked, "nothing"))
+        if stored is not None:
+            return stored
+        with undrawn():
+            # as a call: what it raises is the task's, and nothing of ours
+            return (yield lambda: call.instance.encode_result(result, state))
 
     def _look_up(self, call: Invocation) -> Flow[Any]:
         task_id = _arguments(call, ("task_id",)).get("task_id")
@@ -160,16 +166,15 @@ class CeleryResults(Integration):
             return (yield call.proceed)  # groups within groups
 
         def collected() -> list[Any]:
-            return [[task_id, _meta_data(meta)] for task_id, meta in call.wrapped(*call.args, **call.kwargs)]
+            return list(call.wrapped(*call.args, **call.kwargs))
 
         asked = FunctionCall("celery.wait", [str(one.id) for one in result.results], reads=True)
         gathering = msgspec.structs.replace(call, wrapped=collected, args=(), kwargs={})
-        found = yield from self.exchange(_asked(gathering, asked, "data"))
-        return self._each(found, {str(one.id): one for one in result.results}, call)
+        found = yield from self.exchange(_asked(gathering, asked, "metas"))
+        return self._each(found, {str(one.id): one for one in result.results})
 
-    def _each(self, found: Any, results: dict[str, Any], call: Invocation) -> Iterator[tuple[str, Any]]:
-        for task_id, data in found:
-            meta = self._meta(data, call)
+    def _each(self, found: Any, results: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        for task_id, meta in found:
             one = results.get(str(task_id))
             if one is not None:
                 if one._cache is None:
@@ -182,7 +187,7 @@ class CeleryResults(Integration):
         port = ports.current()
         if port is not None and port.replaying and not port.live(self):
             return call.args[0] if call.args else None
-        with ports.inside(), drawing_from(None):
+        with ports.inside(), undrawn():
             return (yield call.proceed)
 
     def broadcast(self, call: Invocation) -> Flow[Any]:
@@ -225,7 +230,7 @@ class _Asked(Invocation, frozen=True):
 
 def _asked(call: Invocation, asked: FunctionCall, kind: str) -> _Asked:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        with drawing_from(None):  # in a replay it is not asked
+        with undrawn():  # in a replay it is not asked
             return call.wrapped(*args, **kwargs)
 
     return _Asked(wrapped, call.instance, call.args, call.kwargs, asked=asked, kind=kind)
