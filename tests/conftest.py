@@ -10,7 +10,9 @@ from pathlib import Path
 
 import certifi
 import pytest
+from hypothesis import HealthCheck, settings
 
+import timetracer_otel
 from tests.services.programs import NotRun
 from tests.services.together import Services
 from tests.services.upstream import Upstream
@@ -40,6 +42,10 @@ def one_authority() -> Path:
 
 
 os.environ["SSL_CERT_FILE"] = str(one_authority())
+
+# how long an example takes says nothing on a machine that others use, too
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,6 +77,13 @@ class FidelityWriter:
         from tests.fidelity.matrix import DOCUMENT, document, passed_in
 
         DOCUMENT.write_text(document(passed_in(self._outcomes)))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def uninstalled() -> Iterator[None]:
+    """What a file of tests installs is gone after it: the next in its process is any other."""
+    yield
+    timetracer_otel.uninstall()
 
 
 @pytest.fixture(scope="session")
