@@ -21,7 +21,6 @@ from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Flow, Integration, Invocation
 from timetracer_otel.integrations.dbapi import failures
-from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.messages import Answer, Failure, Request, SqlResult, SqlStatement
 from timetracer_otel.ports import Exchange, Port
 
@@ -191,11 +190,6 @@ def _socket_errors() -> dict[str, type[BaseException]]:
 
 
 _OF_SOCKETS = _socket_errors()
-
-
-def read_parameters(parameters: Any) -> Any:
-    """Parameters as plain data."""
-    return plain(parameters)
 
 
 def once(args: tuple[Any, ...]) -> tuple[Any, ...]:

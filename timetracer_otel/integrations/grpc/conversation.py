@@ -109,11 +109,6 @@ class Conversation:
         """The app sends no more."""
         self.request.complete = True
 
-    @property
-    def sent_count(self) -> int:
-        """Messages sent so far."""
-        return self._sent
-
     def started(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> None:
         """Initial metadata came."""
         self._first()
