@@ -14,11 +14,11 @@ from opentelemetry.exporter.zipkin.json.v2 import JsonV2Encoder
 from opentelemetry.exporter.zipkin.node_endpoint import NodeEndpoint
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, TraceFlags
 
-from tests.converting.conftest import Run, cassettes
+from tests.converting.conftest import Run, cassettes, contents
 from tests.recording.sink import OtlpSink
 from timetracer_otel.exporters.convert import convert, convert_resource
 from timetracer_otel.span import Scope, Span
@@ -112,7 +112,65 @@ def test_zipkin(provider: TracerProvider, run: Run) -> None:
     assert cassette.entry.attributes["http.response.status_code"] == 503
 
 
-def test_a_file_of_the_console_is_no_trace_and_said_to_be_none(run: Run) -> None:
+@pytest.mark.parametrize("indent", [4, None])
+def test_what_the_console_exporter_prints(provider: TracerProvider, run: Run, indent: int | None) -> None:
+    def line(span: ReadableSpan) -> str:
+        return span.to_json(indent=indent) + "\n"
+
+    printed = io.StringIO()
+    provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=printed, formatter=line)))
+    tracer = provider.get_tracer("shop")
+    attributes = {"text": "a", "number": 1, "half": 0.5, "true": True, "list": ["a", "b"]}
+    with tracer.start_as_current_span("POST /checkout", kind=SpanKind.SERVER, attributes=attributes) as entry:
+        link = Link(entry.get_span_context(), {"why": "retry"})
+        with tracer.start_as_current_span("GET", kind=SpanKind.CLIENT, links=[link]) as call:
+            call.add_event("retry", {"attempt": 2})
+            call.set_status(StatusCode.ERROR, "no rates")
+    provider.shutdown()
+    Path("console.txt").write_text(printed.getvalue())
+    assert run("convert", "console.txt", "--from", "console", "-o", "said").exit_code == 0
+    assert run("convert", "console.txt").exit_code == 0
+    assert contents("said") == contents("cassettes")
+    [cassette] = cassettes()
+    entry_span, call_span = cassette.spans
+    assert isinstance(call, ReadableSpan)
+    assert call.start_time is not None
+    assert cassette.title == "POST /checkout"
+    assert cassette.resource.attributes["service.name"] == "shop"
+    assert {name: entry_span.attributes[name] for name in attributes} == attributes
+    assert 0 <= call.start_time - call_span.start_time_unix_nano < 1000  # it prints microseconds
+    assert (call_span.kind, call_span.parent_span_id) == (3, entry_span.span_id)
+    assert (call_span.status.code, call_span.status.message) == (2, "no rates")
+    assert [(event.name, event.attributes) for event in call_span.events] == [("retry", {"attempt": 2})]
+    assert [(link.span_id, link.attributes) for link in call_span.links] == [
+        (entry_span.span_id, {"why": "retry"})
+    ]
+
+
+def test_other_output_between_printed_spans_costs_none_of_them(run: Run) -> None:
+    def printed(number: int, **other: object) -> str:
+        context = {"trace_id": f"0x{1:032x}", "span_id": f"0x{number:016x}", "trace_state": "[]"}
+        span = {"name": f"span {number}", "context": context, "start_time": "2026-11-20T10:00:00.000001Z"}
+        return json.dumps({**span, **other}, indent=4) + "\n"
+
+    Path("console.txt").write_text(
+        printed(1)
+        + printed(2, start_time="soon")
+        + "INFO:     127.0.0.1:1234 - GET /\n\n"
+        + printed(3, parent_id=f"0x{1:016x}")
+        + printed(4)[:60]
+    )
+    done = run("convert", "console.txt")
+    assert [line.partition(": ")[2][:40] for line in done.stderr.splitlines() if "skipped" in line] == [
+        "console.txt:10: start_time 'soon' is no ",
+        "console.txt:19: not JSON: JSON is malfor",
+        "console.txt:31: not JSON: Input data was",
+    ]
+    [cassette] = cassettes()
+    assert [span.name for span in cassette.spans] == ["span 1", "span 3"]
+
+
+def test_an_object_without_ids_is_no_span_of_the_console(run: Run) -> None:
     Path("console.json").write_text(json.dumps({"name": "GET", "context": {}}, indent=4))
     done = run("convert", "console.json")
     assert done.exit_code == 2

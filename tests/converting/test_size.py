@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks.converting import lines
+from benchmarks.converting import endless, lines
 from tests.converting.conftest import Run, cassettes, contents
 from timetracer_otel.converters import converting, inputs, spilling, tasks
 from timetracer_otel.converters.converting import Converted, convert
@@ -68,6 +68,40 @@ def test_what_does_not_fit_in_memory_waits_on_disk(
     assert sum(batches) == TRACES
     assert len(batches) > TRACES // 2
     assert contents("store") == expected
+
+
+_MEASURED = """
+import sys
+from timetracer_otel.cli import cli
+from timetracer_otel.converters import converting
+converting.MEMORY, converting.BATCH, converting.PARTS = 1_000_000, 250_000, 2
+try:
+    cli.main(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code, end.code
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+def peak(megabytes: int) -> int:
+    """Megabytes of memory that a conversion of so many took which may hold one at a time."""
+    path = Path(f"{megabytes}.jsonl")
+    with path.open("wb") as file:
+        for block in endless(SPANS):
+            file.write(block)
+            if file.tell() > megabytes * 1_000_000:
+                break
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURED, "convert", path, "-o", f"store{megabytes}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.splitlines()[-1]) // 1000
+
+
+def test_memory_does_not_grow_with_the_input() -> None:
+    assert peak(20) <= peak(5) + 5
 
 
 def test_processes_share_the_work(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from timetracer_otel.converters.executors import Executor
     from timetracer_otel.converters.tasks import Problem
 
-_KINDS: Final = ("auto", "otlp-json", "otlp-protobuf", "jaeger", "zipkin", "tempo", "timetracer")
+_KINDS: Final = ("auto", "otlp-json", "otlp-protobuf", "jaeger", "zipkin", "tempo", "console", "timetracer")
 _SHOWN: Final = 20
 """Problems that are told one by one."""
 

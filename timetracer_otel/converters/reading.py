@@ -15,7 +15,9 @@ from timetracer_otel.formats import foreign, otlp_protobuf
 from timetracer_otel.formats.limits import DEFAULT, Limits
 from timetracer_otel.formats.streams import Document, Framing, Source, documents, pieces
 
-Kind: TypeAlias = Literal["auto", "otlp-json", "otlp-protobuf", "jaeger", "zipkin", "tempo", "timetracer"]
+Kind: TypeAlias = Literal[
+    "auto", "otlp-json", "otlp-protobuf", "jaeger", "zipkin", "tempo", "console", "timetracer"
+]
 """What ``--from`` takes."""
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -24,6 +26,7 @@ _FOREIGN: Final[dict[Kind, foreign.JsonKind]] = {
     "jaeger": "jaeger",
     "zipkin": "zipkin",
     "tempo": "tempo",
+    "console": "console",
 }
 _EXACT: Final = b'{"resourceSpans"'
 

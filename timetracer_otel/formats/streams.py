@@ -5,6 +5,7 @@ What comes before a damaged place is given; the error comes after it.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal, Protocol, TypeAlias
@@ -15,9 +16,10 @@ from timetracer_otel.errors import CassetteError, CassetteFormatError
 from timetracer_otel.formats.compression import GZIP_WINDOW, Compression, decompress, detect, zstd
 from timetracer_otel.formats.limits import DEFAULT, Limits
 
-Framing: TypeAlias = Literal["lines", "document", "protobuf", "messages"]
-"""How documents follow one another: JSON, one a line; one JSON document; the resources of one protobuf
-message; messages with their length in four bytes before each (the Collector's file exporter)."""
+Framing: TypeAlias = Literal["lines", "objects", "document", "protobuf", "messages"]
+"""How documents follow one another: JSON, one a line; JSON objects laid out for people; one JSON document;
+the resources of one protobuf message; messages with their length in four bytes before each (the Collector's
+file exporter)."""
 
 PIECE: Final = 1024 * 1024
 _HEAD: Final = 64 * 1024
@@ -28,6 +30,8 @@ _MAX_LENGTH_BYTE: Final = 8  # so a message of up to 144 MB
 _BINARY: Final = bytes({*range(32)} - set(b"\t\n\r\x0b\x0c"))
 _RESOURCE_SPANS: Final = 0x0A
 _FIRST_BYTE: Final = b"\x0a"
+_OBJECTS: Final = re.compile(rb"\{\r?\n(?:[ \t].*\n)+\}\s*\{")
+"""The first object, its braces at the beginning of a line, and the next."""
 _DECODE: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -196,6 +200,8 @@ def recognise(head: bytes) -> Framing:
     start = head[:1024]
     text = head.lstrip()
     if text[:1] in (b"{", b"[") and start.translate(None, _BINARY) == start:
+        if _OBJECTS.match(text):
+            return "objects"
         return "lines" if _has_lines(text) else "document"
     if head[0] == _RESOURCE_SPANS:
         return "protobuf"
@@ -258,6 +264,30 @@ def _lines(data: Iterable[bytes], limits: Limits) -> Iterator[Document]:
         yield _too_long(number + 1, limits)
     elif size:
         yield Document(b"".join(left), number + 1)
+
+
+def _objects(data: Iterable[bytes], limits: Limits) -> Iterator[Document]:
+    """Each ends with a brace at the beginning of a line; a line between two of them is no part of any."""
+    found: list[bytes] = []
+    begin = size = 0
+    for line in _lines(data, limits):
+        if not found:
+            begin, size = line.place, 0
+            if line.data[:1] != b"{":
+                if line.damage or not line.data.isspace():
+                    yield line
+                continue
+        size += len(line.data)
+        if line.damage or size > limits.max_bytes:
+            yield Document(b"", begin, line.damage or f"an object of more than {limits.max_bytes} bytes")
+            found.clear()
+            continue
+        found.append(line.data)
+        if line.data[:1] == b"}" or (len(found) == 1 and line.data.rstrip()[-1:] == b"}"):
+            yield Document(b"\n".join(found), begin)
+            found.clear()
+    if found:
+        yield Document(b"\n".join(found), begin)
 
 
 def _too_long(number: int, limits: Limits) -> Document:
@@ -348,6 +378,7 @@ def _varint(data: bytearray, at: int) -> tuple[int, int]:
 
 _FRAMINGS: Final = {
     "lines": _lines,
+    "objects": _objects,
     "document": _whole,
     "protobuf": _resources,
     "messages": _messages,

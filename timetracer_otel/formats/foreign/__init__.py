@@ -1,4 +1,5 @@
-"""Traces as others write them: OTLP/JSON in every spelling met, Tempo, Jaeger, Zipkin. Recognised by content.
+"""Traces as others write them: OTLP/JSON in every spelling met, Tempo, Jaeger, Zipkin, what the Python SDK
+prints. Recognised by content.
 
 One damaged span costs no other. Speed is not the aim: what is written as OTLP has it is read by
 :mod:`timetracer_otel.formats.json_reader`.
@@ -13,15 +14,15 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from timetracer_otel.errors import CassetteFormatError, CassetteLimitError
-from timetracer_otel.formats.foreign import jaeger, otlp, zipkin
+from timetracer_otel.formats.foreign import console, jaeger, otlp, zipkin
 from timetracer_otel.formats.foreign.fields import Plain, get
 from timetracer_otel.formats.limits import DEFAULT, Limits
 from timetracer_otel.span import Span
 
 __all__ = ["JSON_KINDS", "JsonKind", "Read", "parse", "read"]
 
-JsonKind: TypeAlias = Literal["otlp", "tempo", "jaeger", "zipkin"]
-JSON_KINDS: Final[tuple[JsonKind, ...]] = ("otlp", "tempo", "jaeger", "zipkin")
+JsonKind: TypeAlias = Literal["otlp", "tempo", "jaeger", "zipkin", "console"]
+JSON_KINDS: Final[tuple[JsonKind, ...]] = ("otlp", "tempo", "jaeger", "zipkin", "console")
 
 _OTHER_SIGNALS: Final = ("resourceMetrics", "resourceLogs", "resourceProfiles")
 _RESOURCES: Final = ("resourceSpans", "resource_spans", "batches")
@@ -99,6 +100,8 @@ def _any(document: Plain, found: Read, limits: Limits, depth: int = _MAX_DEPTH) 
         _otlp(document, found, limits)
     elif "traceID" in document or "data" in document:
         _jaeger(document, found, limits)
+    elif console.is_one(document):
+        _console(document, found, limits)
     elif _is_zipkin(document):
         found.spans += zipkin.read_spans([document], found.damaged.append)
     elif any(get(document, name) is not None for name in _OTHER_SIGNALS):
@@ -155,10 +158,22 @@ def _zipkin(document: Plain, found: Read, limits: Limits) -> None:
         found.spans += zipkin.read_spans(trace, found.damaged.append)
 
 
+def _console(document: Plain, found: Read, limits: Limits) -> None:
+    for item in document if isinstance(document, list) else [document]:
+        if not console.is_one(item):
+            found.damaged.append("no span of the console: it has no context with ids")
+            continue
+        try:
+            found.spans.append(console.read_span(item, limits.max_depth))
+        except CassetteFormatError as error:
+            found.damaged.append(str(error))
+
+
 _READERS: Final[dict[JsonKind | None, Callable[[Plain, Read, Limits], None]]] = {
     None: _any,
     "otlp": _otlp,
     "tempo": _otlp,
     "jaeger": _jaeger,
     "zipkin": _zipkin,
+    "console": _console,
 }
