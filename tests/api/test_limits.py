@@ -258,7 +258,7 @@ def test_an_answer_after_the_grace_period_is_not_counted_for_ever(
         ]
         for thread in threads:
             thread.start()
-        assert reading.wait(20)
+        assert reading.wait(60)
         with suppress_instrumentation(), redis.Redis.from_url(valkey.url) as other:
             while not other.info("clients")["blocked_clients"]:
                 threads[1].join(0.01)

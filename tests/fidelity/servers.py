@@ -134,7 +134,7 @@ class Server:
         if self._process.poll() is None:
             self._process.send_signal(how)
         try:
-            code = self._process.wait(30)
+            code = self._process.wait(90)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()

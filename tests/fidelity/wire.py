@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 HOST = "fidelity.test"
 _UNEQUAL_BY_NATURE = frozenset({b"date", b"server"})
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds until a server that says nothing is taken for broken."""
 
 

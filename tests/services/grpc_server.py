@@ -120,7 +120,7 @@ def hang(request: Struct, context: grpc.ServicerContext) -> Struct:
     """No answer until the client gives up."""
     gone = threading.Event()
     if context.add_callback(gone.set):
-        gone.wait(20)
+        gone.wait(60)
     return request
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.services.missing import need
 from tests.services.ports import free_port
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class ValkeyProcess:

@@ -246,7 +246,7 @@ def test_sessions_in_threads_side_by_side_have_their_own_values():
         with drawing_from(session(*(Event("uuid.uuid4@tests", each, 0) for each in mine))):
             made = []
             for _ in mine:
-                both_inside.wait(10)
+                both_inside.wait(60)
                 made.append(uuid.uuid4())
             return made
 

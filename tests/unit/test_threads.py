@@ -172,7 +172,7 @@ def test_two_requests_that_share_an_executor():
     both_inside = threading.Barrier(2)
 
     def meet() -> Seen:
-        both_inside.wait(10)
+        both_inside.wait(60)
         return look()
 
     def serve() -> tuple[Seen, Seen]:
@@ -308,7 +308,7 @@ def test_a_thread_draws_the_values_of_its_session():
         return ValueReplayer(events, lane=lane, trace_id="4bf9", start_ns=0)
 
     def draw() -> tuple[int, int]:
-        both_inside.wait(10)
+        both_inside.wait(60)
         return uuid.uuid4().int & 0xFF, time.time_ns()
 
     def serve(start: int) -> tuple[int, int]:

@@ -151,7 +151,7 @@ def test_while_recording_each_piece_arrives_before_the_next_is_sent(
 
     def serve(_request: Received) -> Iterator[bytes]:
         yield CHUNKED.format("").encode() + chunk(b"first")
-        assert arrived.wait(10), "the first piece was held back"
+        assert arrived.wait(60), "the first piece was held back"
         yield chunk(b"second") + chunk(b"")
 
     url = upstream.on("/slow", serve)

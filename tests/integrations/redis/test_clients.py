@@ -165,11 +165,11 @@ def test_pubsub_works_while_recording(client: Client, valkey: Valkey) -> None:
         pubsub = opened.pubsub()
         try:
             await got(pubsub.subscribe("news"))
-            first = await got(pubsub.get_message(timeout=5))
+            first = await got(pubsub.get_message(timeout=60))
             return [
                 first["type"],
                 await got(opened.publish("news", "hi")),
-                (await got(pubsub.get_message(timeout=5)))["data"],
+                (await got(pubsub.get_message(timeout=60)))["data"],
             ]
         finally:
             await got(pubsub.aclose() if client.asynchronous else pubsub.close())
