@@ -7,6 +7,7 @@ stands behind a port, and of everything that OpenTelemetry's SDK calls.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -19,7 +20,10 @@ REPLAY_ONLY = frozenset(
         "HttpxIntegration._rebuild_argument", "SqlAlchemyIntegration._checkout",
         "SqlAlchemyIntegration._fail_to_connect", "DriverIntegration.fail_to_connect",
         "PyMongoIntegration._facts", "PyMongoIntegration._hello", "PyMongoIntegration._keep",
-        "PyMongoIntegration._stand_in",
+        "PyMongoIntegration._stand_in", "_connect_to_nothing", "plugged", "replayed_ends",
+        "MySqlIntegration._fail_again", "MySqlIntegration._unplug", "MySqlIntegration._written",
+        "MySqlIntegration.no_way_out", "MySqlIntegration.refuse", "MySqlIntegration.replayed_line",
+        "MySqlIntegration.cancelled", "AioMySqlIntegration.cancelled",
     }
 )  # fmt: skip
 """Methods, or classes with methods, that recording never calls."""
@@ -47,9 +51,6 @@ NOT_IN_REQUESTS = frozenset(
 """As above, of what is called outside requests only."""
 
 PENDING: dict[str, str] = {
-    "pymysql": "landed side by side with these tests",
-    "aiomysql": "as above",
-    "mysqlconnector": "as above",
     "confluent_kafka": "its consumers are processes of their own in tests/topics",
     "aiokafka": "as above",
     "timetracer_otel.integrations.httpclient.botocore:BotocoreIntegration._refresh": "where they expire",
@@ -65,6 +66,15 @@ PENDING: dict[str, str] = {
 Nothing of them is made to fail. Whoever adds an integration adds a job, or names it here.
 """
 
+ON_MYSQL = "timetracer_otel.integrations.mysql."
+"""Where integrations are whose server is not installed everywhere."""
+
+
+def absent() -> frozenset[str]:
+    """Integrations that no job calls, as there is no server for them here."""
+    return frozenset(() if "DB_PYMYSQL" in os.environ else ("pymysql", "aiomysql", "mysqlconnector"))
+
+
 TRUSTED: dict[str, frozenset[str]] = {
     "compares or assigns, and no more": frozenset(
         {
@@ -76,6 +86,11 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.base:_Made.__init__",
             "timetracer_otel.integrations.dbapi.core:replaying",
             "timetracer_otel.integrations.dbapi.passing:safely",
+            "timetracer_otel.integrations.base:Once.__init__",
+            "timetracer_otel.integrations.mysql.calls:MySqlIntegration.let_through",
+            "timetracer_otel.integrations.mysql.calls:_Nowhere.__enter__",
+            "timetracer_otel.integrations.mysql.calls:_Nowhere.__exit__",
+            "timetracer_otel.integrations.mysql.lines:Line.speaking",
             "timetracer_otel.integrations.psycopg2.connection:making",
             "timetracer_otel.integrations.psycopg2.cursor:Cursor._timetracer_held_rows",
             "timetracer_otel.integrations.psycopg2.cursor:Cursor.timetracer_link",
@@ -102,6 +117,7 @@ TRUSTED: dict[str, frozenset[str]] = {
         {
             "timetracer_otel.integrations.base:Invocation.proceed",
             "timetracer_otel.integrations.base:run",
+            "timetracer_otel.integrations.base:Once.__call__",
             "timetracer_otel.integrations.aiohttp.integration:_connection",
             "timetracer_otel.integrations.asyncpg.copying:_Copying._sending.live",
             "timetracer_otel.integrations.asyncpg.copying:_Copying.receive.copy",
@@ -142,6 +158,8 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.psycopg2.cursor:Cursor._timetracer_rows",
             "timetracer_otel.integrations.psycopg2.cursor:Cursor._timetracer_statement",
             "timetracer_otel.integrations.psycopg2.cursor:Cursor._timetracer_tuples",
+            "timetracer_otel.integrations.mysql.calls:MySqlIntegration._live.awaited",
+            "timetracer_otel.integrations.mysql.calls:MySqlIntegration._live.live",
             "timetracer_otel.integrations.pymongo.integration:PyMongoIntegration._receive",
             "timetracer_otel.integrations.pymongo.objectids:NewObjectId.live",
             "timetracer_otel.integrations.sqlite3.connection:Connection._timetracer_callback",
@@ -221,7 +239,9 @@ def homes() -> dict[str, str]:
 def is_pending(function: str) -> bool:
     """True for what an integration does that no job calls yet."""
     known = homes()
-    return function in PENDING or any(_within(function, known[name]) for name in PENDING if name in known)
+    return function in PENDING or any(
+        _within(function, known[name]) for name in {*PENDING, *absent()} if name in known
+    )
 
 
 def jobless(reached: Iterable[str]) -> list[str]:
@@ -234,7 +254,7 @@ def jobless(reached: Iterable[str]) -> list[str]:
     return sorted(
         name
         for name, home in homes().items()
-        if name not in PENDING and not any(_within(function, home) for function in called)
+        if name not in {*PENDING, *absent()} and not any(_within(function, home) for function in called)
     )
 
 

@@ -29,6 +29,7 @@ from tests.faults import (
     grpc_jobs,
     http_jobs,
     mongodb_jobs,
+    mysql_jobs,
     postgres_jobs,
     psycopg_jobs,
     sqlite_jobs,
@@ -303,6 +304,8 @@ SYNC: dict[str, Job] = {
     "threads": threads_sync,
     "values": values_sync,
 }
+if mysql_jobs.THERE:
+    SYNC |= {"pymysql": mysql_jobs.with_pymysql, "mysqlconnector": mysql_jobs.with_connector}
 ASYNC: dict[str, AsyncJob] = {
     "httpx": httpx_async,
     "aiohttp": http_jobs.aiohttp_session,
@@ -324,6 +327,8 @@ ASYNC: dict[str, AsyncJob] = {
     "asyncpg-codecs": asyncpg_jobs.codecs,
     "threads": threads_async,
 }
+if mysql_jobs.THERE:
+    ASYNC |= {"aiomysql": mysql_jobs.with_aiomysql, "mysqlconnector": mysql_jobs.with_connector_async}
 """By the name of the integration that sees them, or of what is ours alone."""
 
 SLOW = ("/pymongo-servers",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -128,6 +129,9 @@ def with_psycopg() -> Any:
         with connection.cursor("on_the_server") as served:
             served.execute(_ROWS)
             seen += [served.fetchmany(2), served.fetchall()]
+        failed = attempt(lambda: cursor.executemany("INSERT INTO told VALUES (%s, %s)", _breaking_off()))
+        seen.append(failed["class"])
+        connection.rollback()
         seen.append(attempt(lambda: _within(connection)))
     with (
         ConnectionPool(address("DB_PSYCOPG"), min_size=1, max_size=1, open=True, configure=_set_up) as pool,
@@ -141,6 +145,11 @@ def with_psycopg() -> Any:
 def _set_up(connection: Any) -> None:
     connection.execute("SET TIME ZONE 'UTC'")
     connection.commit()
+
+
+def _breaking_off() -> Iterator[Any]:
+    yield (7, "g")
+    raise OwnError("while it is read")
 
 
 def _leave(connection: Any) -> None:

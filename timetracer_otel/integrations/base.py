@@ -107,6 +107,29 @@ class Pause:
         time.sleep(self.seconds)
 
 
+class Once:
+    """What a flow yields to have an app's arguments read that can be read only once.
+
+    It gets the call with what was read, and that call is made, whatever becomes of the flow. What the app
+    raises meanwhile is the app's.
+
+    Args:
+        call: the call.
+        read: makes of its arguments those that can be read again.
+    """
+
+    __slots__ = ("_call", "_read")
+
+    def __init__(self, call: Invocation, read: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> None:
+        self._call = call
+        self._read = read
+
+    def __call__(self) -> Invocation:
+        """Read them."""
+        call = self._call
+        return Invocation(call.wrapped, call.instance, self._read(call.args), call.kwargs)
+
+
 class Integration(Wrappable):
     """Base class of what knows a library that talks to the outside world."""
 
@@ -268,6 +291,8 @@ def run(flow: Flow[T], call: Invocation | None = None) -> T:
                 thunk = flow.throw(error)
             else:
                 made = made or proceeds
+                if type(thunk) is Once:
+                    call = None if call is None else value
                 thunk = flow.send(value)
     except StopIteration as stop:
         result: T = stop.value
@@ -298,6 +323,8 @@ async def run_async(flow: Flow[T], call: Invocation | None = None) -> T:
                 thunk = flow.throw(error)
             else:
                 made = made or proceeds
+                if type(thunk) is Once:
+                    call = None if call is None else value
                 thunk = flow.send(value)
     except StopIteration as stop:
         result: T = stop.value

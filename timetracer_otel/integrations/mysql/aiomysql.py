@@ -40,7 +40,7 @@ class AioMySqlIntegration(MySqlIntegration):
         return (
             Point(connections, "_open_connection", wrapper=_open),
             Point(connections, "_open_unix_connection", wrapper=_open, optional=True),
-            Point(connections, "Connection._connect", wrapper=self._connect),
+            Point(connections, "Connection._connect", self._connect, asynchronous=True),
             Point(connections, "Connection.close", wrapper=self._close),
             Point(cursors, "Cursor.execute", self._execute, asynchronous=True),
             Point(cursors, "Cursor.executemany", self._executemany, asynchronous=True),
@@ -99,12 +99,8 @@ class AioMySqlIntegration(MySqlIntegration):
         """Aiomysql closes it, as nobody reads the reply any more."""
         connection._close_on_cancel()
 
-    def _connect(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
-        if ports.current() is None:
-            return wrapped(*args, **kwargs)
-        return self._connecting(wrapped, connection)
-
-    async def _connecting(self, wrapped: Any, connection: Any) -> None:
+    def _connect(self, call: Invocation) -> Flow[None]:
+        connection = call.instance
         if self.mocks():
             namespace = self.named(connection)
             self.fail_to_connect(namespace)
@@ -112,7 +108,7 @@ class AioMySqlIntegration(MySqlIntegration):
             before = _connecting.set(line)
             try:
                 with ports.inside():
-                    await wrapped()
+                    yield call.proceed
             finally:
                 _connecting.reset(before)
             line.serve().connected()
@@ -122,7 +118,7 @@ class AioMySqlIntegration(MySqlIntegration):
             return
         try:
             with ports.inside():
-                await wrapped()
+                yield call.proceed
         except self.error_roots() as error:
             self.report_connect(self.named(connection), error)
             raise
@@ -142,10 +138,11 @@ class AioMySqlIntegration(MySqlIntegration):
         return self._on_cursor(call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY))
 
     def _executemany(self, call: Invocation) -> Flow[Any]:
-        call = read_once(call)
-        return self._on_cursor(
+        call = yield read_once(call)
+        flow = self._on_cursor(
             call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY, many=True)
         )
+        return (yield from flow)
 
     def _callproc(self, call: Invocation) -> Flow[Any]:
         named = (call.kwargs[key] for key in ("procname", "args") if key in call.kwargs)

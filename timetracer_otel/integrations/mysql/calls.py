@@ -11,7 +11,7 @@ import msgspec
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError, TimetracerError
-from timetracer_otel.integrations.base import Flow, Invocation
+from timetracer_otel.integrations.base import Flow, Invocation, Once
 from timetracer_otel.integrations.dbapi import failures, links
 from timetracer_otel.integrations.dbapi.core import STATE, DriverIntegration, Statement, no_session, once
 from timetracer_otel.integrations.dbapi.values import plain
@@ -337,6 +337,6 @@ def statement_of(
     return line.statement(str(text), plain(given[1]), executemany=many)
 
 
-def read_once(call: Invocation) -> Invocation:
-    """A call of ``executemany`` whose parameters can be read twice."""
-    return Invocation(call.wrapped, call.instance, once(call.args), call.kwargs)
+def read_once(call: Invocation) -> Once:
+    """What a flow yields to get a call of ``executemany`` whose parameters can be read twice."""
+    return Once(call, once)

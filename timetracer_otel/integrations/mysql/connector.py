@@ -15,8 +15,8 @@ from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import Flow, Invocation, Point
-from timetracer_otel.integrations.dbapi.core import refused
+from timetracer_otel.integrations.base import Flow, Invocation, Point, run
+from timetracer_otel.integrations.dbapi.core import refused, told
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.mysql.calls import MySqlIntegration, read_once, statement_of
 from timetracer_otel.integrations.mysql.lines import Line, WatchedSocket
@@ -45,7 +45,7 @@ class MySqlConnectorIntegration(MySqlIntegration):
         return (
             Point(f"{package}.network", "MySQLTCPSocket.open_connection", wrapper=_open),
             Point(f"{package}.network", "MySQLUnixSocket.open_connection", wrapper=_open),
-            Point(f"{package}.abstracts", "MySQLConnectionAbstract.connect", wrapper=self._connect),
+            Point(f"{package}.abstracts", "MySQLConnectionAbstract.connect", self._connect),
             Point(connections, "MySQLConnection._open_connection", wrapper=self._open_connection),
             Point(connections, "MySQLConnection.close", wrapper=self._close),
             Point(connections, "MySQLConnection.shutdown", wrapper=self._close),
@@ -115,17 +115,16 @@ class MySqlConnectorIntegration(MySqlIntegration):
         """A socket with nothing behind it."""
         return ReplayedSocket(line.serve())
 
-    def _connect(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
-        port = ports.current()
-        if port is None:
-            return wrapped(*args, **kwargs)
+    def _connect(self, call: Invocation) -> Flow[None]:
+        connection = call.instance
         if self.mocks():
             if "CMySQL" in type(connection).__name__:
                 raise refused("a connection of the C extension (use_pure=False)", self.name)
-            return self._connect_to_nothing(wrapped, connection, args, kwargs)
+            self._connect_to_nothing(call.wrapped, connection, call.args, call.kwargs)
+            return
         try:
             with ports.inside():
-                wrapped(*args, **kwargs)
+                yield call.proceed
         except self.error_roots() as error:
             self.report_connect(self.named(connection), error)
             raise
@@ -136,7 +135,6 @@ class MySqlConnectorIntegration(MySqlIntegration):
                 "mysqlconnector: connections of the C extension are not recorded",
                 "connect with use_pure=True",
             )
-        return None
 
     def _connect_to_nothing(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> None:
         if kwargs:
@@ -164,7 +162,7 @@ class MySqlConnectorIntegration(MySqlIntegration):
     def _open_connection(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
         line = _connecting.get()
         if line is None:
-            self.forget(connection)
+            told("mysqlconnector: connecting anew", lambda: self.forget(connection), None)
             return wrapped(*args, **kwargs)
         encryption, flags = connection._ssl, connection._client_flags
         connection._ssl = {**encryption, "verify_cert": False}  # nothing is sent
@@ -179,7 +177,7 @@ class MySqlConnectorIntegration(MySqlIntegration):
                 connection._handshake["capabilities"] = capabilities
 
     def _refuse(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
-        if self.mocks():
+        if told("mysqlconnector: asking whether this is a replay", self.mocks, False):
             raise refused("mysql.connector.aio", self.name)
         return wrapped(*args, **kwargs)
 
@@ -196,11 +194,12 @@ class MySqlConnectorIntegration(MySqlIntegration):
         return self._on_cursor(call, lambda line: _statement(line, call, ("operation", "params")))
 
     def _executemany(self, call: Invocation) -> Flow[Any]:
-        call = read_once(call)
+        call = yield read_once(call)
         names = ("operation", "seq_params")
-        return self._on_cursor(
+        flow = self._on_cursor(
             call, lambda line: statement_of(line, call.args, call.kwargs, names, many=True)
         )
+        return (yield from flow)
 
     def _callproc(self, call: Invocation) -> Flow[Any]:
         named = (call.kwargs[key] for key in ("procname", "args") if key in call.kwargs)
@@ -223,25 +222,31 @@ class MySqlConnectorIntegration(MySqlIntegration):
         return self.unasked(call, call.instance)
 
     def _probe(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
+        line = told("mysqlconnector: what a connection asks", lambda: self.known_line(connection), None)
+        if line is None:
+            return wrapped(*args, **kwargs)
+        call = Invocation(wrapped, connection, args, kwargs)
+        return run(self._probing(call, line), None if line.answering is not None else call)
+
+    def _probing(self, call: Invocation, line: Line) -> Flow[Any]:
         """What a connection asks for itself, or an instrumentation of it: learned, and no call's.
 
         Within a call that is its SQL mode, once; the name of the database at any time.
         """
-        line = self.known_line(connection)
-        query = str(args[0] if args else kwargs.get("query", ""))
-        if line is not None and query == _DATABASE and not ports.is_inside():
+        query = str(call.args[0] if call.args else call.kwargs.get("query", ""))
+        if query == _DATABASE and not ports.is_inside():
             if line.replayed or self.mocks():
                 return (line.current or line.namespace or None,)
             with ports.inside():
-                return wrapped(*args, **kwargs)
-        if line is None or not ports.is_inside():
-            return wrapped(*args, **kwargs)
+                return (yield call.proceed)
+        if not ports.is_inside():
+            return (yield call.proceed)
         known = line.learned.setdefault("asked", {})
         if line.given is not None:
             return tuple(known.get(query) or ("",))
         talk, line.asking = line.asking, None
         try:
-            found = wrapped(*args, **kwargs)
+            found = yield call.proceed
         finally:
             line.asking = talk
         if found is not None:

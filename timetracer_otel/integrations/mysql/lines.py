@@ -42,10 +42,16 @@ class Talk:
             if self.exchange is not None:
                 self.returned(self.exchange)
 
+    def lose(self) -> None:
+        """A reply could not be read: this call's result is not known."""
+        self._deaf = self._deaf or "a reply could not be read"
+        if self.exchange is not None:
+            self.finish()
+
     @property
     def complete(self) -> bool:
         """True when nothing of the replies is still to come."""
-        return all(reply.complete for reply in self.replies)
+        return bool(self._deaf) or all(reply.complete for reply in self.replies)
 
     def returned(self, exchange: Any) -> None:
         """The call has returned: report its result now, or when the rest of it was read."""
@@ -118,15 +124,24 @@ class Line(Link, eq=False, weakref=True):
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("mysql: watching a connection", error)
 
-    def received(self, payload: bytes) -> None:
-        """The server sends one packet."""
-        if self.reading is None:
-            return
+    def heard(self, incoming: packets.Deframer, data: bytes | memoryview) -> None:
+        """The server sends something.
+
+        Args:
+            incoming: takes it apart.
+            data: what was read.
+        """
         try:
-            self.reading.packet(payload)
+            if self.reading is not None or incoming.begun:
+                for _, payload in incoming.feed(bytes(data)):
+                    if self.reading is not None:
+                        self.reading.packet(payload)
         except Exception as error:  # noqa: BLE001  # as above
             ports.report("mysql: watching a connection", error)
-            self.reading = None
+            reading, self.reading = self.reading, None
+            if reading is not None:
+                with contextlib.suppress(Exception):  # it was said above
+                    reading.lose()
 
     def _settle(self) -> None:
         """What was not read by now is not read any more."""
@@ -205,9 +220,7 @@ class WatchedFile:
     def read(self, size: int) -> bytes:
         """Read."""
         data = self._read(size)
-        if self._line.reading is not None or self._incoming.begun:
-            for _, payload in self._incoming.feed(data):
-                self._line.received(payload)
+        self._line.heard(self._incoming, data)
         return data
 
     def __getattr__(self, name: str) -> Any:
@@ -235,9 +248,7 @@ class WatchedSocket:
     def recv_into(self, buffer: Any, size: int = 0, *args: Any) -> int:
         """Read into a buffer."""
         read: int = self._socket.recv_into(buffer, size, *args)
-        if self._line.reading is not None or self._incoming.begun:
-            for _, payload in self._incoming.feed(bytes(buffer[:read])):
-                self._line.received(payload)
+        self._line.heard(self._incoming, memoryview(buffer)[:read])
         return read
 
     def __getattr__(self, name: str) -> Any:

@@ -32,7 +32,7 @@ class PyMySqlIntegration(MySqlIntegration):
         """Connecting, statements, transactions, and what else is sent."""
         cursors, connections = "pymysql.cursors", "pymysql.connections"
         return (
-            Point(connections, "Connection.connect", wrapper=self._connect),
+            Point(connections, "Connection.connect", self._connect),
             Point(connections, "Connection._force_close", wrapper=self._close),
             Point(cursors, "Cursor.execute", self._execute),
             Point(cursors, "Cursor.executemany", self._executemany),
@@ -86,20 +86,19 @@ class PyMySqlIntegration(MySqlIntegration):
         socket = ReplayedSocket(line.serve())
         return socket, socket
 
-    def _connect(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
-        if ports.current() is None:
-            return wrapped(*args, **kwargs)
+    def _connect(self, call: Invocation) -> Flow[None]:
+        connection = call.instance
         if self.mocks():
-            return self._connect_to_nothing(wrapped, connection)
+            self._connect_to_nothing(call.wrapped, connection)
+            return
         try:
             with ports.inside():
-                wrapped(*args, **kwargs)
+                yield call.proceed
         except self.error_roots() as error:
             self.report_connect(self.named(connection), error)
             raise
         self.forget(connection)
         self.line_of(connection)
-        return None
 
     def _connect_to_nothing(self, wrapped: Any, connection: Any) -> None:
         namespace = self.named(connection)
@@ -135,10 +134,11 @@ class PyMySqlIntegration(MySqlIntegration):
         return self._on_cursor(call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY))
 
     def _executemany(self, call: Invocation) -> Flow[Any]:
-        call = read_once(call)
-        return self._on_cursor(
+        call = yield read_once(call)
+        flow = self._on_cursor(
             call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY, many=True)
         )
+        return (yield from flow)
 
     def _callproc(self, call: Invocation) -> Flow[Any]:
         name, args = [

@@ -26,9 +26,7 @@ class WatchedReader:
     async def readexactly(self, size: int) -> bytes:
         """Read."""
         data: bytes = await self._reader.readexactly(size)
-        if self._line.reading is not None or self._incoming.begun:
-            for _, payload in self._incoming.feed(data):
-                self._line.received(payload)
+        self._line.heard(self._incoming, data)
         return data
 
     def __getattr__(self, name: str) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import Flow, Invocation, Point, run, run_generator
+from timetracer_otel.integrations.base import Flow, Invocation, Once, Point, run, run_generator
 from timetracer_otel.integrations.dbapi import links
 from timetracer_otel.integrations.dbapi.core import (
     DriverIntegration,
@@ -131,7 +131,9 @@ class PsycopgIntegration(DriverIntegration):
         if getattr(cursor.connection, "_pipeline", None) is not None and not link.replayed:
             return (yield call.proceed)  # its results come later
         many = call.wrapped.__name__ == "executemany"
-        args = once(call.args) if many else call.args
+        if many:
+            call = yield Once(call, once)
+        args = call.args
         if link.replayed:
             _check(cursor)
         elif cursor.closed or cursor.connection.closed:

@@ -1,0 +1,128 @@
+"""What requests do with drivers of MySQL, where there is a server for them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiomysql
+import mysql.connector
+import mysql.connector.aio
+import pymysql
+import pymysql.cursors
+
+from tests.faults.seen import OwnError, attempt, attempt_async
+
+THERE = "DB_PYMYSQL" in os.environ
+_ROWS = "SELECT 1 AS n, 'x' AS name UNION SELECT 2, 'y' UNION SELECT 3, 'z'"
+_TABLE = "CREATE TEMPORARY TABLE told (id int PRIMARY KEY, name text)"
+_INSERT = "INSERT INTO told VALUES (%s, %s)"
+_PROCEDURE = "CREATE OR REPLACE PROCEDURE doubled(number int) BEGIN SELECT 2 * number; END"
+
+
+def _address(variable: str, database: str) -> dict[str, Any]:
+    parts = urlsplit(os.environ[variable])
+    return {
+        "host": parts.hostname, "port": parts.port, "user": parts.username, "password": parts.password,
+        database: parts.path[1:],
+    }  # fmt: skip
+
+
+def with_pymysql() -> Any:
+    """Statements, rows, many at once, procedures, transactions, errors."""
+    with contextlib.closing(pymysql.connect(**_address("DB_PYMYSQL", "database"))) as connection:
+        cursor = connection.cursor()
+        seen: list[Any] = [cursor.execute(_ROWS), cursor.fetchone(), cursor.fetchall(), cursor.rowcount]
+        cursor.execute(_TABLE)
+        cursor.executemany(_INSERT, iter([(1, "a"), (2, "b")]))
+        connection.commit()
+        seen.append(attempt(lambda: cursor.executemany(_INSERT, _failing()))["class"])
+        seen.append(attempt(lambda: cursor.execute(_INSERT, (1, "again"))))
+        seen.append(attempt(lambda: cursor.execute("SELECT nothing")))
+        connection.rollback()
+        with connection.cursor(pymysql.cursors.SSCursor) as served:
+            served.execute(_ROWS)
+            seen += [served.fetchone(), served.fetchall()]
+        cursor.execute(_PROCEDURE)
+        seen += [cursor.callproc("doubled", (2,)), cursor.fetchall()]
+        connection.ping()
+        seen.append(connection.query("DO 1"))
+        connection.begin()
+        cursor.execute("SELECT 1 / 0")
+        seen += [
+            connection.show_warnings(),
+            cursor.execute("SELECT * FROM told ORDER BY id"),
+            cursor.fetchall(),
+        ]
+        cursor.close()
+    seen.append(attempt(lambda: cursor.execute(_ROWS)))
+    return [*seen, attempt(lambda: pymysql.connect(host="127.0.0.1", port=1))]
+
+
+def with_connector() -> Any:
+    """As :func:`with_pymysql`, prepared statements as well."""
+    address = _address("DB_MYSQLCONNECTOR", "database")
+    with contextlib.closing(mysql.connector.connect(**address, use_pure=True)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(_ROWS)
+        seen: list[Any] = [cursor.fetchone(), cursor.fetchall(), cursor.rowcount]
+        cursor.execute(_TABLE)
+        cursor.executemany(_INSERT, [(1, "a"), (2, "b")])
+        connection.commit()
+        seen.append(attempt(lambda: cursor.execute(_INSERT, (1, "again"))))
+        connection.rollback()
+        prepared = connection.cursor(prepared=True)
+        prepared.execute("SELECT name FROM told WHERE id = %s", (1,))
+        seen.append(prepared.fetchall())
+        prepared.close()
+        cursor.execute(_PROCEDURE)
+        seen += [cursor.callproc("doubled", (2,)), [result.fetchall() for result in cursor.stored_results()]]
+        connection.ping()
+        connection.cmd_query("SELECT 5")
+        seen.append(connection.get_rows()[0])
+        seen.append(connection.database == address["database"])
+        connection.database = address["database"]
+        cursor.execute("SELECT * FROM told ORDER BY id")
+        seen.append(cursor.fetchall())
+        cursor.close()
+    seen.append(attempt(lambda: cursor.execute(_ROWS)))
+    return [*seen, attempt(lambda: mysql.connector.connect(host="127.0.0.1", port=1, use_pure=True))["class"]]
+
+
+async def with_aiomysql() -> Any:
+    """As :func:`with_pymysql`."""
+    connection = await aiomysql.connect(**_address("DB_AIOMYSQL", "db"))
+    try:
+        cursor = await connection.cursor()
+        seen: list[Any] = [await cursor.execute(_ROWS), await cursor.fetchone(), await cursor.fetchall()]
+        await cursor.execute(_TABLE)
+        await cursor.executemany(_INSERT, iter([(1, "a"), (2, "b")]))
+        await connection.commit()
+        seen.append((await attempt_async(cursor.executemany(_INSERT, _failing())))["class"])
+        seen.append(await attempt_async(cursor.execute(_INSERT, (1, "again"))))
+        await connection.rollback()
+        await cursor.execute(_PROCEDURE)
+        seen += [await cursor.callproc("doubled", (2,)), await cursor.fetchall()]
+        await connection.ping()
+        seen.append(await connection.query("DO 1"))
+        await cursor.execute("SELECT 1 / 0")
+        seen.append(await connection.show_warnings())
+        await cursor.close()
+    finally:
+        connection.close()
+    failed = await attempt_async(aiomysql.connect(host="127.0.0.1", port=1))
+    return [*seen, failed["class"], failed["frames"]]
+
+
+async def with_connector_async() -> Any:
+    """The asynchronous connections of mysql.connector, which are not recorded."""
+    failed = await attempt_async(mysql.connector.aio.connect(host="127.0.0.1", port=1))
+    return [failed["class"], failed["frames"]]
+
+
+def _failing() -> Iterator[Any]:
+    yield (7, "g")
+    raise OwnError("while it is read")
