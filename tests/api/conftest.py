@@ -11,8 +11,6 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import Tracer, TracerProvider
 
 import timetracer_otel
-from tests.services.upstream import Upstream
-from tests.services.valkey import Valkey
 from timetracer_otel import config, ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.store import FolderStore
@@ -24,28 +22,6 @@ def process_as_it_was() -> Iterator[None]:
     timetracer_otel.uninstall()
     assert (ports.process_port(), ports.entry_port(), ports.session.get()) == (None, None, None)
     assert isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    server = Upstream()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def valkey_server() -> Iterator[Valkey]:
-    server = Valkey()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
-def valkey(valkey_server: Valkey) -> Iterator[Valkey]:
-    valkey_server.fresh()
-    yield valkey_server
-    valkey_server.door.shut()
-    valkey_server.door.open()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,10 @@ from tests.services.mariadb import PASSWORD, USER, MariaDb
 QUERY = "SELECT 41 + 1"
 
 
-@pytest.fixture(scope="module")
-def place() -> Iterator[dict[str, Any]]:
-    # not in pytest's own folder: see the fixture ``services``
-    with tempfile.TemporaryDirectory(prefix="mariadb-") as directory:
-        server = MariaDb(Path(directory) / "server")
-        yield {"host": server.door.host, "port": server.door.port, "user": USER, "password": PASSWORD}
-        server.remove()
+@pytest.fixture
+def place(mariadb_server: MariaDb) -> dict[str, Any]:
+    door = mariadb_server.door
+    return {"host": door.host, "port": door.port, "user": USER, "password": PASSWORD}
 
 
 @pytest.mark.parametrize("driver", [pymysql, mysql.connector], ids=["pymysql", "mysqlconnector"])

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integrations.mongodb.scenarios import Client
-from tests.services.mongodb import MongoDb
 from timetracer_otel import nondeterminism
 from timetracer_otel.integrations import wrapping
 from timetracer_otel.integrations.pymongo import PyMongoIntegration
@@ -21,22 +20,6 @@ def integration() -> Iterator[PyMongoIntegration]:
     yield integration
     wrapping.uninstall(integration)
     nondeterminism.uninstall()
-
-
-@pytest.fixture(scope="session")
-def mongodb_server() -> Iterator[MongoDb]:
-    server = MongoDb()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
-def mongodb(mongodb_server: MongoDb) -> Iterator[MongoDb]:
-    """An empty server."""
-    mongodb_server.fresh()
-    yield mongodb_server
-    mongodb_server.door.shut()
-    mongodb_server.door.open()
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
