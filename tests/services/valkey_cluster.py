@@ -57,7 +57,10 @@ class ValkeyProcess:
 
 def cluster() -> ValkeyProcess:
     """A cluster of one node that serves all slots."""
-    node = ValkeyProcess("cluster-enabled yes", "cluster-announce-ip 127.0.0.1")
+    # the second port is 10,000 above the first if it is not named, and may be anybody's
+    node = ValkeyProcess(
+        "cluster-enabled yes", f"cluster-port {free_port()}", "cluster-announce-ip 127.0.0.1"
+    )
     node.ask(b"CLUSTER ADDSLOTSRANGE 0 16383\r\n")
     node.wait_for(b"CLUSTER INFO\r\n", b"cluster_state:ok")
     return node
