@@ -59,7 +59,7 @@ def create() -> None:
 
 def leave() -> None:
     """What Django does after a request; while recording, where ``CONN_MAX_AGE`` keeps its connections."""
-    if IS_FILE or sys.argv[2:] != ["record"]:
+    if sys.argv[2:] != ["record"]:
         connections.close_all()
 
 

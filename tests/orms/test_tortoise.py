@@ -21,9 +21,7 @@ def driver(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def runs(driver: str, tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Runs:
     folder = tmp_path_factory.mktemp(driver)
-    # it names columns in the order of a set, another in each process otherwise
-    added = {"PYTHONHASHSEED": "7"}
-    return run_all("tests.orms.tortoise_scenarios", driver, folder, postgres, added=added)
+    return run_all("tests.orms.tortoise_scenarios", driver, folder, postgres)
 
 
 @pytest.mark.parametrize("scenario", _SCENARIOS)

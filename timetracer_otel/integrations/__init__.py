@@ -40,6 +40,7 @@ _OURS = (
     "psycopg2:Psycopg2Integration",
     "psycopg:PsycopgIntegration",
     "asyncpg:AsyncpgIntegration",
+    "tortoise:TortoiseIntegration",
     "mysql:PyMySqlIntegration",
     "mysql:AioMySqlIntegration",
     "mysql:MySqlConnectorIntegration",

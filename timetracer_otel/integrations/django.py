@@ -15,6 +15,7 @@ from timetracer_otel import ports
 from timetracer_otel.integrations.asgi import AsgiIntegration
 from timetracer_otel.integrations.base import Point, Wrappable
 from timetracer_otel.integrations.entries import activated, safely
+from timetracer_otel.integrations.sqlite3.telling import telling
 from timetracer_otel.integrations.wsgi import WsgiIntegration
 
 _THEIRS = "opentelemetry.instrumentation.django"
@@ -46,6 +47,12 @@ class DjangoIntegration(Wrappable):
                     optional=True,
                 )
                 for vendor in ("postgresql", "mysql")
+            ),
+            Point(
+                "django.db.backends.sqlite3.base",
+                "DatabaseWrapper.get_new_connection",
+                wrapper=_connect_to_file,
+                optional=True,
             ),
             Point(_THEIRS, "DjangoInstrumentor._instrument", wrapper=self._instrument, optional=True),
             Point(_THEIRS, "DjangoInstrumentor._uninstrument", wrapper=self._uninstrument, optional=True),
@@ -113,6 +120,14 @@ def _set_up(wrapped: Callable[..., Any], database: Any, args: Any, kwargs: Any) 
     if port.replaying and not port.live(_driver(str(getattr(database.Database, "__name__", "")))):
         return None
     with ports.inside():
+        return wrapped(*args, **kwargs)
+
+
+def _connect_to_file(wrapped: Callable[..., Any], _database: Any, args: Any, kwargs: Any) -> Any:
+    """As :func:`_set_up`, where Django connects and tells in one; that it could not connect is a call."""
+    if ports.current() is None:
+        return wrapped(*args, **kwargs)
+    with telling():
         return wrapped(*args, **kwargs)
 
 

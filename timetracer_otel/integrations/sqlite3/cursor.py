@@ -16,6 +16,7 @@ from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.core import Statement, no_session, once
 from timetracer_otel.integrations.dbapi.pending import Pending
 from timetracer_otel.integrations.dbapi.values import plain, restore
+from timetracer_otel.integrations.sqlite3.telling import is_telling
 from timetracer_otel.messages import Failure, SqlResult
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Cursor(sqlite3.Cursor):
         self.timetracer_finish(complete=False)
         unseen = port is None and not link.replayed
         unfit = not args or not isinstance(args[0], str)
-        if unseen or unfit or self._timetracer_closed or not connection.timetracer_usable():
+        if unseen or unfit or is_telling() or self._timetracer_closed or not connection.timetracer_usable():
             self._timetracer_let_go()
             return None
         if port is None:
@@ -123,6 +124,8 @@ class Cursor(sqlite3.Cursor):
             plain(args[1]) if len(args) > 1 else None,
             executemany=method.__name__ == "executemany",
         )
+        if not connection.in_transaction:
+            link.wrote = False  # what was written before is kept already
         if message.writes:
             link.wrote = True
         if link.replayed:
