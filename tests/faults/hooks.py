@@ -51,6 +51,7 @@ NOT_IN_REQUESTS = frozenset(
 """As above, of what is called outside requests only."""
 
 PENDING: dict[str, str] = {
+    "tortoise": "it wraps what models are made with, which no request does",
     "confluent_kafka": "its consumers are processes of their own in tests/topics",
     "aiokafka": "as above",
     "timetracer_otel.integrations.httpclient.botocore:BotocoreIntegration._refresh": "where they expire",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sqlite3
 from typing import Any
 
 import pytest
 from sqlalchemy import event, func, insert, select, text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 
 from tests.integrations.sqlalchemy.databases import SYNC, Database
 from tests.integrations.sqlalchemy.tables import Person
+from timetracer_otel.errors import ReplayError
 
 only = pytest.mark.parametrize
 
@@ -154,3 +158,74 @@ def test_cursors_pass_for_the_drivers_own(db: Database) -> None:
         return kinds, isinstance(below, sqlite3.Connection), hasattr(cursor, "no_such_thing")
 
     db.same(see)
+
+
+@only("db", ["postgresql+psycopg"], indirect=True)
+def test_further_results_of_a_statement(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        connection = engine.raw_connection()
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1; SELECT name, age FROM people ORDER BY id; SELECT 3")
+        told = [cursor.fetchall(), cursor.nextset(), cursor.fetchmany(2), cursor.nextset()]
+        told += [[column[0] for column in cursor.description], cursor.fetchall(), cursor.nextset()]
+        cursor.execute("SELECT 4")
+        told += [cursor.nextset(), cursor.fetchone()]
+        connection.close()
+        return told
+
+    assert db.same(see) == [
+        *([(1,)], True, [("ann", 41), ("bob", 17)], True, ["?column?"], [(3,)], None),
+        *(None, (4,)),
+    ]
+
+
+@only("db", ["postgresql+psycopg2"], indirect=True)
+def test_procedures_by_their_names(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        connection = engine.raw_connection()
+        cursor = connection.cursor()
+        told = [cursor.callproc("generate_series", (1, 3)), cursor.fetchall()]
+        with pytest.raises(engine.dialect.dbapi.Error) as caught:
+            cursor.callproc("no_such_procedure")
+        connection.close()
+        return [*told, type(caught.value).__name__, caught.value.pgcode]
+
+    assert db.same(see)[1] == [(1,), (2,), (3,)]
+
+
+@only("db", ["postgresql+psycopg2", "postgresql+psycopg"], indirect=True)
+def test_two_phases_that_the_server_does_not_allow(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        with engine.connect() as connection:
+            transaction = connection.begin_twophase("first")
+            connection.execute(insert(Person).values(name="dan"))
+            with pytest.raises(DBAPIError) as caught:
+                transaction.prepare()
+            with contextlib.suppress(DBAPIError):  # psycopg: of what was never prepared
+                transaction.rollback()
+        with engine.connect() as connection, connection.begin_twophase("second") as transaction:
+            connection.execute(insert(Person).values(name="eve"))
+            transaction.commit()
+        with engine.connect() as connection:
+            names = connection.execute(select(Person.name).order_by(Person.id)).scalars().all()
+            return type(caught.value).__name__, type(caught.value.orig).__name__, names
+
+    assert db.same(see)[2] == ["ann", "bob", "cid", "eve"]
+
+
+@only("db", ["postgresql+psycopg2"], indirect=True)
+def test_what_is_not_recorded_is_refused_in_a_replay(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        connection = engine.raw_connection()
+        file = io.StringIO()
+        try:
+            connection.cursor().copy_expert("COPY people TO STDOUT", file)
+            return file.getvalue()
+        except ReplayError as error:
+            return str(error)
+        finally:
+            connection.close()
+
+    recorded, calls = db.recorded(see)
+    assert recorded.startswith("1\tann\t41")
+    assert "copy_expert() is not recorded and cannot be replayed" in db.replayed(calls, see)

@@ -354,7 +354,7 @@ def test_an_engine_with_a_creator(db: Database) -> None:
         "dbapi.pending.columns_of",
         "sqlalchemy.checkout.SqlStatement",
         "sqlalchemy.checkout.driver_of",
-        "sqlalchemy.integration.plain",
+        "sqlalchemy.asking.plain",
     ],
 )
 def test_a_failure_of_ours_is_not_the_apps(

@@ -12,6 +12,10 @@ from timetracer_otel.messages import SqlStatement
 
 ATTRIBUTE = "_timetracer_checkout"
 NAMESPACE = "_timetracer_namespace"
+NEXT = "next result"
+"""The step of a statement that has several results: another one is asked for."""
+PROCEDURE = "callproc"
+"""The step of a procedure that is called by its name."""
 
 
 class Checkout(msgspec.Struct, eq=False, weakref=True):

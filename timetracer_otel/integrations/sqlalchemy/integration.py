@@ -18,33 +18,21 @@ from timetracer_otel.errors import MissError
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Integration, Invocation, Point, run
 from timetracer_otel.integrations.dbapi import failures
-from timetracer_otel.integrations.dbapi.values import plain
-from timetracer_otel.integrations.sqlalchemy import facts, pools
+from timetracer_otel.integrations.sqlalchemy import asking, facts, pools
 from timetracer_otel.integrations.sqlalchemy.checkout import NAMESPACE, Checkout, checkout_of
-from timetracer_otel.integrations.sqlalchemy.drivers import SYSTEMS
+from timetracer_otel.integrations.sqlalchemy.connecting import classes_of, connect_request
 from timetracer_otel.integrations.sqlalchemy.driving import drive
 from timetracer_otel.integrations.sqlalchemy.recording import RecordingCursor
 from timetracer_otel.integrations.sqlalchemy.replaying import ReplayConnection, ReplayCursor
 from timetracer_otel.messages import Answer, Failure, Request, SqlResult, SqlStatement
 from timetracer_otel.ports import Port
 
-_PARAMETERS = (
-    "parameters",
-    "params",
-    "vars",
-    "args",
-    "seq_of_parameters",
-    "seq_of_params",
-    "params_seq",
-    "vars_list",
-)
-_STATEMENT = ("operation", "query", "sql", "statement")
-
 
 class _Commit:
-    """A commit, as the instance of a call."""
+    """A commit, or a step of one in two phases, as the instance of a call."""
 
-    def __init__(self, checkout: Checkout) -> None:
+    def __init__(self, checkout: Checkout, text: str = "COMMIT") -> None:
+        self.text = text
         self.timetracer_checkout = checkout
         self.timetracer_span = None
 
@@ -87,12 +75,9 @@ class SqlAlchemyIntegration(Integration):
         """The statement and its parameters."""
         checkout: Checkout = call.instance.timetracer_checkout
         if isinstance(call.instance, _Commit):
-            return checkout.statement("COMMIT")
-        args, kwargs = call.args, call.kwargs
-        statement = args[0] if args else next((kwargs[name] for name in _STATEMENT if name in kwargs), "")
-        parameters = args[1] if len(args) > 1 else next((kwargs[n] for n in _PARAMETERS if n in kwargs), None)
-        many = call.wrapped.__name__.endswith("many")
-        message = checkout.statement(_text(statement), plain(parameters), executemany=many)
+            return checkout.statement(call.instance.text)
+        message = asking.asked(call, checkout)
+        call.instance.timetracer_ask(message)
         if message.writes:
             checkout.wrote = True
         return message
@@ -115,7 +100,7 @@ class SqlAlchemyIntegration(Integration):
             return super().observe(result, call, exchange)
         try:
             port = ports.current()
-            call.instance.timetracer_watch(exchange, 0 if port is None else port.body_limit)
+            call.instance.timetracer_watch(exchange, 0 if port is None else port.body_limit, result)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: reading a result", error)
             exchange.finish(None)
@@ -291,6 +276,8 @@ class SqlAlchemyIntegration(Integration):
         except Exception as error:  # noqa: BLE001  # as above
             ports.report("sqlalchemy: watching a transaction", error)
             return end
+        if name in _PHASES:
+            return functools.partial(self._end_phase, checkout, _PHASES[name], end, self._mocks(port))
         return functools.partial(self._end, checkout, name, end, mocked=self._mocks(port))
 
     def _end(self, checkout: Checkout, name: str, end: Callable[[], Any], *, mocked: bool) -> Any:
@@ -310,6 +297,18 @@ class SqlAlchemyIntegration(Integration):
             return None
         with ports.inside():
             return end()
+
+    def _end_phase(
+        self, checkout: Checkout, text: str, end: Callable[..., Any], mocked: bool, /, *args: Any
+    ) -> Any:
+        """A step of a transaction in two phases: a call of its own, because it can fail."""
+        act = _nothing if mocked else functools.partial(end, *args)
+        call = Invocation(act, _Commit(checkout, text), (), {})
+        checkout.wrote = False
+        try:
+            return drive(self.exchange(call)) if mocked else run(self.exchange(call), call)
+        except MissError:
+            return None
 
     def _reset(self, wrapped: Any, fairy: Any, args: Any, kwargs: Any) -> Any:
         # a real connection that goes back to its pool is really reset, in a replay as well
@@ -342,36 +341,16 @@ class SqlAlchemyIntegration(Integration):
         return result
 
 
-def connect_request(pool: Any, error: Exception | None = None) -> SqlStatement:
-    """An attempt to get a connection, as a message: from the server, or one that the pool has."""
-    dialect = pool._dialect
-    waited = error is not None and type(error).__module__ == "sqlalchemy.exc"
-    return SqlStatement(
-        text="CHECKOUT" if waited else "CONNECT",
-        system=SYSTEMS.get(dialect.name, dialect.name),
-        namespace=vars(pool).get(NAMESPACE, ""),
-    )
-
-
-def classes_of(dialect: Any) -> dict[str, type[BaseException]]:
-    """Every exception that the dialect's driver can raise, by name."""
-    dbapi = dialect.dbapi
-    roots = [getattr(dbapi, "Error", None), getattr(dbapi, "Warning", None)]
-    for module in ("asyncpg.exceptions", "asyncpg.exceptions._base"):
-        loaded = sys.modules.get(module)
-        roots += [
-            getattr(loaded, name, None) for name in ("PostgresMessage", "InterfaceMessage", "InterfaceError")
-        ]
-    library = sys.modules.get("sqlalchemy.exc")
-    roots += [getattr(library, name, None) for name in ("TimeoutError", "MissingGreenlet")]
-    return failures.classes_below(*roots)
-
-
 def _nothing() -> None:
     """Stands for a commit that does not go out."""
 
 
-_WATCHED = frozenset({"commit", "rollback", "execute", "executemany"})
+_PHASES = {
+    "tpc_prepare": "PREPARE TRANSACTION",
+    "tpc_commit": "COMMIT PREPARED",
+    "tpc_rollback": "ROLLBACK PREPARED",
+}
+_WATCHED = frozenset({"commit", "rollback", "execute", "executemany", *_PHASES})
 
 
 def isinstance_of_replay(connection: Any) -> bool:
@@ -395,13 +374,3 @@ def _disconnected(dialect: Any, error: Exception, call: Invocation) -> bool:
         return bool(dialect.is_disconnect(error, connection, cursor))
     except Exception:  # noqa: BLE001  # the dialect's own code, on a broken connection
         return False
-
-
-def _text(statement: Any) -> str:
-    if isinstance(statement, str):
-        return str(statement)
-    if isinstance(statement, bytes):
-        return statement.decode("utf-8", "replace")
-    if type(statement).__module__.startswith("psycopg."):
-        return str(statement.as_string(None))
-    return repr(statement)  # psycopg2 composes statements with the help of a live connection

@@ -13,7 +13,9 @@ from timetracer_otel.integrations.base import Invocation, run
 from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.core import once
 from timetracer_otel.integrations.dbapi.pending import Pending, columns_of, number, quiet
-from timetracer_otel.integrations.sqlalchemy.checkout import Checkout
+from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.sqlalchemy.checkout import NEXT, Checkout
+from timetracer_otel.messages import SqlResult, SqlStatement
 
 
 class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type checkers only
@@ -28,6 +30,8 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         self._self_checkout = checkout
         self._self_context: Callable[[], Any] | None = None
         self._self_pending: Pending | None = None
+        self._self_asked: SqlStatement | None = None
+        self._self_returned: Any = None
 
     # -- what integration.request and integration.span read
 
@@ -35,6 +39,15 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
     def timetracer_checkout(self) -> Checkout:
         """The connection this cursor belongs to."""
         return self._self_checkout
+
+    @property
+    def timetracer_asked(self) -> SqlStatement | None:
+        """The statement before."""
+        return self._self_asked
+
+    def timetracer_ask(self, asked: SqlStatement) -> None:
+        """That is asked next."""
+        self._self_asked = asked
 
     def timetracer_context(self, context: Callable[[], Any]) -> None:
         """SQLAlchemy's execution context, weakly."""
@@ -56,6 +69,10 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         """Run one statement for each set of parameters."""
         return self._timetracer_run("executemany", once(args), kwargs)
 
+    def callproc(self, *args: Any, **kwargs: Any) -> Any:
+        """Call a procedure."""
+        return self._timetracer_run("callproc", args, kwargs)
+
     def _timetracer_run(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self.timetracer_call(getattr(self.__wrapped__, method), args, kwargs)
 
@@ -69,10 +86,15 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         result = run(self._self_integration.exchange(call), None if strict else call)
         return self if result is self.__wrapped__ else result
 
-    def timetracer_watch(self, exchange: Any, limit: int) -> None:
-        """A statement has run: report it now, or once its rows were fetched."""
+    def timetracer_watch(self, exchange: Any, limit: int, returned: Any) -> None:
+        """A statement has run, or another step: report it now, or once its rows were fetched."""
         cursor = self.__wrapped__
         pending = Pending.of(cursor, exchange, limit)
+        if self._self_asked is not None and self._self_asked.step:
+            pending.extra["returned"] = plain(returned)
+            if self._self_asked.step == NEXT and not returned:
+                exchange.finish(SqlResult(extra=pending.extra))
+                return
         # psycopg2 knows a server-side cursor's columns once the first rows were fetched
         if pending.columns is None and not isinstance(quiet(cursor, "name"), str):
             exchange.finish(pending.result(pending.rowcount, complete=True))
@@ -166,13 +188,19 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
     # -- the end
 
     def nextset(self, *args: Any, **kwargs: Any) -> Any:
-        """The next result; only the first is recorded."""
-        pending = self._self_pending
-        if pending is not None:
-            with contextlib.suppress(Exception):
-                pending.exchange.gap("result sets", "only the first result of a statement is kept")
-        self.timetracer_finish(complete=False)
-        return self.__wrapped__.nextset(*args, **kwargs)
+        """The next result of the statement: a call of its own, as the one before may be read long before."""
+        if self._self_asked is None:
+            return self.__wrapped__.nextset(*args, **kwargs)
+        before, self._self_pending = self._self_pending, None
+        found: Any = None
+        try:
+            found = self._timetracer_run("nextset", args, kwargs)
+        finally:
+            after, self._self_pending = self._self_pending, before
+            if found:  # else what is there can still be read
+                self.timetracer_finish(complete=False)
+                self._self_pending = after
+        return found
 
     def close(self, *args: Any, **kwargs: Any) -> Any:
         """Close the cursor."""

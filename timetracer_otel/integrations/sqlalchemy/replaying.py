@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -12,15 +13,22 @@ from typing import Any
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 from timetracer_otel.integrations.base import Invocation
-from timetracer_otel.integrations.dbapi.core import once
+from timetracer_otel.integrations.dbapi.core import once, refused
 from timetracer_otel.integrations.dbapi.pending import Pending
 from timetracer_otel.integrations.dbapi.values import restore
-from timetracer_otel.integrations.sqlalchemy.checkout import Checkout
+from timetracer_otel.integrations.sqlalchemy.checkout import NEXT, Checkout
 from timetracer_otel.integrations.sqlalchemy.drivers import Driver
 from timetracer_otel.integrations.sqlalchemy.driving import breathe, drive
-from timetracer_otel.messages import Failure, SqlResult
+from timetracer_otel.integrations.sqlalchemy.silent import SilentCursor
+from timetracer_otel.messages import Failure, SqlResult, SqlStatement
 
-_NUMBERS = {"READ UNCOMMITTED": 1}
+UNRECORDED = frozenset(
+    {
+        *("copy", "copy_expert", "copy_from", "copy_to", "scroll", "stream"),
+        *("backup", "blobopen", "iterdump", "lobject", "notifies", "pipeline", "serialize", "transaction"),
+    }
+)
+"""What drivers have beyond statements: of a connection below SQLAlchemy nobody records it."""
 
 
 class ReplayConnection:
@@ -57,7 +65,7 @@ class ReplayConnection:
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         """A cursor that no recorded call belongs to."""
-        return _SilentCursor(self)
+        return SilentCursor(self)
 
     def timetracer_live(self) -> Any:
         """A real connection, for statements that nothing recorded answers and that may pass."""
@@ -121,53 +129,6 @@ class _DriverConnection:
         )
 
 
-class _SilentCursor:
-    """Answers pings, probes and settings."""
-
-    arraysize = 1
-    rowcount = -1
-    lastrowid = None
-    description = None
-
-    def __init__(self, connection: ReplayConnection) -> None:
-        self.connection = connection
-        self._row: Any = None
-
-    def execute(self, statement: Any, *args: Any, **kwargs: Any) -> Any:
-        text = str(statement).lower()
-        self._row = None
-        if "read_uncommitted" in text:
-            self._row = (_NUMBERS.get(self.connection.isolation(), 0),)
-        elif "isolation" in text:
-            self._row = (self.connection.isolation(),)
-        return self
-
-    executemany = execute
-
-    def fetchone(self) -> Any:
-        row, self._row = self._row, None
-        return row
-
-    def fetchmany(self, *args: Any, **kwargs: Any) -> list[Any]:
-        return self.fetchall()
-
-    def fetchall(self) -> list[Any]:
-        row = self.fetchone()
-        return [] if row is None else [row]
-
-    def close(self) -> None:
-        return None
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.fetchall())
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        return None
-
-
 class ReplayCursor:
     """A cursor whose statements are answered from a recording."""
 
@@ -180,6 +141,9 @@ class ReplayCursor:
         self._end: BaseException | None = None
         self._after: int | None = None
         self._passed: Pending
+        self._returned: Any = None
+        self._step = ""
+        self.timetracer_asked: SqlStatement | None = None
         self.timetracer_checkout = checkout
         self.connection = connection
         self.arraysize = 1
@@ -213,7 +177,8 @@ class ReplayCursor:
         return self._run(self._go_live_many, once(args), kwargs)
 
     def _run(self, live: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        self.timetracer_load(SqlResult())
+        if live != self._go_live_next:
+            self.timetracer_load(SqlResult())
         call = Invocation(live, self, args, kwargs)
         try:
             result = drive(self._integration.exchange(call))
@@ -226,6 +191,12 @@ class ReplayCursor:
 
     def _go_live(self, *args: Any, **kwargs: Any) -> Any:
         return self._pass_through("execute", args, kwargs)
+
+    def _go_live_next(self) -> Any:
+        raise refused("nextset() of a statement that a replay let through", "sqlalchemy")
+
+    def _go_live_procedure(self, *args: Any, **kwargs: Any) -> Any:
+        raise refused("callproc() that a replay lets through", "sqlalchemy")
 
     def _go_live_many(self, *args: Any, **kwargs: Any) -> Any:
         return self._pass_through("executemany", args, kwargs)
@@ -243,7 +214,11 @@ class ReplayCursor:
                 self._passed.keep(cursor.fetchall())
         return self.timetracer_returned()
 
-    def timetracer_watch(self, exchange: Any, limit: int) -> None:
+    def timetracer_ask(self, asked: SqlStatement) -> None:
+        """That is asked next."""
+        self.timetracer_asked, self._step = asked, asked.step
+
+    def timetracer_watch(self, exchange: Any, limit: int, returned: Any) -> None:
         """A statement has passed: report its result, and hold it."""
         result = self._passed.result(self._passed.rowcount, complete=True)
         exchange.finish(result)
@@ -251,6 +226,9 @@ class ReplayCursor:
 
     def timetracer_load(self, result: SqlResult) -> None:
         """Hold that result, as if its statement had just run."""
+        self._returned = restore(result.extra.get("returned"))
+        if self._step == NEXT and not self._returned:
+            return  # there was no other: the last one stays
         driver = self.timetracer_checkout.driver
         self.description = None if result.columns is None else driver.description(restore(result.columns))
         names = [str(column[0]) for column in self.description or ()]
@@ -272,7 +250,9 @@ class ReplayCursor:
             )
 
     def timetracer_returned(self) -> Any:
-        """What the driver's ``execute`` returns."""
+        """What the driver's ``execute`` returns, or another step."""
+        if self._step:
+            return self._returned
         result = self.timetracer_checkout.driver.result
         return self if result == "cursor" else self.rowcount if result == "rowcount" else None
 
@@ -325,8 +305,15 @@ class ReplayCursor:
     async def _async_soft_close(self) -> None:
         """Close the cursor, its rows still to be read."""
 
-    def nextset(self) -> None:
-        """There is no other result."""
+    def nextset(self) -> Any:
+        """The next result of the statement."""
+        if self.timetracer_asked is None:
+            return None
+        return self._run(self._go_live_next, (), {})
+
+    def callproc(self, *args: Any, **kwargs: Any) -> Any:
+        """Call a procedure."""
+        return self._run(self._go_live_procedure, args, kwargs)
 
     def setinputsizes(self, *sizes: Any) -> None:
         """Nothing depends on it."""
@@ -348,14 +335,20 @@ def _like(kind: type | None, name: str) -> Any:
     if name.startswith("__") or (kind is None and name.startswith("_")):
         raise AttributeError(name)
     if kind is None:
-        return _ignore  # a driver not known here: whatever it is asked for
+        return functools.partial(_refuse, f"{name}()") if name in UNRECORDED else _ignore
     if not hasattr(kind, name):
         raise AttributeError(f"a {kind.__name__} has no {name!r}, nor has it in a replay")
+    if name in UNRECORDED:
+        return functools.partial(_refuse, f"{kind.__name__}.{name}()")
     return _ignore if callable(getattr(kind, name)) else None
 
 
 def _ignore(*args: Any, **kwargs: Any) -> None:
     return None
+
+
+def _refuse(what: str, *args: Any, **kwargs: Any) -> Any:
+    raise refused(what, "sqlalchemy")
 
 
 def _no_way_out() -> ReplayError:
