@@ -121,7 +121,7 @@ def make_tables() -> None:
 
 
 def sqlalchemy_sync() -> Any:
-    return [attempt(_selects), attempt(_writes), attempt(_driver), attempt(_refused)]
+    return [attempt(_selects), attempt(_writes), attempt(_in_two_phases), attempt(_driver), attempt(_refused)]
 
 
 def _selects() -> Any:
@@ -152,12 +152,30 @@ def _writes() -> Any:
     return [many.rowcount, one.rowcount, duplicate, names]
 
 
+def _in_two_phases() -> Any:
+    raw = _engine.raw_connection()
+    try:
+        raw.tpc_begin(raw.xid(1, "one", "two"))  # type: ignore[attr-defined]  # the driver has it
+        with raw.cursor() as cursor:
+            cursor.execute("UPDATE kept SET name = 'another' WHERE id = 1")
+        raw.tpc_commit()  # type: ignore[attr-defined]  # as above
+        with raw.cursor() as cursor:
+            cursor.execute("SELECT name FROM kept WHERE id = 1")
+            return cursor.fetchall()
+    finally:
+        raw.rollback()
+        raw.close()
+
+
 def _driver() -> Any:
     raw = _engine.raw_connection()
     try:
         with raw.cursor() as cursor:
             cursor.execute("SELECT n FROM generate_series(1, 3) n")
-            return [list(cursor), attempt(lambda: cursor.execute("SELECT nothing"))]
+            rows = list(cursor)
+            cursor.callproc("generate_series", (1, 3))
+            more = [cursor.fetchall(), attempt(cursor.nextset)]
+            return [rows, more, attempt(lambda: cursor.execute("SELECT nothing"))]
     finally:
         raw.rollback()
         raw.close()

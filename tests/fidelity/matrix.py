@@ -75,7 +75,7 @@ def document(outcome: Outcome) -> str:
     older = [variant for variant in VARIANTS if variant.sqlalchemy != "current"]
     parts += _sections(current, "", outcome)
     parts += _sections(older, " (SQLAlchemy 2.0)", outcome)
-    return "\n".join(parts)
+    return "\n".join([*parts, _REFUSED])
 
 
 def _sections(variants: list[Variant], suffix: str, outcome: Outcome) -> list[str]:
@@ -108,6 +108,23 @@ def _title(title: str) -> str:
     return f"{_NAMES[framework]}:{check}"
 
 
+_BEYOND = (
+    "what a driver has beyond statements, through a raw connection (COPY, `scroll`, `stream`, large objects,"
+    " `backup`); the driver's own connection below an asynchronous engine. A driver used alone replays them"
+)
+_REFUSED = f"""\
+## Refused in a replay
+
+What a library can do and is not recorded is an error in a replay that names it, never the answer of another
+call:
+
+| library | what |
+|---|---|
+| psycopg | pipelines (`connection.pipeline()`); `executemany`, which uses one itself, is replayed |
+| SQLAlchemy | {_BEYOND} |
+| asyncpg | rows with a value that a codec of the app's made, on a connection without that codec |
+| MySQL | see [mysql.md](mysql.md#what-is-not) |
+"""
 _NAMES = {
     "fastapi": "FastAPI",
     "flask": "Flask",
