@@ -75,22 +75,21 @@ class Redactor:
         self._grpc = GrpcRules(self._names, self._http)
         self._tasks = TaskRules(self._data, self._http)
         self._records = RecordRules(self._data, self._http)
-        self._of_message: dict[type, Callable[[Any, list[str], Request | None], Any]] = {
-            HttpRequest: lambda message, masked, _: self._http.request(message, masked),
-            HttpResponse: lambda message, masked, _: self._http.response(message, masked),
-            SqlStatement: lambda message, masked, _: self._data.statement(message, masked),
-            SqlResult: lambda message, masked, _: self._data.result(message, masked),
-            RedisCommand: lambda message, masked, _: self._data.command(message, masked),
-            RedisReply: self._redis_reply,
-            FunctionCall: lambda message, masked, _: self._data.function_call(message, masked),
-            FunctionResult: lambda message, masked, _: self._data.function_result(message, masked),
-            GrpcRequest: lambda message, masked, _: self._grpc.request(message, masked),
-            GrpcReply: lambda message, masked, _: self._grpc.reply(message, masked),
-            MongoCommand: lambda message, masked, _: self._documents.command(message, masked),
-            MongoReply: self._mongo_reply,
-            TaskMessage: lambda message, masked, _: self._tasks.message(message, masked),
-            TaskOutcome: lambda message, masked, _: self._tasks.outcome(message, masked),
-            KafkaRecords: lambda message, masked, _: self._records.records(message, masked),
+        # methods of the rules, not of this object, which would keep itself alive
+        self._of_message: dict[type, Callable[[Any, list[str]], Any]] = {
+            HttpRequest: self._http.request,
+            HttpResponse: self._http.response,
+            SqlStatement: self._data.statement,
+            SqlResult: self._data.result,
+            RedisCommand: self._data.command,
+            FunctionCall: self._data.function_call,
+            FunctionResult: self._data.function_result,
+            GrpcRequest: self._grpc.request,
+            GrpcReply: self._grpc.reply,
+            MongoCommand: self._documents.command,
+            TaskMessage: self._tasks.message,
+            TaskOutcome: self._tasks.outcome,
+            KafkaRecords: self._records.records,
         }
 
     @classmethod
@@ -117,17 +116,18 @@ class Redactor:
             answers: the request that the message answers, where that is known. Redis needs it to
                 know which field an ``HGET`` asked for.
         """
+        clean: Any = message
         rule = self._of_message.get(type(message))
-        result: M = message if rule is None else rule(message, masked, answers)
+        if rule is not None:
+            clean = rule(message, masked)
+        elif isinstance(message, RedisReply):
+            command = answers if isinstance(answers, RedisCommand) else None
+            clean = self._data.reply(message, masked, command)
+        elif isinstance(message, MongoReply):
+            asked = answers if isinstance(answers, MongoCommand) else None
+            clean = self._documents.reply(message, masked, asked)
+        result: M = clean
         return result
-
-    def _redis_reply(self, message: RedisReply, masked: list[str], answers: Request | None) -> RedisReply:
-        command = answers if isinstance(answers, RedisCommand) else None
-        return self._data.reply(message, masked, command)
-
-    def _mongo_reply(self, message: MongoReply, masked: list[str], answers: Request | None) -> MongoReply:
-        asked = answers if isinstance(answers, MongoCommand) else None
-        return self._documents.reply(message, masked, asked)
 
     def span_attributes(self, attributes: Attributes) -> Attributes:
         """What instrumentations write on spans, without secrets in URLs, headers and parameters."""
