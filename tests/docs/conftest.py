@@ -13,6 +13,7 @@ import pytest
 
 from tests.docs import curl
 from tests.services.aws import Aws
+from tests.services.kafka import Kafka
 from tests.services.ports import free_port
 from timetracer_otel.demo import story
 from timetracer_otel.demo.processes import Server, send
@@ -32,6 +33,7 @@ class Place:
         self._recordings = recordings
         self._services = Services()
         self._aws: Aws | None = None
+        self._broker: Kafka | None = None
         copy_shop(directory)
         programs, scripts = _programs(directory / ".programs"), Path(sys.executable).parent
         self.environment = {
@@ -40,6 +42,7 @@ class Place:
         self.environment |= {
             "PAYMENTS_KEY": story.KEY,
             "UVICORN_PORT": str(free_port()),
+            "STOCK_ADDRESS": f"127.0.0.1:{free_port()}",
             "PATH": os.pathsep.join((str(programs), str(scripts), os.environ["PATH"])),
         }
 
@@ -67,9 +70,17 @@ class Place:
             aws_secret_access_key="reader",  # any will do
         ).create_bucket(Bucket="team-cassettes")
 
+    def start_broker(self) -> None:
+        """Start a broker of Kafka, with no records."""
+        self._broker = Kafka()
+        self.environment["KAFKA_URL"] = self._broker.url
+
     def stop_services(self) -> None:
         """Stop them, if they run."""
         self._services.stop()
+        if self._broker is not None:
+            self._broker.remove()
+            self._broker = None
 
     def close(self) -> None:
         """Stop everything."""

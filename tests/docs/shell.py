@@ -14,8 +14,8 @@ from tests.services.ports import free_port
 
 _SENTINEL = "-- that was it, status"
 _SECONDS = 120
-_READY = ("Uvicorn running on", "Ctrl-C ends")
-"""What a server says when it accepts requests."""
+_READY = ("Uvicorn running on", "Ctrl-C ends", " ready.")
+"""What a server says when it accepts requests, or a worker tasks."""
 _COLLECTOR = "127.0.0.1:4318"
 
 

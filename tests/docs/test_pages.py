@@ -61,6 +61,7 @@ def register_kvclient(place: Place) -> None:
 RUN: dict[str, Callable[[Block, Place, Shell], None]] = {"console": run_console, "python": run_python}
 ORDERS: dict[str, Callable[[Place], None]] = {
     "bucket": Place.add_bucket,
+    "broker start": Place.start_broker,
     "recordings": Place.add_recordings,
     "register kvclient": register_kvclient,
     "services start": Place.start_services,

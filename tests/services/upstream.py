@@ -349,6 +349,13 @@ def _flaky(on: _Handler) -> None:
         on.reply_json({"turn": on.turn})
 
 
+def _stumble(on: _Handler) -> None:
+    """Breaks off twice before it answers."""
+    on.close_connection = True
+    if on.turn % 3 == 0:
+        on.reply_json({"turn": on.turn})
+
+
 def _nan(on: _Handler) -> None:
     on.reply(b'{"nan": NaN, "infinity": [Infinity, -Infinity], "tiny": 5e-324}', "application/json")
 
@@ -424,6 +431,7 @@ _ANSWERS: dict[str, Callable[[_Handler], None]] = {
     "empty": _empty,
     "events": _events,
     "flaky": _flaky,
+    "stumble": _stumble,
     "gate": _gate,
     "gzip": _gzip,
     "gzip-chunks": _gzip_chunks,

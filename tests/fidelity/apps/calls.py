@@ -18,6 +18,8 @@ from tests.fidelity.apps import (
     httpx_async_cases,
     httpx_cases,
     httpx_edge_cases,
+    interrupted_async_cases,
+    interrupted_cases,
     kafka_cases,
     mongodb_async_cases,
     mongodb_cases,
@@ -70,6 +72,8 @@ MODULES = (
     celery_async_cases,
     kafka_cases,
     aiokafka_cases,
+    interrupted_cases,
+    interrupted_async_cases,
     unrepeatable_cases,
 )
 
