@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from types import TracebackType
 from typing import Any
 
 import wrapt
@@ -71,7 +72,7 @@ class Rpc:
             data: bytes = message if serialize is None else serialize(message)
             safely(self._keep, self.reply, data, "reply")
             if last:
-                safely(self._finish)
+                safely(self.finish)
             return data
 
         return write
@@ -117,20 +118,15 @@ class Rpc:
     def _unary(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         def answer(request: Any, context: Any) -> Any:
             given = self._opened(request, context)
-            try:
-                with activated(self._entry):
-                    return behavior(*given)
-            except BaseException as error:
-                safely(self._failed, error)
-                safely(self._finish)
-                raise
+            with _Ending(self), activated(self._entry):
+                return behavior(*given)
 
         return answer
 
     def _stream(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         def answers(request: Any, context: Any) -> Iterator[Any]:
             given = self._opened(request, context)
-            try:
+            with _Ending(self):
                 with activated(self._entry):
                     responses = iter(behavior(*given))
                 while True:
@@ -140,30 +136,17 @@ class Rpc:
                         except StopIteration:
                             break
                     yield response
-            except GeneratorExit:
-                self.reply.complete = False
-                safely(self._finish)
-                raise
-            except BaseException as error:
-                safely(self._failed, error)
-                safely(self._finish)
-                raise
-            safely(self._finish)
+            safely(self.finish)
 
         return answers
 
     def _async_unary(self, behavior: Callable[..., Any], *, streaming: bool) -> Callable[..., Any]:
         async def answer(request: Any, context: Any) -> Any:
             given = await self._opened_async(request, context)
-            try:
-                with activated(self._entry):
-                    result = await behavior(*given)
-            except BaseException as error:
-                safely(self._failed, error)
-                safely(self._finish)
-                raise
+            with _Ending(self), activated(self._entry):
+                result = await behavior(*given)
             if streaming:  # its answers went out by context.write()
-                safely(self._finish)
+                safely(self.finish)
             return result
 
         return answer
@@ -171,7 +154,7 @@ class Rpc:
     def _async_stream(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         async def answers(request: Any, context: Any) -> AsyncIterator[Any]:
             given = await self._opened_async(request, context)
-            try:
+            with _Ending(self):
                 responses = behavior(*given)
                 while True:
                     with activated(self._entry):
@@ -180,15 +163,7 @@ class Rpc:
                         except StopAsyncIteration:
                             break
                     yield response
-            except GeneratorExit:
-                self.reply.complete = False
-                safely(self._finish)
-                raise
-            except BaseException as error:
-                safely(self._failed, error)
-                safely(self._finish)
-                raise
-            safely(self._finish)
+            safely(self.finish)
 
         return answers
 
@@ -212,7 +187,7 @@ class Rpc:
 
     # its end
 
-    def _failed(self, error: BaseException) -> None:
+    def failed(self, error: BaseException) -> None:
         """The handler raised: it aborted the RPC, or broke."""
         aborted = type(error) is Exception or type(error).__name__ == "AbortError"
         if not (aborted and self._code()):
@@ -223,7 +198,7 @@ class Rpc:
                 if self._entry is not None:
                     self._entry.failed(error)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Everything is known: the status, the trailers."""
         entry = self._entry
         if self._over or entry is None:
@@ -244,6 +219,28 @@ class Rpc:
         value = getattr(code, "value", code)
         number = value[0] if isinstance(value, tuple) else value
         return number if isinstance(number, int) else 0
+
+
+class _Ending:
+    """Around a handler's work: what ends it early is what came of the RPC."""
+
+    __slots__ = ("_rpc",)
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, GeneratorExit):  # nobody wants the rest of a stream
+            self._rpc.reply.complete = False
+        elif error is not None:
+            safely(self._rpc.failed, error)
+        if error is not None:
+            safely(self._rpc.finish)
 
 
 def _said(context: Any, what: str) -> Any:
