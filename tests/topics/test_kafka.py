@@ -20,7 +20,7 @@ from timetracer_otel.store import FolderStore
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("timetracer-otel")
 MODULE = "tests.topics.apps.orders"
-CONSUMERS = ("consume", "consume_many", "consume_async")
+CONSUMERS = ("consume", "consume_many", "consume_async", "consume_async_many")
 COUNT = 3
 
 

@@ -96,6 +96,24 @@ async def consume_async() -> None:
         await producer.stop()
 
 
+async def consume_async_many() -> None:
+    """All that there are at once, with aiokafka."""
+    store = redis.Redis.from_url(URL)
+    consumer = aiokafka.AIOKafkaConsumer(
+        "orders", bootstrap_servers=KAFKA, group_id="async many", auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    seen = 0
+    try:
+        while seen < COUNT:
+            for place, messages in (await consumer.getmany(timeout_ms=500)).items():
+                for message in messages:
+                    tell(place.topic, place.partition, message.key, message.offset, store.incr("seen"))
+                    seen += 1
+    finally:
+        await consumer.stop()
+
+
 if __name__ == "__main__":
     work = globals()[sys.argv[1]]
     asyncio.run(work()) if asyncio.iscoroutinefunction(work) else work()
