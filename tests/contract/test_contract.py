@@ -260,5 +260,5 @@ def test_every_library_that_we_know_is_under_contract() -> None:
     known = {one.name for one in all_integrations()}
     assert known - {subject.integration for subject in SUBJECTS.values()} == {
         "asgi", "wsgi", "uvicorn", "grpc_server",  # servers: tests/fidelity, tests/rpcs
-        "http.client", "aiosqlite",  # beneath or beside those that make the calls
+        "http.client", "aiosqlite", "tortoise",  # beneath or beside those that make the calls
     }  # fmt: skip
