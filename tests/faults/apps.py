@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.faults import celery_jobs, frameworks, rpcs
+from tests.faults import celery_jobs, frameworks, kafka_jobs, rpcs
 from tests.faults.jobs import ASYNC, SYNC
 from tests.faults.seen import OwnError, seen_error
 from timetracer_otel import AsgiMiddleware, WsgiMiddleware
@@ -253,6 +253,7 @@ def requests() -> dict[str, Callable[[], Any]]:
         "django set-up": frameworks.instrument_django,
         **rpcs.requests(),
         **celery_jobs.requests(),
+        **kafka_jobs.requests(),
     }
     for name, serve, paths in (
         (

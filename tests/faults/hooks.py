@@ -16,7 +16,7 @@ REPLAY_ONLY = frozenset(
     {
         "AsyncpgIntegration.error_roots", "AsyncpgIntegration.rows", "fault_class", "faults", "pause",
         "rebuild", "rebuild_failure", "exception_classes", "recorded_requests", "own_error", "_given_back",
-        "RecordedEntry.start",
+        "RecordedEntry.start", "Recorder.await_cancellation", "AiokafkaIntegration._next",
         "HttpxIntegration._rebuild_argument", "SqlAlchemyIntegration._checkout",
         "SqlAlchemyIntegration._fail_to_connect", "DriverIntegration.fail_to_connect",
         "PyMongoIntegration._facts", "PyMongoIntegration._hello", "PyMongoIntegration._keep",
@@ -45,6 +45,7 @@ NOT_IN_REQUESTS = frozenset(
         "PyMongoIntegration._connecting", "PyMongoIntegration._on_stand_in", "PyMongoIntegration._receiving",
         # their points have flows of their own
         "PyMongoIntegration.request", "GrpcIntegration.request", "GrpcIntegration.answer",
+        "ConfluentKafkaIntegration.request", "ConfluentKafkaIntegration.answer",
         "DriverIntegration.commit",  # of drivers that are asynchronous; sqlite3 has ask()
     }
 )  # fmt: skip
@@ -52,15 +53,6 @@ NOT_IN_REQUESTS = frozenset(
 
 PENDING: dict[str, str] = {
     "tortoise": "it wraps what models are made with, which no request does",
-    "confluent_kafka": "its consumers are processes of their own in tests/topics",
-    "aiokafka": "as above",
-    "timetracer_otel.integrations.httpclient.botocore:BotocoreIntegration._refresh": "where they expire",
-    "timetracer_otel.exporters.exchange:RecordedExchange._give_up": "of streams never closed",
-    "timetracer_otel.exporters.recorder:Recorder.await_cancellation": "no job is cancelled",
-    "timetracer_otel.integrations.redis:RedisIntegration._can_read": "landed side by side",
-    "timetracer_otel.integrations.redis:RedisIntegration._connect": "as above",
-    "timetracer_otel.integrations.redis:RedisIntegration._execute_in_cluster": "as above",
-    "timetracer_otel.integrations.redis:RedisIntegration._send": "as above",
 }
 """Integrations, or single hooks of one, that no job in :mod:`tests.faults.jobs` calls yet, and why.
 
@@ -83,6 +75,10 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.asyncpg.copying:_to_file",
             "timetracer_otel.integrations.entries:activated.__init__",
             "timetracer_otel.integrations.wsgi:_Body.__init__",
+            "timetracer_otel.integrations.kafka.methods:configuration",
+            "timetracer_otel.integrations.kafka.polled:answers",
+            "timetracer_otel.integrations.kafka.producing:_Sending.__init__",
+            "timetracer_otel.integrations.wrapping:installed",
             "timetracer_otel.integrations.wsgi:_starting",
             "timetracer_otel.integrations.base:_Made.__init__",
             "timetracer_otel.integrations.dbapi.core:replaying",
@@ -135,6 +131,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.celery.results:CeleryResults._iterate.collected",
             "timetracer_otel.integrations.grpc.asynchronous:WatchedCall._reading",
             "timetracer_otel.integrations.grpc.rpc:_Requests.__next__",
+            "timetracer_otel.integrations.kafka.producing:_Report.__call__",
             "timetracer_otel.integrations.wsgi:_Body.__next__",
             "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._executemany.executemany",
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor.__next__",
@@ -186,6 +183,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.exporters.native:Condition.__exit__",
             "timetracer_otel.exporters.bound:_Activation.__exit__",
             "timetracer_otel.exporters.exchange:RecordedExchange._leave",
+            "timetracer_otel.integrations.kafka.polled:Polled.end",
             "timetracer_otel.integrations.entries:activated.__exit__",
             "timetracer_otel.nondeterminism.source:drawing_from.__exit__",
             "timetracer_otel.ports:entered.__exit__",

@@ -7,6 +7,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ import boto3
 import requests
 import urllib3
 from botocore.config import Config
+from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import ClientError
 
 from tests.faults.seen import OwnError, attempt, attempt_async
@@ -116,7 +118,20 @@ def boto3_objects() -> Any:
         s3.get_object(Bucket="faults", Key="missing")
     except ClientError as error:
         refused = error.response["Error"]["Code"]
-    return [kept["ResponseMetadata"]["HTTPStatusCode"], kept["Body"].read(), refused]
+    frozen = _expired().get_frozen_credentials()
+    return [kept["ResponseMetadata"]["HTTPStatusCode"], kept["Body"].read(), refused, frozen.access_key]
+
+
+def _expired() -> RefreshableCredentials:
+    """Credentials that are to be fetched anew."""
+
+    def fetch() -> dict[str, str]:
+        return {
+            "access_key": "new", "secret_key": "b", "token": "c", "expiry_time": "2999-01-01T00:00:00Z",
+        }  # fmt: skip
+
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    return RefreshableCredentials("old", "b", "c", long_ago, refresh_using=fetch, method="test")
 
 
 async def aiohttp_session() -> Any:

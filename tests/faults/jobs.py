@@ -28,6 +28,7 @@ from tests.faults import (
     celery_jobs,
     grpc_jobs,
     http_jobs,
+    kafka_jobs,
     mongodb_jobs,
     mysql_jobs,
     postgres_jobs,
@@ -62,6 +63,17 @@ def httpx_sync() -> Any:
 def _streamed() -> Any:
     with _client.stream("GET", "/json") as response:
         return [response.status_code, b"".join(response.iter_raw())]
+
+
+def httpx_left_open() -> Any:
+    """A stream that is never read to its end, nor closed before the next one."""
+    while _left_open:
+        _left_open.pop().close()
+    _left_open.append(_client.send(_client.build_request("GET", "/json"), stream=True))
+    return _left_open[0].status_code
+
+
+_left_open: list[httpx.Response] = []
 
 
 def _failing_body() -> Iterator[bytes]:
@@ -111,7 +123,8 @@ _table = sqlalchemy.Table(
 
 
 def make_tables() -> None:
-    """What an app's migration did."""
+    """What an app's migration did, and records for its consumers."""
+    kafka_jobs.make_records()
     for engine in (
         _engine,
         sqlalchemy.create_engine(os.environ["DB_ASYNCPG"].replace("+asyncpg", "+psycopg")),
@@ -230,6 +243,24 @@ def redis_sync() -> Any:
     ]
 
 
+def redis_raw() -> Any:
+    """A connection that the app itself talks through."""
+    connection = _redis.connection_pool.get_connection()
+    try:
+        connection.send_command("ECHO", "here")
+        return [connection.read_response(), connection.can_read(0)]
+    finally:
+        _redis.connection_pool.release(connection)
+
+
+async def redis_cluster() -> Any:
+    """A cluster that is not there."""
+    client: Any = redis.asyncio.RedisCluster(host="127.0.0.1", port=1)
+    error = await attempt_async(client.execute_command("PING"))
+    await client.aclose()
+    return [error["class"], error["text"]]
+
+
 async def redis_async() -> Any:
     async with redis.asyncio.Redis.from_url(_REDIS) as client:
         await client.delete("name", "count")
@@ -298,17 +329,20 @@ def values_sync() -> Any:
 
 SYNC: dict[str, Job] = {
     "httpx": httpx_sync,
+    "httpx-left-open": httpx_left_open,
     "http.client": http_jobs.http_client,
     "urllib": http_jobs.urllib_request,
     "urllib3": http_jobs.urllib3_pool,
     "requests": http_jobs.requests_session,
     "botocore": http_jobs.boto3_objects,
     "grpc": grpc_jobs.calls,
+    "confluent-kafka": kafka_jobs.produced,
     "celery": celery_jobs.published,
     "celery-polled": celery_jobs.polled,
     "celery-message": celery_jobs.message,
     "sqlalchemy": sqlalchemy_sync,
     "redis": redis_sync,
+    "redis-raw": redis_raw,
     "sqlite3": sqlite_jobs.statements,
     "sqlite3-connections": sqlite_jobs.connections,
     "pymongo": mongodb_jobs.commands,
@@ -328,8 +362,10 @@ ASYNC: dict[str, AsyncJob] = {
     "httpx": httpx_async,
     "aiohttp": http_jobs.aiohttp_session,
     "grpc": grpc_jobs.calls_async,
+    "aiokafka": kafka_jobs.produced_async,
     "sqlalchemy": sqlalchemy_async,
     "redis": redis_async,
+    "redis-cluster": redis_cluster,
     "aiosqlite": sqlite_jobs.in_threads,
     "pymongo": mongodb_jobs.commands_async,
     "psycopg": postgres_jobs.with_psycopg_async,

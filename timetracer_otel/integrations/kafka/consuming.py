@@ -73,12 +73,15 @@ def consumer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
             found = under_way[id(consumer)] = _Reading(integration)
         return found
 
+    def begin(consumer: Any, messages: list[Any], *, batch: bool) -> None:
+        reading(consumer).begin(messages, batch=batch)
+
     class Consumer(base):  # type: ignore[misc]  # a class of C's
         __slots__ = ()
         timetracer_seen = True
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            under_way[id(self)] = _Reading(integration)
+            safely(reading, self)
             if answers(integration):
                 args, kwargs = methods.without_brokers(args, kwargs)
             super().__init__(*args, **kwargs)
@@ -86,36 +89,39 @@ def consumer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
         def __del__(self) -> None:
             found = under_way.pop(id(self), None)
             if found is not None:
-                found.polled.end()
+                safely(found.polled.end)
 
         def poll(self, *args: Any, **kwargs: Any) -> Any:
             """The next record; as confluent-kafka has it."""
-            reading(self).polled.end()
+            if (found := under_way.get(id(self))) is not None:
+                found.polled.end()
             if not answers(integration):
                 message = super().poll(*args, **kwargs)
                 if message is not None and message.error() is None and wrapping.installed(integration.name):
-                    safely(reading(self).begin, [message], batch=False)
+                    safely(begin, self, [message], batch=False)
                 return message
             timeout = kwargs.get("timeout", args[0] if args else -1)
-            found = reading(self).following(integration, timeout, batch=False)
-            return None if found is None else message_of(found.records[0])
+            following = reading(self).following(integration, timeout, batch=False)
+            return None if following is None else message_of(following.records[0])
 
         def consume(self, *args: Any, **kwargs: Any) -> Any:
             """The next records; as confluent-kafka has it."""
-            reading(self).polled.end()
+            if (found := under_way.get(id(self))) is not None:
+                found.polled.end()
             if not answers(integration):
                 messages = super().consume(*args, **kwargs)
                 good = [message for message in messages if message.error() is None]
                 if good and wrapping.installed(integration.name):
-                    safely(reading(self).begin, good, batch=True)
+                    safely(begin, self, good, batch=True)
                 return messages
             timeout = kwargs.get("timeout", args[1] if len(args) > 1 else -1)
-            found = reading(self).following(integration, timeout, batch=True)
-            return [] if found is None else [message_of(record) for record in found.records]
+            following = reading(self).following(integration, timeout, batch=True)
+            return [] if following is None else [message_of(record) for record in following.records]
 
         def close(self) -> None:
             """Leave the group; as confluent-kafka has it."""
-            reading(self).polled.end()
+            if (found := under_way.get(id(self))) is not None:
+                found.polled.end()
             super().close()
 
         def subscribe(self, topics: Any, *args: Any, **kwargs: Any) -> Any:

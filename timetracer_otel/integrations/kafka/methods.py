@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations import wrapping
 from timetracer_otel.integrations.base import run
+from timetracer_otel.integrations.entries import safely
 from timetracer_otel.integrations.kafka.converting import argument_data
 from timetracer_otel.integrations.kafka.polled import Asked, Questions, answers
 from timetracer_otel.messages import FunctionCall
@@ -23,14 +25,20 @@ def ask(
     beneath = getattr(kind, name)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if ports.current() is None or not wrapping.installed(questions.name):
+        call = None
+        if ports.current() is not None and wrapping.installed(questions.name):
+            call = safely(question, self, args, kwargs)
+            if call is None and answers(questions):
+                raise ReplayError(f"confluent_kafka: this {name} cannot be read, so it is not answered")
+        if call is None:
             return beneath(self, *args, **kwargs)
+        return run(questions.exchange(call), None if answers(questions) else call)
+
+    def question(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Asked:
         asked = FunctionCall(f"{kind.__name__}.{name}", [argument_data(one) for one in args])
         asked.keywords = {key: argument_data(value) for key, value in kwargs.items()}
-        call = Asked(
-            lambda *a, **k: beneath(self, *a, **k), self, args, kwargs, asked=asked, read=read, make=make
-        )
-        return run(questions.exchange(call), None if answers(questions) else call)
+        ask_beneath = functools.partial(beneath, client)
+        return Asked(ask_beneath, client, args, kwargs, asked=asked, read=read, make=make)
 
     method.__name__, method.__doc__ = name, beneath.__doc__
     setattr(kind, name, method)

@@ -122,7 +122,12 @@ def producer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
                             _Due(at, request.records[0], recorded, callback or sending.default)
                         )
                 return
-            given["on_delivery"] = _Report(exchange, sending, callback or sending.default)
+            callback = callback or sending.default
+            report = safely(_Report, exchange, sending, callback)
+            if report is None:
+                safely(exchange.finish, None)
+            if report is not None or callback is not None:
+                given["on_delivery"] = report or callback
             try:
                 with exchange:
                     super().produce(**given)
@@ -130,7 +135,8 @@ def producer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
                 failure = safely(integration.failure, error)
                 safely(exchange.finish, failure)
                 raise
-            safely(exchange.reading, KafkaDelivery)
+            if report is not None:
+                safely(exchange.reading, KafkaDelivery)
 
         def poll(self, *args: Any, **kwargs: Any) -> Any:
             """Serve callbacks; as confluent-kafka has it."""
