@@ -46,6 +46,7 @@ NOT_IN_REQUESTS = frozenset(
         # their points have flows of their own
         "PyMongoIntegration.request", "GrpcIntegration.request", "GrpcIntegration.answer",
         "ConfluentKafkaIntegration.request", "ConfluentKafkaIntegration.answer",
+        "AiokafkaIntegration.request",
         "DriverIntegration.commit",  # of drivers that are asynchronous; sqlite3 has ask()
     }
 )  # fmt: skip

@@ -13,6 +13,7 @@ from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Flow, Integration, Invocation, Point
 from timetracer_otel.integrations.entries import safely
 from timetracer_otel.integrations.kafka.polled import Asked, Polled, Questions, accepts, answers
+from timetracer_otel.integrations.kafka.serializing import Serializing, serialize, under_way
 from timetracer_otel.messages import (
     Answer,
     Failure,
@@ -70,9 +71,12 @@ class AiokafkaIntegration(Integration):
             "aiokafka.client:AIOKafkaClient._wait_on_metadata": self._refuse,
         }
         return [
-            Point(module, path, handler, asynchronous=True)
-            for place, handler in handlers.items()
-            for module, path in [place.split(":")]
+            Point(_PRODUCER, "AIOKafkaProducer._serialize", wrapper=serialize, optional=True),
+            *(
+                Point(module, path, handler, asynchronous=True)
+                for place, handler in handlers.items()
+                for module, path in [place.split(":")]
+            ),
         ]
 
     # sending
@@ -82,37 +86,59 @@ class AiokafkaIntegration(Integration):
         port = ports.current()
         if port is None:
             return (yield call.proceed)
+        if port.live(self):
+            return (yield from self._send_live(call, port, None))
         exchange = port.begin(self, self.request(call))
         recorded = exchange.recorded
         if isinstance(recorded, Failure):
             raise self.rebuild_failure(recorded, call)
         if recorded is not None:
             return self.rebuild(recorded, call)
+        return (yield from self._send_live(call, port, exchange))
+
+    def _send_live(self, call: Invocation, port: ports.Port, exchange: ports.Exchange | None) -> Flow[Any]:
+        """Begun once it is sent: only then is known what the app's serializers made of it."""
+        sending = Serializing()
+        token = under_way.set(sending)
         try:
-            with exchange:
-                future = yield call.proceed
+            future = yield call.proceed
         except BaseException as error:
-            exchange.finish(self.failure(error, call))
+            begun = exchange or (None if sending.refused else safely(self._begin_sent, port, call, sending))
+            if begun is not None:
+                safely(begun.finish, safely(self.failure, error, call))
             raise
-        exchange.reading(KafkaDelivery)
-        future.add_done_callback(lambda done: self._delivered(done, exchange))
+        finally:
+            under_way.reset(token)
+        sent = exchange or self._begin_sent(port, call, sending)
+        sent.reading(KafkaDelivery)
+        future.add_done_callback(lambda done: self._delivered(done, sent))
         return future
+
+    def _begin_sent(self, port: ports.Port, call: Invocation, sending: Serializing) -> ports.Exchange:
+        exchange = port.begin(self, self._records(call, sending))
+        with exchange:
+            """A span of our own, where the send has no other, is over when it has begun."""
+        return exchange
 
     def request(self, call: Invocation) -> KafkaRecords:
         """The record as its producer serializes it."""
+        return self._records(call, Serializing())
+
+    def _records(self, call: Invocation, sending: Serializing) -> KafkaRecords:
         given = dict(zip(_SEND, call.args, strict=False)) | call.kwargs
-        producer, key, value = call.instance, given.get("key"), given.get("value")
-        if producer._key_serializer is not None:
-            key = producer._key_serializer(key)
-        if producer._value_serializer is not None:
-            value = producer._value_serializer(value)
+        for name in ("key", "value"):
+            serializer = getattr(call.instance, f"_{name}_serializer")
+            if name in sending.given:
+                given[name] = sending.given[name]
+            elif serializer is not None:  # it was not asked yet
+                given[name] = serializer(given.get(name))
         headers = given.get("headers")
         return KafkaRecords(
             [
                 KafkaRecord(
                     topic=given["topic"],
-                    key=values.snapshot(key),
-                    value=values.snapshot(value),
+                    key=values.snapshot(given.get("key")),
+                    value=values.snapshot(given.get("value")),
                     headers=_header_pairs(headers),
                     partition=given.get("partition"),
                     timestamp=given.get("timestamp_ms"),
