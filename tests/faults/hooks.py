@@ -76,6 +76,8 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.asyncpg.copying:_to_file",
             "timetracer_otel.integrations.entries:activated.__init__",
             "timetracer_otel.integrations.wsgi:_Body.__init__",
+            "timetracer_otel.integrations.grpc.rpc:_Ending.__enter__",
+            "timetracer_otel.integrations.grpc.rpc:_Ending.__init__",
             "timetracer_otel.integrations.kafka.methods:configuration",
             "timetracer_otel.integrations.kafka.polled:answers",
             "timetracer_otel.integrations.kafka.producing:_Sending.__init__",
@@ -194,6 +196,7 @@ TRUSTED: dict[str, frozenset[str]] = {
         {
             "timetracer_otel.integrations.bodies:ResponseBody.closed",
             "timetracer_otel.integrations.bodies:ResponseBody.ended",
+            "timetracer_otel.integrations.grpc.rpc:_Ending.__exit__",
             "timetracer_otel.integrations.wsgi:_Body._end",
             "timetracer_otel.integrations.wsgi:_Input._note",
             "timetracer_otel.ports:report",
