@@ -125,6 +125,7 @@ _table = sqlalchemy.Table(
 def make_tables() -> None:
     """What an app's migration did, and records for its consumers."""
     kafka_jobs.make_records()
+    mysql_jobs.make_procedures()
     for engine in (
         _engine,
         sqlalchemy.create_engine(os.environ["DB_ASYNCPG"].replace("+asyncpg", "+psycopg")),

@@ -31,6 +31,13 @@ def _address(variable: str, database: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def make_procedures() -> None:
+    """What an app's migration did."""
+    for variable in ("DB_PYMYSQL", "DB_MYSQLCONNECTOR", "DB_AIOMYSQL") if THERE else ():
+        with contextlib.closing(pymysql.connect(**_address(variable, "database"))) as connection:
+            connection.query(_PROCEDURE)
+
+
 def with_pymysql() -> Any:
     """Statements, rows, many at once, procedures, transactions, errors."""
     with contextlib.closing(pymysql.connect(**_address("DB_PYMYSQL", "database"))) as connection:
@@ -46,7 +53,6 @@ def with_pymysql() -> Any:
         with connection.cursor(pymysql.cursors.SSCursor) as served:
             served.execute(_ROWS)
             seen += [served.fetchone(), served.fetchall()]
-        cursor.execute(_PROCEDURE)
         seen += [cursor.callproc("doubled", (2,)), cursor.fetchall()]
         connection.ping()
         seen.append(connection.query("DO 1"))
@@ -78,7 +84,6 @@ def with_connector() -> Any:
         prepared.execute("SELECT name FROM told WHERE id = %s", (1,))
         seen.append(prepared.fetchall())
         prepared.close()
-        cursor.execute(_PROCEDURE)
         seen += [cursor.callproc("doubled", (2,)), [result.fetchall() for result in cursor.stored_results()]]
         connection.ping()
         connection.cmd_query("SELECT 5")
@@ -104,7 +109,6 @@ async def with_aiomysql() -> Any:
         seen.append((await attempt_async(cursor.executemany(_INSERT, _failing())))["class"])
         seen.append(await attempt_async(cursor.execute(_INSERT, (1, "again"))))
         await connection.rollback()
-        await cursor.execute(_PROCEDURE)
         seen += [await cursor.callproc("doubled", (2,)), await cursor.fetchall()]
         await connection.ping()
         seen.append(await connection.query("DO 1"))
