@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
 from tests.load.apps import prepared, unfinished
+from tests.load.apps.collecting import collect
 from tests.load.apps.large import pieces
 from tests.load.census import census, rest
 
@@ -33,6 +34,7 @@ prepared.prepare()
 
 @app.get("/trivial")
 async def trivial() -> dict[str, bool]:
+    collect()
     return {"ok": True}
 
 
@@ -76,12 +78,14 @@ async def send(megabytes: int) -> Any:
 
 @app.get("/unfinished/{name}")
 def begin(name: str) -> dict[str, bool]:
+    collect()
     unfinished.SYNC[name]()
     return {"ok": True}
 
 
 @app.get("/unfinished/async/{name}")
 async def begin_async(name: str) -> dict[str, bool]:
+    collect()
     await unfinished.ASYNC[name]()
     return {"ok": True}
 

@@ -9,6 +9,7 @@ import httpx
 from flask import Flask, Response, request
 
 from tests.load.apps import prepared, unfinished
+from tests.load.apps.collecting import collect
 from tests.load.apps.large import PIECE, PIECES_A_MB, pieces
 from tests.load.census import census, rest
 
@@ -19,6 +20,7 @@ prepared.prepare()
 
 @app.get("/trivial")
 def trivial() -> dict[str, bool]:
+    collect()
     return {"ok": True}
 
 
@@ -53,6 +55,7 @@ def send(megabytes: int) -> Any:
 
 @app.get("/unfinished/<name>")
 def begin(name: str) -> dict[str, bool]:
+    collect()
     unfinished.SYNC[name]()
     return {"ok": True}
 
