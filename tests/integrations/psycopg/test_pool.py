@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+from psycopg_pool.pool import AddConnection
 
 import timetracer_otel
 from tests.integrations.psycopg.runs import NOWHERE, Runs
@@ -95,6 +96,7 @@ def test_a_pool_opened_before_the_replay_gives_replayed_connections(db: Runs, tm
     with ConnectionPool(NOWHERE, min_size=1, open=True, timeout=0.01) as pool:
         with timetracer_otel.replay(tmp_path):
             assert work(pool) == recorded
+            AddConnection(pool).run()  # as its workers do again and again
         with pytest.raises(PoolTimeout):
             pool.getconn()
 

@@ -22,6 +22,7 @@ from timetracer_otel import ports, values
 from timetracer_otel.integrations import threads
 from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.dbapi import failures
+from timetracer_otel.integrations.dbapi.core import refused
 from timetracer_otel.messages import Answer, Failure, Request, SqlStatement
 
 if TYPE_CHECKING:
@@ -59,27 +60,29 @@ class _Pooling:
 
     # -- what workers do
 
-    def work(self, wrapped: Any, _task: Any, args: Any, kwargs: Any) -> Any:
-        leave = self._quietly(self._go_apart)
+    def work(self, wrapped: Any, task: Any, args: Any, kwargs: Any) -> Any:
+        leave = self._quietly(lambda: self._go_apart(task))
         try:
             return wrapped(*args, **kwargs)
         finally:
             self._quietly(leave)
 
-    async def work_async(self, wrapped: Any, _task: Any, args: Any, kwargs: Any) -> Any:
-        leave = self._quietly(self._go_apart)
+    async def work_async(self, wrapped: Any, task: Any, args: Any, kwargs: Any) -> Any:
+        leave = self._quietly(lambda: self._go_apart(task))
         try:
             return await wrapped(*args, **kwargs)
         finally:
             self._quietly(leave)
 
-    def _go_apart(self) -> Callable[[], None]:
+    def _go_apart(self, task: Any) -> Callable[[], None]:
         """Belong to no request from here on; returns what ends that, and reports what was asked."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(threads.belonging_nowhere())
             port = ports.current()
             if port is not None and port.replaying:
-                again = Again(port, self._answers.setdefault(port, {}))
+                pool = task.pool()
+                before = pool is not None and not vars(pool).get(_OPENED_IN_REPLAY)
+                again = Again(port, self._answers.setdefault(port, {}), before=before)
                 stack.callback(ports.session.reset, ports.session.set(again))
             elif port is not None:
                 setting_up = SettingUp(port)
@@ -252,11 +255,13 @@ class Again(SettingUp):
     Args:
         port: the one behind it.
         answers: what was answered.
+        before: the pool was opened before the replay, and is none of it.
     """
 
-    def __init__(self, port: Port, answers: dict[bytes, Exchange]) -> None:
+    def __init__(self, port: Port, answers: dict[bytes, Exchange], *, before: bool) -> None:
         super().__init__(port)
         self._answers = answers
+        self.before = before
 
     def begin(self, caller: Caller, request: Request, span: Any = None) -> Exchange:
         """A call of the worker's."""
@@ -270,8 +275,16 @@ class Again(SettingUp):
 
 
 def at_work() -> bool:
-    """True in a worker of a pool, whose attempts to connect are not recorded."""
-    return isinstance(ports.session.get(), SettingUp)
+    """True in a worker of a pool, whose attempts to connect are not recorded.
+
+    Raises:
+        ReplayError: the pool was opened before the replay that is under way: it would keep a replayed
+            connection. Its worker tries again later.
+    """
+    port = ports.session.get()
+    if isinstance(port, Again) and port.before:
+        raise refused("connecting for a pool that was opened before the replay", "psycopg")
+    return isinstance(port, SettingUp)
 
 
 class _Kept:
