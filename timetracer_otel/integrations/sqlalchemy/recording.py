@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import wrapt
@@ -177,6 +177,9 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
                 return
             if pending.columns is None:
                 pending.columns = columns_of(quiet(self.__wrapped__, "description"))
+            if rows and not pending.rows and _has_names(rows[0]):
+                detail = f"rows of {type(rows[0]).__qualname__} are plain tuples in a replay"
+                pending.exchange.gap("rows of a class", detail)
             pending.keep(rows)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: reading rows", error)
@@ -222,3 +225,8 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
             self.timetracer_finish(complete=False)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: the end of a cursor", error)
+
+
+def _has_names(row: Any) -> bool:
+    """Whether a row of a raw cursor is more than its values, and no dict: ``sqlite3.Row``, a named tuple."""
+    return hasattr(row, "_fields") or (hasattr(row, "keys") and not isinstance(row, Mapping))
