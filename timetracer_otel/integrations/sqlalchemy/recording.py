@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import wrapt
@@ -229,4 +229,4 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
 
 def _has_names(row: Any) -> bool:
     """Whether a row of a raw cursor is more than its values, and no dict: ``sqlite3.Row``, a named tuple."""
-    return hasattr(row, "_fields") or (hasattr(row, "keys") and not isinstance(row, Mapping))
+    return hasattr(row, "_fields") or type(row).__module__ == "sqlite3"
