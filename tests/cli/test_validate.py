@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.cli import samples
 from tests.cli.conftest import Run
+from timetracer_otel.span import Resource
 from timetracer_otel.store import FolderStore
 
 
@@ -51,7 +52,7 @@ def test_structure_without_payloads_is_valid_and_says_that_it_cannot_be_replayed
     cassette = samples.checkout()
     for span in cassette.spans:
         span.attributes = {}
-        span.resource.attributes = {}
+        span.resource = Resource()
     path = FolderStore(directory / "cassettes").write(cassette)
     done = run("validate", "--json", path)
     assert done.exit_code == 0

@@ -633,7 +633,7 @@ class Litestar(Asgi):
 
     module = integration = "litestar"
     scope = "opentelemetry.instrumentation.asgi"
-    instrumentor = ""
+    instrumentor = "litestar.plugins.opentelemetry:OpenTelemetryPlugin"  # given to each app
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
