@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.faults import injection
 
-STUCK_SECONDS = 60
+STUCK_SECONDS = 120
 ERRORS: tuple[type[Exception], ...] = (injection.Injected, MemoryError, RecursionError)
 
 
