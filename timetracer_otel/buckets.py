@@ -279,7 +279,6 @@ class BucketStore(FolderStore):
 
     def local(self, path: Path) -> Path:
         """Where a cassette that was written can be read as a file: it is fetched."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         _put_file(path, self.read(path))
         return path
 
@@ -333,15 +332,19 @@ def mirror(bucket: Bucket) -> FolderStore:
 
 
 def _remove_others(place: Path, found: dict[Path, Object]) -> None:
-    """Files that are no longer in the bucket, and what stands where a folder must be."""
+    """Files that are no longer in the bucket, and what stands where a folder must be. Hidden ones may be
+    what another process is fetching now.
+    """
     for above in (place, *place.parents):
         if above == _copies():
             break
         if above.is_file() and above not in found:
-            above.unlink()
+            above.unlink(missing_ok=True)
     for path in place.rglob("*"):
+        if path.name.startswith("."):
+            continue
         if not path.is_dir() and path not in found:
-            path.unlink()
+            path.unlink(missing_ok=True)
         elif path in found and path.is_dir() and not any(path.iterdir()):
             path.rmdir()
 
@@ -355,8 +358,8 @@ def _is_equal(path: Path, one: Object) -> bool:
 
 
 def _fetch(bucket: Bucket, one: Object, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if one.size > Limits().max_bytes:
+        _make_folder(path)
         with path.open("wb") as file:
             file.truncate(one.size)
     else:
@@ -367,7 +370,14 @@ def _fetch(bucket: Bucket, one: Object, path: Path) -> None:
     os.utime(path, (one.modified, one.modified))
 
 
+def _make_folder(path: Path) -> None:
+    """The folder of a file; what is below the first one is for this user only."""
+    _copies().mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
 def _put_file(path: Path, data: bytes) -> None:
+    _make_folder(path)
     temporary = path.with_name(f".{os.getpid()}-{path.name[-200:]}.tmp")
     temporary.write_bytes(data)
     temporary.replace(path)

@@ -86,6 +86,16 @@ def test_only_what_has_changed_is_fetched_again(s3: S3, monkeypatch: pytest.Monk
     ]
 
 
+def test_what_another_process_is_fetching_is_left_alone(s3: S3, tmp_path: Path) -> None:
+    BucketStore(s3.bucket()).write(cassette())
+    folder = mirror(s3.bucket()).path
+    half = folder / "2026-11-20" / ".1-POST__checkout.tmp"
+    half.write_bytes(b"half")
+    mirror(s3.bucket())
+    assert half.read_bytes() == b"half"
+    assert (tmp_path / "cache" / "timetracer-otel").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_url_of_one_cassette_is_a_store_of_one(s3: S3) -> None:
     BucketStore(s3.bucket()).write(cassette())
     store = open_store(f"s3://{NAME}/{FIRST}")
