@@ -22,25 +22,33 @@ _lock = threading.RLock()
 _installed: dict[tuple[str, str, str], Callable[[], None]] = {}
 """How to take away what is installed, by integration, module and path."""
 _wanted: set[str] = set()
+_settled: dict[str, Wrappable] = {}
+"""Wanted ones each of whose points is wrapped, or will be when its module loads."""
 _hooked: set[tuple[str, str]] = set()
 
 
 def install(integration: Wrappable) -> None:
     """Wrap the integration's points, now where their modules are loaded, else when they load."""
     with _lock:
+        if _settled.get(integration.name) is integration:
+            return
         _wanted.add(integration.name)
+        settled = True
         for point in integration.points():
             if point.module in sys.modules:
-                _apply(integration, point)
+                settled = _apply(integration, point) and settled
             elif (integration.name, _key(point)) not in _hooked:
                 _hooked.add((integration.name, _key(point)))
                 wrapt.register_post_import_hook(_on_import(integration, point), point.module)
+        if settled:
+            _settled[integration.name] = integration
 
 
 def uninstall(integration: Wrappable) -> None:
     """Take the integration's wrappers away; everybody else's stay."""
     with _lock:
         _wanted.discard(integration.name)
+        _settled.pop(integration.name, None)
         for key in [key for key in _installed if key[0] == integration.name]:
             _installed.pop(key)()
 
@@ -67,10 +75,11 @@ def _on_import(integration: Wrappable, point: Point) -> Callable[[Any], None]:
     return loaded
 
 
-def _apply(integration: Wrappable, point: Point) -> None:
+def _apply(integration: Wrappable, point: Point) -> bool:
+    """Wrap a point; false where it is not there, or not yet: a module may be in the middle of its import."""
     key = (integration.name, point.module, point.path)
     if key in _installed:
-        return
+        return True
     try:
         owner: Any = importlib.import_module(point.module)
         *parents, attribute = point.path.split(".")
@@ -83,14 +92,15 @@ def _apply(integration: Wrappable, point: Point) -> None:
     except (ImportError, AttributeError, KeyError) as error:
         if not point.optional:
             ports.report(f"{integration.name}: {_key(point)} is not in this version of the library", error)
-        return
+        return False
     if point.replacement is not None:
         ours = point.replacement(present)
         setattr(owner, attribute, ours)
         _installed[key] = point.undo or partial(take_out, owner, attribute, ours, present)
-        return
+        return True
     wrapper, beneath = insert_beneath(owner, attribute, present, _wrapper(integration, point))
     _installed[key] = partial(take_out, owner, attribute, wrapper, beneath)
+    return True
 
 
 def _wrapper(integration: Wrappable, point: Point) -> Callable[..., Any]:

@@ -13,8 +13,8 @@ Exceptions are left as they are: their text is what explains a failure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from timetracer_otel import attributes as attribute_names
 from timetracer_otel.messages import (
@@ -92,10 +92,12 @@ class Redactor:
             KafkaRecords: self._records.records,
         }
 
-    @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """A redactor by ``TIMETRACER_REDACT_KEYS`` and ``TIMETRACER_REDACT_HEADERS``."""
-        return cls(settings.redact_keys, settings.redact_headers)
+    @staticmethod
+    def from_settings(settings: Settings) -> Redactor:
+        """A redactor by ``TIMETRACER_REDACT_KEYS`` and ``TIMETRACER_REDACT_HEADERS``; the same one for
+        the same settings: what it has learned of names serves every session.
+        """
+        return _shared(tuple(settings.redact_keys), tuple(settings.redact_headers))
 
     def request(self, message: HttpRequest, masked: list[str]) -> HttpRequest:
         """As :meth:`message`."""
@@ -160,6 +162,11 @@ class Redactor:
 
     def _query(self, value: str) -> str:
         return self._http.url(f"?{value}")[1:]
+
+
+@lru_cache(maxsize=16)
+def _shared(keys: tuple[str, ...], headers: tuple[str, ...]) -> Redactor:
+    return Redactor(keys, headers)
 
 
 def _masked(value: str) -> str:
