@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import os
 import urllib.error
 import urllib.request
@@ -44,7 +45,7 @@ def http_client() -> Any:
     """The connection itself."""
     connection = http.client.HTTPConnection(urlsplit(_BASE).netloc)
     seen: list[Any] = []
-    for method, body in (("GET", None), ("POST", b"sent"), ("POST", _body())):
+    for method, body in (("GET", None), ("POST", b"sent"), ("POST", _body()), ("POST", io.BytesIO(b"file"))):
         connection.request(method, "/echo" if body else "/json", body, encode_chunked=True)
         response = connection.getresponse()
         seen.append([response.status, response.reason, response.getheaders(), response.read()])
@@ -84,6 +85,7 @@ def urllib3_pool() -> Any:
         _pool.request("POST", f"{_BASE}/echo", body=_body()).data,
         attempt(lambda: _pool.request("POST", f"{_BASE}/echo", body=_failing_body())),
         attempt(lambda: _pool.request("GET", _CLOSED)),
+        attempt(lambda: _pool.request("GET", "https://127.0.0.1:1/closed")),
     ]
 
 

@@ -146,19 +146,13 @@ class HttpClientIntegration(HttpLibrary):
             if talk.answered:
                 return wrapped(*args, **kwargs)
         talk.over = True
-        reader = reading.ResponseReader(talk.message.method)
         had = vars(connection).get("response_class")
-        make = connection.response_class
-
-        def watched(sock: Any, *arguments: Any, **keywords: Any) -> Any:
-            response = make(sock, *arguments, **keywords)
-            try:
-                sockets.watch(response.fp, reader)
-            except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-                ports.report(f"{self.name}: reading a response", error)
-            return response
-
-        connection.response_class = watched
+        reader: reading.ResponseReader | None = None
+        try:
+            reader = reading.ResponseReader(talk.message.method)
+            connection.response_class = self._watching(connection.response_class, reader)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report(f"{self.name}: reading a response", error)
         try:
             with talk.exchange:
                 response = wrapped(*args, **kwargs)
@@ -172,6 +166,17 @@ class HttpClientIntegration(HttpLibrary):
                 connection.response_class = had
         talk.came(reader, response)
         return response
+
+    def _watching(self, make: Wrapped, reader: reading.ResponseReader) -> Wrapped:
+        def watched(sock: Any, *arguments: Any, **keywords: Any) -> Any:
+            response = make(sock, *arguments, **keywords)
+            try:
+                sockets.watch(response.fp, reader)
+            except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+                ports.report(f"{self.name}: reading a response", error)
+            return response
+
+        return watched
 
     def _close(self, wrapped: Wrapped, connection: Any, args: Args, kwargs: Keywords) -> Any:
         talk: Talk | None = vars(connection).get(_TALK)

@@ -157,12 +157,12 @@ class Talk:
         finally:
             self.connecting = False
 
-    def came(self, reader: reading.ResponseReader, response: Any) -> None:
-        """The library has status and headers."""
+    def came(self, reader: reading.ResponseReader | None, response: Any) -> None:
+        """The library has status and headers; ``None`` where nothing could read them as well."""
         try:
             self._reader.ended()
             self._body.note_gap(self.exchange)
-            if reader.response is None:
+            if reader is None or reader.response is None:
                 self.exchange.gap("unreadable answer", f"the head of the answer to {self.message.title()}")
                 self.exchange.finish(None)
                 return
@@ -235,11 +235,11 @@ _NOBODY = _Nobody()
 
 def not_connected(caller: ports.Caller, attempt: Attempt, connection: Any, error: BaseException) -> None:
     """Record a call that got no connection, so that there is no request on one."""
-    port = ports.current()
-    if port is None or attempt.seen or not is_instrumentation_enabled():
-        return
-    attempt.seen = True
     try:
+        port = ports.current()
+        if port is None or attempt.seen or not is_instrumentation_enabled():
+            return
+        attempt.seen = True
         message = _message(attempt)
         exchange = port.begin(caller, message)
         with exchange:
