@@ -1,4 +1,7 @@
-"""Clients under contract that belong to an event loop, stand on another library, or speak gRPC."""
+"""HTTP and RPC clients under contract: where they are, who instruments them, how an app uses them.
+
+Nothing is imported before an order says so.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,40 @@ import asyncio
 import importlib
 import os
 from typing import Any
-from urllib.parse import urlsplit
 
 from timetracer_otel.testing.subjects import Dependency
+
+
+class Httpx(Dependency):
+    module = integration = "httpx"
+    scope = "opentelemetry.instrumentation.httpx"
+    instrumentor = "opentelemetry.instrumentation.httpx:HTTPXClientInstrumentor"
+
+    def client(self) -> Any:
+        httpx = self.load()
+        base = os.environ["UPSTREAM_URL"]
+        return httpx.Client(base_url=base), httpx.AsyncClient(base_url=base)
+
+    def call(self, client: Any, way: str) -> Any:
+        return _response(client[0].get("/json", params={"way": way}))
+
+    def fail(self, client: Any) -> Any:
+        return client[0].get("http://127.0.0.1:1/closed")
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        async with client[1]:
+            return _response(await client[1].get("/json", params={"way": way}))
+
+
+def _response(response: Any) -> tuple[Any, ...]:
+    return type(response), response.status_code, response.headers, response.content
+
+
+class Synchronous(Dependency):
+    """An HTTP client that knows functions only."""
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        return await asyncio.to_thread(self.call, client, way)
 
 
 class Coroutines(Dependency):
@@ -42,6 +76,86 @@ class Httpx2(Dependency):
         async with client[1]:
             response = await client[1].get("/json", params={"way": way})
             return type(response), response.status_code, response.content
+
+
+class Requests(Synchronous):
+    module = integration = "requests"
+    scope = "opentelemetry.instrumentation.requests"
+    instrumentor = "opentelemetry.instrumentation.requests:RequestsInstrumentor"
+
+    def client(self) -> Any:
+        return self.load().Session()
+
+    def call(self, client: Any, way: str) -> Any:
+        return _response(client.get(f"{os.environ['UPSTREAM_URL']}/json", params={"way": way}))
+
+    def fail(self, client: Any) -> Any:
+        return client.get("http://127.0.0.1:1/closed")
+
+
+class RequestsOverUrllib3(Requests):
+    """What is below has an instrumentation of its own, and it is on."""
+
+    def instrumentors(self) -> list[Any]:
+        below = importlib.import_module("opentelemetry.instrumentation.urllib3")
+        return [below.URLLib3Instrumentor(), *super().instrumentors()]
+
+
+class Urllib3(Synchronous):
+    module = integration = "urllib3"
+    scope = "opentelemetry.instrumentation.urllib3"
+    instrumentor = "opentelemetry.instrumentation.urllib3:URLLib3Instrumentor"
+
+    def client(self) -> Any:
+        return self.load().PoolManager()
+
+    def call(self, client: Any, way: str) -> Any:
+        response = client.request("GET", f"{os.environ['UPSTREAM_URL']}/json", fields={"way": way})
+        return type(response), response.status, response.headers, response.data
+
+    def fail(self, client: Any) -> Any:
+        return client.request("GET", "http://127.0.0.1:1/closed", retries=False)
+
+
+class Urllib(Synchronous):
+    module = "urllib.request"
+    integration = "urllib"
+    scope = "opentelemetry.instrumentation.urllib"
+    instrumentor = "opentelemetry.instrumentation.urllib:URLLibInstrumentor"
+
+    def client(self) -> Any:
+        return self.load().build_opener()
+
+    def call(self, client: Any, way: str) -> Any:
+        with client.open(f"{os.environ['UPSTREAM_URL']}/json?way={way}") as response:
+            return type(response), response.status, response.headers.items(), response.read()
+
+    def fail(self, client: Any) -> Any:
+        return client.open("http://127.0.0.1:1/closed")
+
+
+class Aiohttp(Dependency):
+    """It knows coroutines only, and its sessions belong to an event loop."""
+
+    module = integration = "aiohttp"
+    scope = "opentelemetry.instrumentation.aiohttp_client"
+    instrumentor = "opentelemetry.instrumentation.aiohttp_client:AioHttpClientInstrumentor"
+
+    def client(self) -> Any:
+        return self.load().ClientSession
+
+    def call(self, client: Any, way: str) -> Any:
+        return asyncio.run(self.call_async(client, way))
+
+    def fail(self, client: Any) -> Any:
+        return asyncio.run(self._get(client, "http://127.0.0.1:1/closed"))
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        return await self._get(client, f"{os.environ['UPSTREAM_URL']}/json?way={way}")
+
+    async def _get(self, client: Any, url: str) -> Any:
+        async with client() as session, session.get(url) as response:
+            return type(response), response.status, response.headers, await response.read()
 
 
 class Boto3(Dependency):
@@ -97,68 +211,3 @@ class Grpc(Dependency):
         asynchronous = importlib.import_module("grpc.aio")
         async with asynchronous.insecure_channel(os.environ["GRPC_URL"]) as channel:
             return await channel.unary_unary("/shop.Stock/AskJson")(b'"%s"' % way.encode())
-
-
-class Motor(Coroutines):
-    """PyMongo in threads."""
-
-    module = "motor.motor_asyncio"
-    integration = "pymongo"
-    scope = "opentelemetry.instrumentation.pymongo"
-    instrumentor = "opentelemetry.instrumentation.pymongo:PymongoInstrumentor"
-
-    def fail(self, client: Any) -> Any:
-        return asyncio.run(self._in_shop(client, lambda shop: shop.command("noSuchCommand")))
-
-    async def call_async(self, client: Any, way: str) -> Any:
-        return await self._in_shop(client, lambda shop: shop.things.find_one({"way": way}))
-
-    async def _in_shop(self, client: Any, ask: Any) -> Any:
-        connected = client.AsyncIOMotorClient(os.environ["MONGODB_URL"])
-        try:
-            return await ask(connected.shop)
-        finally:
-            connected.close()
-
-
-class Aiosqlite(Coroutines):
-    """sqlite3 in threads, where the standard instrumentation of sqlite3 does not see it."""
-
-    module = "aiosqlite"
-    integration = "sqlite3"
-
-    def fail(self, client: Any) -> Any:
-        return asyncio.run(self._ask(client, "SELECT * FROM missing"))
-
-    async def call_async(self, client: Any, way: str) -> Any:
-        return await self._ask(client, "SELECT ? AS way, 1.5", (way,))
-
-    async def _ask(self, client: Any, *asked: Any) -> Any:
-        async with client.connect(":memory:") as connection, connection.execute(*asked) as cursor:
-            return cursor.description, await cursor.fetchall()
-
-
-class AioMySql(Coroutines):
-    """The standard instrumentation does not know it."""
-
-    module = integration = "aiomysql"
-    needs = "mariadbd"
-
-    def fail(self, client: Any) -> Any:
-        return asyncio.run(self._ask(client, "SELECT * FROM missing"))
-
-    async def call_async(self, client: Any, way: str) -> Any:
-        return await self._ask(client, "SELECT %(way)s AS way, 1.5", {"way": way})
-
-    async def _ask(self, client: Any, *asked: Any) -> Any:
-        url = urlsplit(os.environ["DB_AIOMYSQL"])
-        connection = await client.connect(
-            host=url.hostname, port=url.port, user=url.username, password=url.password or "",
-            db=url.path.lstrip("/"),
-        )  # fmt: skip
-        try:
-            async with connection.cursor() as cursor:
-                await cursor.execute(*asked)
-                return cursor.description, await cursor.fetchall()
-        finally:
-            connection.close()
