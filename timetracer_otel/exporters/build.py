@@ -97,6 +97,11 @@ class CassetteBuilder:
                 ports.report("encoding a payload", error)
                 recording.gap("unencodable payload", f"{span.name}: {type(error).__name__}: {error}", span_id)
             spans.append(span)
+        try:
+            masking.finish(spans)
+        except Exception as error:  # noqa: BLE001  # as above
+            ports.report("masking a trace", error)
+            recording.gap("recording failed", f"secrets may stand elsewhere: {type(error).__name__}", 0)
         if recording.values is not None:
             entry = _found(spans, f"{recording.entry_id:016x}")
             if entry is not None:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from timetracer_otel import values
 from timetracer_otel.exporters.trace import Gap
-from timetracer_otel.messages import Answer, Failure, Request
-from timetracer_otel.redaction import MASK, Redactor
-from timetracer_otel.span import Attributes
+from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
+from timetracer_otel.redaction import MASK, KnownSecrets, Redactor, secrets_in
+from timetracer_otel.span import Attributes, Span, Status
 
 _SHORTEST = 8
 """Characters a drawn value needs to be looked for: shorter ones are found everywhere."""
+
+
+_TARGETS: Final = frozenset({"url.path", "http.target", "url.full", "http.url"})
+"""Where a request went: that is how it is found again."""
+
+
+class _Said(NamedTuple):
+    """A message of the trace, as it was masked by itself."""
+
+    span_id: int
+    message: Request | Answer | Failure
+    attributes: Attributes
+    where: str
 
 
 class Masking:
@@ -27,6 +42,7 @@ class Masking:
         self.gaps = gaps
         self._pairs: list[tuple[Request | Answer | Failure, Request | Answer | Failure]] = []
         self._texts: list[tuple[str, str]] | None = None
+        self._said: list[_Said] = []
 
     def attributes(
         self,
@@ -52,7 +68,41 @@ class Masking:
             self._texts = None
             if self._hides_from_the_app(message, where):
                 self.gaps.extend(Gap("masked", f"{where}{place}", span_id) for place in masked)
-        return clean.attributes()
+        attributes = clean.attributes()
+        self._said.append(_Said(span_id, clean, attributes, where))
+        return attributes
+
+    def finish(self, spans: Iterable[Span]) -> None:
+        """Mask what was masked in one message wherever else the trace says it.
+
+        Args:
+            spans: all spans of the trace, with their payloads.
+        """
+        secrets: set[str] = set().union(*(secrets_in(raw, clean) for raw, clean in self._pairs))
+        if not secrets:
+            return
+        known = KnownSecrets(secrets)
+        by_id = {int(span.span_id, 16): span for span in spans}
+        payloads: dict[int, set[str]] = {}
+        for said in self._said:
+            payloads.setdefault(said.span_id, set()).update(said.attributes)
+            span = by_id.get(said.span_id)
+            if span is not None and any(map(known.may_be_in, said.attributes.values())):
+                self._mask_again(span, said, known)
+        for span_id, span in by_id.items():
+            _mask_the_rest(span, known, payloads.get(span_id, set()))
+
+    def _mask_again(self, span: Span, said: _Said, known: KnownSecrets) -> None:
+        masked: list[str] = []
+        came_in = bool(said.where) and isinstance(said.message, HttpRequest)
+        clean = known.message(said.message, masked, came_in=came_in)
+        if clean is said.message:
+            return
+        self._pairs.append((said.message, clean))
+        self._texts = None
+        span.attributes.update(clean.attributes())
+        if self._hides_from_the_app(said.message, said.where):
+            self.gaps.extend(Gap("masked", f"{said.where}{place}", said.span_id) for place in masked)
 
     @staticmethod
     def _hides_from_the_app(message: Request | Answer | Failure, where: str) -> bool:
@@ -79,6 +129,17 @@ class Masking:
             self.gaps.append(Gap("masked", f"value of {source}"))
             return MASK
         return value
+
+
+def _mask_the_rest(span: Span, known: KnownSecrets, payloads: set[str]) -> None:
+    """What instrumentations wrote on the span, and the texts of exceptions."""
+    for name, value in span.attributes.items():
+        if name not in payloads and name not in _TARGETS:
+            span.attributes[name] = known.attribute(value)
+    for event in span.events:
+        event.attributes = {name: known.attribute(value) for name, value in event.attributes.items()}
+    if span.status.message:
+        span.status = Status(span.status.code, known.text(span.status.message))
 
 
 def _forms(value: object) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ from timetracer_otel.redaction.data import DataRules
 from timetracer_otel.redaction.documents import DocumentRules
 from timetracer_otel.redaction.grpc import GrpcRules
 from timetracer_otel.redaction.http import HttpRules
+from timetracer_otel.redaction.known import KnownSecrets, secrets_in
 from timetracer_otel.redaction.mask import MASK, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames
 from timetracer_otel.redaction.records import RecordRules
@@ -48,7 +49,7 @@ from timetracer_otel.span import Attributes, AttributeValue
 if TYPE_CHECKING:
     from timetracer_otel.config import Settings
 
-__all__ = ["MASK", "Redactor", "masked_equal"]
+__all__ = ["MASK", "KnownSecrets", "Redactor", "masked_equal", "secrets_in"]
 
 M = TypeVar("M")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply, moved, n
 from timetracer_otel.redaction.names import SensitiveNames
 
 Headers: TypeAlias = "list[tuple[str, str]]"
+H = TypeVar("H", bound=HttpRequest | HttpResponse)
 
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
 _URLS: Final = frozenset({"location", "content-location", "referer", "refresh", "link"})
@@ -50,8 +51,7 @@ class HttpRules:
         body, _ = self._body(message, "request body", masked)
         if url == message.url and headers is message.headers and body is message.body:
             return message
-        headers = fix_length(headers, message.body, body)
-        return msgspec.structs.replace(message, url=url, headers=headers, body=body)
+        return msgspec.structs.replace(with_body(message, headers, body, []), url=url)
 
     def response(self, message: HttpResponse, masked: list[str]) -> HttpResponse:
         """The response without secrets; the same object when it has none."""
@@ -59,16 +59,7 @@ class HttpRules:
         body, edits = self._body(message, "response body", masked)
         if headers is message.headers and body is message.body:
             return message
-        chunks = message.chunks
-        if chunks is not None and body is not message.body:
-            sizes = [size for size, _ in chunks]
-            if body is None or message.body is None:
-                chunks = None
-            else:
-                sizes = moved(sizes, edits) if edits else scaled(sizes, len(body))
-                chunks = [[size, at] for size, (_, at) in zip(sizes, chunks, strict=True)]
-        headers = fix_length(headers, message.body, body)
-        return msgspec.structs.replace(message, headers=headers, body=body, chunks=chunks)
+        return with_body(message, headers, body, edits)
 
     def url(self, url: str) -> str:
         """The URL without passwords and secret parameters; the same object when it has none."""
@@ -177,6 +168,29 @@ class HttpRules:
         except codings.UndecodableError as error:
             note(f"{where} (not kept, it cannot be searched: {error})", masked)
             return None, []
+
+
+def with_body(message: H, headers: Headers, body: bytes | None, edits: list[Edit]) -> H:
+    """The message with other headers and another body, and all that goes by the body's length.
+
+    Args:
+        message: a request or a response; it is not changed.
+        headers: its headers, masked.
+        body: its body, masked; ``None`` when it is not kept.
+        edits: what was changed in it; nothing when it was encoded anew.
+    """
+    headers = fix_length(headers, message.body, body)
+    if isinstance(message, HttpRequest):
+        return msgspec.structs.replace(message, headers=headers, body=body)
+    chunks = message.chunks
+    if chunks is not None and body is not message.body:
+        sizes = [size for size, _ in chunks]
+        if body is None or message.body is None:
+            chunks = None
+        else:
+            sizes = moved(sizes, edits) if edits else scaled(sizes, len(body))
+            chunks = [[size, at] for size, (_, at) in zip(sizes, chunks, strict=True)]
+    return msgspec.structs.replace(message, headers=headers, body=body, chunks=chunks)
 
 
 def _mask_cookie(pair: str) -> str:

@@ -1,0 +1,104 @@
+"""What was masked under a name that says so is masked wherever else the same trace says it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.services.upstream import Upstream
+from timetracer_otel import Cassette, record, replay
+
+TOKEN = "tok-5e0c9aA1/Zq"
+"""Signs in it are written otherwise in URLs."""
+
+
+def work(upstream: Upstream, token: str = TOKEN) -> list[tuple[str, bytes]]:
+    """Says the token in a header, in a statement's parameter, in an URL, in a body and in an error."""
+    httpx.get(f"{upstream.url}/echo", headers={"Authorization": f"Bearer {token}"})
+    httpx.post(f"{upstream.url}/echo", params={"q": token}, content=f"for {token}".encode())
+    with sqlite3.connect(":memory:") as database:
+        rows = database.execute("SELECT ?, ?", (f"session:{token}", token.encode())).fetchall()
+        with pytest.raises(sqlite3.OperationalError):
+            database.execute(f"SELECT 1 FROM {token.partition('/')[0]}")
+    return rows
+
+
+def test_a_token_of_a_header_is_masked_in_keys_urls_and_bodies(tmp_path: Path, upstream: Upstream) -> None:
+    with record(tmp_path) as recording:
+        work(upstream)
+
+    assert recording.path is not None
+    text = recording.path.read_text()
+    assert TOKEN not in text
+    assert TOKEN.replace("/", "%2F") not in text
+    requests = [call.request for call in Cassette.load(recording.path).calls()]
+    assert [request.title() for request in requests if request is not None][:3] == [
+        f"GET {upstream.url}/echo",
+        f"POST {upstream.url}/echo?q=%5BREDACTED%5D",
+        "SELECT ?, ?",
+    ]
+    (select,) = [request for request in requests if getattr(request, "text", "") == "SELECT ?, ?"]
+    assert select.parameters == ("session:[REDACTED]", b"[REDACTED]")
+    gaps = {gap.detail for gap in Cassette.load(recording.path).gaps if gap.kind == "masked"}
+    assert "Sql result a secret known from elsewhere" in gaps
+
+
+@pytest.mark.parametrize("token", [TOKEN, "[REDACTED]", "another-T0ken/1"])
+def test_a_replay_matches_whichever_token_it_has(tmp_path: Path, upstream: Upstream, token: str) -> None:
+    with record(tmp_path) as recording:
+        work(upstream)
+
+    assert recording.path is not None
+    with replay(recording.path) as session:
+        rows = work(upstream, token) if token == TOKEN else said(upstream, token)
+
+    assert rows == [("session:[REDACTED]", b"[REDACTED]")]
+    assert not session.misses
+
+
+def said(upstream: Upstream, token: str) -> list[tuple[str, bytes]]:
+    """As :func:`work`, without the error, whose text nobody can mask beforehand."""
+    httpx.get(f"{upstream.url}/echo", headers={"Authorization": f"Bearer {token}"})
+    with sqlite3.connect(":memory:") as database:
+        return database.execute("SELECT ?, ?", (f"session:{token}", token.encode())).fetchall()
+
+
+@pytest.mark.parametrize(
+    "value", ["short1A", "password", "Production", "1234567890", "2026-11-27T06:00:00Z", "A\nB 1 a long text"]
+)
+def test_words_numbers_and_dates_are_not_looked_for(tmp_path: Path, upstream: Upstream, value: str) -> None:
+    with record(tmp_path) as recording:
+        httpx.post(f"{upstream.url}/echo", json={"password": value, "said": value})
+
+    assert recording.path is not None
+    (call,) = Cassette.load(recording.path).calls()
+    body = getattr(call.request, "body", b"")
+    assert body.startswith(b'{"password":"[REDACTED]","said":"')
+    assert b"REDACTED" not in body.partition(b"said")[2]
+
+
+def test_a_setting_in_a_cookie_is_not_looked_for(tmp_path: Path, upstream: Upstream) -> None:
+    with record(tmp_path) as recording:
+        httpx.post(
+            f"{upstream.url}/echo",
+            headers={"Cookie": "layout=Wide2columns; sid=0a1b2c3d4e5f60718293"},
+            json={"layout": "Wide2columns", "s": "0a1b2c3d4e5f60718293"},
+        )
+
+    assert recording.path is not None
+    (call,) = Cassette.load(recording.path).calls()
+    assert getattr(call.request, "body", b"") == b'{"layout":"Wide2columns","s":"[REDACTED]"}'
+
+
+def test_the_password_of_basic_authorization_is_masked(tmp_path: Path, upstream: Upstream) -> None:
+    with record(tmp_path) as recording:
+        httpx.post(
+            f"{upstream.url}/echo", auth=("ann", "Sesam-0effne=dich"), content=b"with Sesam-0effne=dich"
+        )
+
+    assert recording.path is not None
+    (call,) = Cassette.load(recording.path).calls()
+    assert getattr(call.request, "body", b"") == b"with [REDACTED]"

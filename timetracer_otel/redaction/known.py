@@ -1,0 +1,261 @@
+"""Secrets that one message of a trace gave away by its names, found wherever else the trace says them.
+
+A bearer token is masked in the header it came in; the key ``session:<token>`` that the app asks Redis for
+holds it as well, under a name that says nothing. What was masked once is a secret in the whole trace.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator
+from operator import is_
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, quote_plus, unquote_plus
+
+import msgspec
+
+from timetracer_otel.messages import Failure, HttpRequest, HttpResponse, KafkaRecord
+from timetracer_otel.redaction import codings
+from timetracer_otel.redaction.http import with_body
+from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply, note
+from timetracer_otel.span import AttributeValue
+
+M = TypeVar("M")
+
+_SHORTEST: Final = 8
+_SHORTEST_COOKIE: Final = 16
+"""Cookies hold settings as well as secrets; those are short."""
+_LONGEST: Final = 8192
+_MOST: Final = 100
+_MAX_DEPTH: Final = 32
+_ENCODED: Final = ('"$bytes"', '"$bytearray"', '"$memoryview"', '"$bson.binary"')
+"""Tags below which text is base64, where it cannot be searched."""
+_WITHIN: Final = (KafkaRecord, Failure)
+"""What of a message is looked into; other structures are values whose form the app relies on."""
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_PLACE_OF_URL: Final = re.compile(r"^[^/?#]*//[^/?#]*")
+
+
+def secrets_in(raw: object, clean: object) -> set[str]:
+    """What was masked in a message: the texts that look like secrets.
+
+    A word, a number or a date is left out: it would be found where it is no secret.
+
+    Args:
+        raw: the message.
+        clean: the same message, masked.
+    """
+    found: set[str] = set()
+    for text, least in _masked_texts(raw, clean, 0):
+        for form in _plain(text):
+            if least <= len(form) <= _LONGEST and _like_a_secret(form):
+                found.add(form)
+    return found
+
+
+class KnownSecrets:
+    """Masks certain texts wherever they stand in a message.
+
+    Args:
+        texts: the secrets. Of very many, the longest are looked for.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        chosen = sorted(texts, key=lambda text: (-len(text), text))[:_MOST]
+        forms: dict[str, str] = {}
+        for text in chosen:
+            forms[text] = MASK
+            forms.setdefault(json.dumps(text)[1:-1], MASK)
+            forms.setdefault(json.dumps(text, ensure_ascii=False)[1:-1], MASK)
+            for quoted in (quote(text, safe=""), quote_plus(text)):
+                forms.setdefault(quoted, URL_MASK)
+        ordered = sorted(forms, key=len, reverse=True)
+        pattern = "|".join(map(re.escape, ordered))
+        self._masks = forms
+        self._text = re.compile(pattern)
+        self._bytes = re.compile(pattern.encode("utf-8", "surrogatepass"))
+
+    def may_be_in(self, value: AttributeValue) -> bool:
+        """False when the encoded attribute certainly holds none."""
+        if isinstance(value, str):
+            return self._text.search(value) is not None or any(tag in value for tag in _ENCODED)
+        if isinstance(value, bytes):
+            return self._bytes.search(value) is not None
+        return isinstance(value, list) and any(map(self.may_be_in, value))
+
+    def text(self, text: str) -> str:
+        """The text, masked."""
+        return self._text.sub(lambda found: self._masks[found[0]], text)
+
+    def attribute(self, value: AttributeValue) -> AttributeValue:
+        """An attribute that carries no message, masked; the same object when it has none."""
+        if isinstance(value, str):
+            return self.text(value) if self._text.search(value) else value
+        if isinstance(value, list):
+            return [self.attribute(item) for item in value] if any(map(self.may_be_in, value)) else value
+        return value
+
+    def message(self, message: M, masked: list[str], *, came_in: bool = False) -> M:
+        """The message, masked; the same object when it holds none.
+
+        Args:
+            message: any message.
+            masked: takes a line when something was masked.
+            came_in: it is the request that came in: its URL, by which it is found again, stays.
+        """
+        if isinstance(message, HttpRequest | HttpResponse):
+            clean: Any = self._http(message, came_in)
+        else:
+            clean = self._walk(message, 0)
+        if clean is not message:
+            note(f"{_said_by(message)} a secret known from elsewhere", masked)
+        result: M = clean
+        return result
+
+    def _http(self, message: HttpRequest | HttpResponse, came_in: bool) -> HttpRequest | HttpResponse:
+        headers = self._walk(message.headers, 0)
+        body, edits = message.body, []
+        if body:
+            coding = (message.header("content-encoding") or "identity").strip().lower()
+            try:
+                plain = body if coding in ("identity", "") else codings.decode(body, coding)
+            except codings.UndecodableError:
+                plain = b""  # that it cannot be searched is said where keys are looked for
+            if edits := self._edits(plain):
+                clean = apply(plain, edits)
+                body, edits = (clean, edits) if plain is body else (codings.encode(clean, coding), [])
+        changed: HttpRequest | HttpResponse = message
+        if headers is not message.headers or body is not message.body:
+            changed = with_body(message, headers, body, edits)
+        if isinstance(changed, HttpRequest) and not came_in:
+            url = self._url(changed.url)
+            if url != changed.url:
+                changed = msgspec.structs.replace(changed, url=url)
+        return changed
+
+    def _url(self, url: str) -> str:
+        """All but the host, by which people know a service."""
+        place = _PLACE_OF_URL.match(url)
+        at = place.end() if place else 0
+        return url[:at] + self._text.sub(URL_MASK, url[at:])
+
+    def _edits(self, body: bytes) -> list[Edit]:
+        return [
+            Edit(found.start(), found.end(), self._masks[found[0].decode()].encode(), "")
+            for found in self._bytes.finditer(body)
+        ]
+
+    def _walk(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self.text(value) if self._text.search(value) else value
+        if kind is bytes or kind is bytearray:
+            edits = self._edits(value)
+            return kind(apply(bytes(value), edits)) if edits else value
+        if depth > _MAX_DEPTH:
+            return value
+        if kind is list or kind is tuple:
+            items = [self._walk(item, depth + 1) for item in value]
+            return value if all(map(is_, items, value)) else kind(items)
+        if kind is dict:
+            pairs = [(self._walk(key, depth + 1), self._walk(item, depth + 1)) for key, item in value.items()]
+            same = all(
+                one is key and other is item
+                for (one, other), (key, item) in zip(pairs, value.items(), strict=True)
+            )
+            return value if same else dict(pairs)
+        if isinstance(value, msgspec.Struct) and (not depth or isinstance(value, _WITHIN)):
+            changes = {
+                name: clean
+                for name in value.__struct_fields__
+                if (clean := self._walk(was := getattr(value, name), depth + 1)) is not was
+            }
+            return msgspec.structs.replace(value, **changes) if changes else value
+        return value
+
+
+def _said_by(message: object) -> str:
+    """``Redis command``, for a gap."""
+    words = re.sub(r"(?<!^)([A-Z])", r" \1", type(message).__name__)
+    return words[:1] + words[1:].lower()
+
+
+def _masked_texts(raw: Any, clean: Any, depth: int) -> Iterator[tuple[str, int]]:
+    """The texts that masks stand for, and how long each must be to count."""
+    if raw is clean or depth > _MAX_DEPTH:
+        return
+    if isinstance(raw, bytes | bytearray) and isinstance(clean, bytes | bytearray):
+        try:
+            raw, clean = raw.decode(), clean.decode()
+        except UnicodeDecodeError:
+            return
+    if isinstance(raw, str) and isinstance(clean, str):
+        for text in _between(raw, clean):
+            yield text, _SHORTEST
+    elif isinstance(raw, msgspec.Struct) and type(raw) is type(clean):
+        for name in raw.__struct_fields__:
+            yield from _masked_texts(getattr(raw, name), getattr(clean, name), depth + 1)
+    elif isinstance(raw, dict) and isinstance(clean, dict):
+        for key, item in raw.items():
+            if key in clean:
+                yield from _masked_texts(item, clean[key], depth + 1)
+    elif isinstance(raw, list | tuple) and isinstance(clean, list | tuple) and len(raw) == len(clean):
+        cookie = (
+            len(raw) == 2 and isinstance(raw[0], str) and raw[0].lower() in ("cookie", "set-cookie")
+        )  # a header: name and value
+        for one, other in zip(raw, clean, strict=True):
+            for text, least in _masked_texts(one, other, depth + 1):
+                yield text, max(least, _SHORTEST_COOKIE) if cookie else least
+
+
+def _between(raw: str, clean: str) -> list[str]:
+    """What stands in the text where the masked one has masks; nothing when that cannot be told."""
+    parts = clean.replace(URL_MASK, MASK).replace(f'"{MASK}"', MASK).split(MASK)
+    if len(parts) == 1 or not raw.startswith(parts[0]):
+        return []
+    found: list[str] = []
+    position = len(parts[0])
+    for part in parts[1:-1]:
+        end = raw.find(part, position + 1)
+        if end < 0:
+            return []
+        found.append(raw[position:end])
+        position = end + len(part)
+    end = len(raw) - len(parts[-1])
+    if end < position or not raw.endswith(parts[-1]):
+        return []
+    return [*found, raw[position:end]]
+
+
+def _plain(text: str) -> Iterator[str]:
+    """A secret in the forms that it may be said in elsewhere."""
+    quoted = text.strip()
+    if len(quoted) > 1 and quoted[0] == quoted[-1] == '"':
+        quoted = quoted[1:-1]
+        if "\\" in quoted:
+            try:
+                quoted = str(json.loads(f'"{quoted}"'))
+            except ValueError:
+                return
+    yield quoted
+    if "%" in quoted:
+        yield unquote_plus(quoted)
+    if len(quoted) % 4 == 0:
+        # Basic authorization: the password in it
+        try:
+            _, colon, password = base64.b64decode(quoted, validate=True).decode().partition(":")
+        except ValueError:
+            return
+        if colon and password.isprintable():
+            yield password
+
+
+def _like_a_secret(text: str) -> bool:
+    """Not a word, a number or a date."""
+    if _DATE.match(text) or "\n" in text:
+        return False
+    lower, upper = text != text.upper(), text != text.lower()
+    digit = any(character.isdigit() for character in text)
+    return (lower or upper) and (digit or (lower and upper and not text.istitle()))
