@@ -6,11 +6,15 @@ import asyncio
 import os
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from opentelemetry.instrumentation.grpc import aio_client_interceptors
 
+import timetracer_otel
 from tests.fidelity.apps import grpc_async_cases, grpc_cases
 from tests.fidelity.apps.case import Case
 from tests.fidelity.apps.grpc_clients import ended, message, method
@@ -160,5 +164,33 @@ def test_an_asynchronous_call_that_is_cancelled(server: GrpcServer) -> None:
         replayed = asyncio.run(cancelled())
 
     assert live == [True, True, "StatusCode.CANCELLED", "Locally cancelled by application!"]
+    assert recorded == live
+    assert replayed == recorded
+
+
+async def cancelled_behind_an_interceptor(seen_by: AbstractContextManager[Any]) -> Any:
+    """The channel lives on: it is the whole app's."""
+    interceptors = aio_client_interceptors()
+    async with grpc.aio.insecure_channel(os.environ["GRPC_URL"], interceptors=interceptors) as channel:
+        with seen_by:
+            call = method(channel, "Hang")(struct(n=2))
+            asyncio.get_running_loop().call_later(0.2, call.cancel)
+            try:
+                await call
+            except asyncio.CancelledError:
+                return [call.cancelled(), call.done()]
+    return None
+
+
+def test_an_asynchronous_call_that_is_cancelled_behind_an_interceptor(
+    server: GrpcServer, tmp_path: Path
+) -> None:
+    """Contrib's waits for the status; its task is what is cancelled, and the call is told by nobody."""
+    live = asyncio.run(cancelled_behind_an_interceptor(nullcontext()))
+    recorded = asyncio.run(cancelled_behind_an_interceptor(timetracer_otel.record(tmp_path)))
+    server.stop()
+    replayed = asyncio.run(cancelled_behind_an_interceptor(timetracer_otel.replay(tmp_path)))
+
+    assert live == [True, True]
     assert recorded == live
     assert replayed == recorded

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
+import msgspec
 from opentelemetry import trace
 
 from timetracer_otel import ports
@@ -22,6 +23,9 @@ P = ParamSpec("P")
 
 MESSAGE_BYTES = 64
 """What each message counts for beyond its own bytes, towards the limit."""
+
+CANCELLED = 1
+"""The status of a call that the client cancelled."""
 
 GOING, COMING = "reading what is sent", "reading what came"
 """What is noted."""
@@ -91,6 +95,8 @@ class Conversation:
         request = request or self.request
         self.exchange = self._context.copy().run(self.port.begin, self.integration, request, self._span)
         self.delay = ports.delay_of(self.exchange)
+        if self.exchange.recorded is None:
+            self.exchange.reading(self._given_up)
         return cast("GrpcReply | Failure | None", self.exchange.recorded)
 
     def sent(self, data: Any) -> None:
@@ -156,6 +162,13 @@ class Conversation:
             self._ended = True
         self._first()
         self.exchange.finish(self.integration.failure(error, None))  # type: ignore[arg-type]  # it is not looked at
+
+    def _given_up(self) -> GrpcReply:
+        """Nobody waits any more, and the call was never told so: a cancelled interceptor leaves it behind."""
+        self._first()
+        return msgspec.structs.replace(
+            self.reply, code=CANCELLED, after=[*self.reply.after, self._sent], complete=False, waited=True
+        )
 
     def lost(self) -> None:
         """It cannot be watched."""
