@@ -237,6 +237,7 @@ def test_json_for_programs(run: Run) -> None:
         "lines": 6,
         "damaged": 1,
         "problems": ["traces:6: not JSON: Input data was truncated"],
+        "unwritten": 0,
         "traces": 1,
         "cassettes": 2,
         "unchanged": 0,

@@ -73,8 +73,9 @@ def test_what_does_not_fit_in_memory_waits_on_disk(
 _MEASURED = """
 import sys
 from timetracer_otel.cli import cli
-from timetracer_otel.converters import converting
-converting.MEMORY, converting.BATCH, converting.PARTS = 1_000_000, 250_000, 2
+from timetracer_otel.converters import converting, spilling
+# a part is dealt out again and again: if one hash decided each time, it would stay whole and be read as one
+converting.MEMORY, converting.BATCH, converting.PARTS, spilling._WAYS = 1_000_000, 250_000, 2, 2
 try:
     cli.main(sys.argv[1:])
 except SystemExit as end:
@@ -101,7 +102,7 @@ def peak(megabytes: int) -> int:
 
 
 def test_memory_does_not_grow_with_the_input() -> None:
-    assert peak(20) <= peak(5) + 5
+    assert peak(20) <= peak(4) + 5
 
 
 def test_processes_share_the_work(

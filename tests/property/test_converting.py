@@ -95,9 +95,9 @@ def test_what_is_only_checked_is_refused_where_it_would_be_when_it_is_read(
         spans = json_reader.spans_of(document, limits)
     except CassetteError:
         with pytest.raises(CassetteError):
-            json_reader.checked(document, limits, names)
+            json_reader.checked(data, limits, names)
         return
-    wires = json_reader.checked(document, limits, names)
+    wires = json_reader.checked(data, limits, names)
     assert names == {name for span in spans for name in span.attributes}
     assert [
         (wire.trace_id, wire.span_id, wire.parent_span_id, wire.start_time_unix_nano) for wire in wires

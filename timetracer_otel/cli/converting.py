@@ -145,6 +145,7 @@ class _Problems:
             self._named += 1
             if self._named <= _SHOWN:
                 self._say(text)
+        self._named += result.written.unwritten - len(result.written.problems)
         if self._named > _SHOWN:
             self._say(f"and {self._named - _SHOWN:,} more like these")
 

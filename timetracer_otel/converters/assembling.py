@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,6 +12,7 @@ import msgspec
 from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.converters.making import STRUCTURE_ONLY_GAP, cassette_of, mark_entry
+from timetracer_otel.converters.names import Names
 from timetracer_otel.converters.runs import (
     Origin,
     Piece,
@@ -37,8 +36,8 @@ from timetracer_otel.tree import check_depth
 _MAX_KNOWN: Final = 10_000
 _STRUCTURE_ONLY: Final = STRUCTURE_ONLY_GAP.value()
 _ENTRY: Final = names.ENTRY_FRAMEWORK.encode()
-_MAX_LISTED: Final = 200_000
-"""Names of files that are kept in memory."""
+MAX_PROBLEMS: Final = 1000
+"""Problems that are told one by one; all are counted."""
 _SHALLOW: Final = 900
 """So many spans cannot be nested too deeply."""
 
@@ -53,7 +52,8 @@ class Assembled(msgspec.Struct):
         unwanted: cassettes that were not wanted.
         structure_only: cassettes that hold no payload.
         spans: in all traces.
-        problems: for each that could not be written, which and why.
+        unwritten: traces, or parts of one, that could not be written.
+        problems: for the first of these, which and why.
     """
 
     traces: int = 0
@@ -62,6 +62,7 @@ class Assembled(msgspec.Struct):
     unwanted: int = 0
     structure_only: int = 0
     spans: int = 0
+    unwritten: int = 0
     problems: list[str] = msgspec.field(default_factory=list)
 
     def add(self, other: Assembled) -> None:
@@ -72,7 +73,18 @@ class Assembled(msgspec.Struct):
         self.unwanted += other.unwanted
         self.structure_only += other.structure_only
         self.spans += other.spans
-        self.problems += other.problems
+        self.unwritten += other.unwritten
+        self.problems += other.problems[: MAX_PROBLEMS - len(self.problems)]
+
+    def failed(self, problem: str) -> None:
+        """Count one that could not be written.
+
+        Args:
+            problem: which, and why.
+        """
+        self.unwritten += 1
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem)
 
 
 class _Known(NamedTuple):
@@ -123,7 +135,7 @@ class Assembler:
         self._selection = selection
         self._redactor = redactor
         self._limits = limits
-        self._listed: dict[str, frozenset[str] | None] = {}
+        self._names = Names(store.names)
         self._origins: dict[Origin, _Known] = {}
         self._processes: dict[Hashable, int] = {}
 
@@ -171,17 +183,17 @@ class Assembler:
                     origins[span_id] = origin
         limits = self._limits
         if len(pieces) > limits.max_spans:
-            found.problems.append(f"trace {trace_id}: it has more spans than {limits.max_spans}")
+            found.failed(f"trace {trace_id}: it has more spans than {limits.max_spans}")
             return
         if sum([len(piece.raw) for piece in pieces.values()]) > limits.max_bytes:
-            found.problems.append(f"trace {trace_id}: it is larger than {limits.max_bytes} bytes")
+            found.failed(f"trace {trace_id}: it is larger than {limits.max_bytes} bytes")
             return
         processes = {span_id: origin.process for span_id, origin in origins.items()}
         for part in split(pieces, processes, self._recorded(trace)):
             try:
                 self._part(trace, part, found)
             except (CassetteError, CodecError) as error:
-                found.problems.append(f"trace {trace_id}, span {part[0].span_id}: {error}")
+                found.failed(f"trace {trace_id}, span {part[0].span_id}: {error}")
 
     def _recorded(self, trace: _Trace) -> list[str]:
         """Ids of the spans that were recorded as entries."""
@@ -267,21 +279,9 @@ class Assembler:
     def _earlier(self, about: Cassette) -> Path | None:
         """Where a cassette of that entry span is."""
         places = self._store.places(about)
-        folder = os.path.dirname(places[0])
-        if folder not in self._listed:
-            self._listed[folder] = self._list(folder)
-        names = self._listed[folder]
-        if names is not None and not (names and any(os.path.basename(place) in names for place in places)):
+        if not self._names.may_hold(places):
             return None
         return self._store.find(about)
-
-    def _list(self, folder: str) -> frozenset[str] | None:
-        """What a folder held at first: to ask for each of many new files takes as long as writing some.
-        ``None`` for one of so many files that they had better be asked for.
-        """
-        known = sum([len(names or ()) for names in self._listed.values()])
-        found = list(islice(self._store.names(folder), _MAX_LISTED - known + 1))
-        return frozenset(found) if known + len(found) <= _MAX_LISTED else None
 
     def _span(self, trace: _Trace, piece: Piece) -> Span:
         known = trace.origins[piece.span_id]

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from timetracer_otel.converters.assembling import Assembled
+from timetracer_otel.converters.assembling import MAX_PROBLEMS, Assembled
 from timetracer_otel.converters.executors import Executor
 from timetracer_otel.converters.inputs import STDIN, Input, pieces
 from timetracer_otel.converters.reading import Kind
@@ -19,7 +19,6 @@ from timetracer_otel.converters.selecting import Selection
 from timetracer_otel.converters.spilling import Parts, abandoned, batches, remove
 from timetracer_otel.converters.tasks import (
     BATCH,
-    MAX_PROBLEMS,
     MEMORY,
     PARTS,
     Problem,

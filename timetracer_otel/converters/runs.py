@@ -116,15 +116,14 @@ def runs_of_line(line: bytes, limits: Limits, origins: Origins | None = None) ->
     Raises:
         CassetteError: it is not written exactly as OTLP has it; what is meant may be clear all the same.
     """
+    names: set[str] = set()
+    read = iter(json_reader.checked(line, limits, names))
     try:
-        document = json_reader.typed(line)
         slices = _slices(line)
     except RecursionError as error:
         raise CassetteFormatError("JSON nested too deeply") from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise CassetteFormatError(str(error)) from error
-    names: set[str] = set()
-    read = iter(json_reader.checked(document, limits, names))
     marked = any(map(may_be_payload, names))
     origins = origins or Origins()
     failed, unset = StatusCode.ERROR, UNSET

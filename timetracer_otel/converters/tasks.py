@@ -9,7 +9,7 @@ from typing import Final, cast
 import msgspec
 
 from timetracer_otel.config import Settings
-from timetracer_otel.converters.assembling import Assembled, Assembler
+from timetracer_otel.converters.assembling import MAX_PROBLEMS, Assembled, Assembler
 from timetracer_otel.converters.inputs import Input
 from timetracer_otel.converters.reading import Kind, read
 from timetracer_otel.converters.selecting import Selection
@@ -25,8 +25,6 @@ MEMORY: Final = 48 * 1024 * 1024
 """Bytes of spans that one task holds, as :func:`~timetracer_otel.converters.spilling.size_of` counts them."""
 BATCH: Final = 8 * 1024 * 1024
 """Bytes on disk of the traces that are assembled at a time."""
-MAX_PROBLEMS: Final = 1000
-"""Problems that are told one by one; all are counted."""
 
 
 class Problem(msgspec.Struct, frozen=True):

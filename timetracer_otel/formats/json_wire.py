@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Generic, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -19,8 +19,14 @@ _SpanId: TypeAlias = Annotated[str, Meta(min_length=16, max_length=16)]
 _Uint32: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 
+_NoInteger: TypeAlias = Annotated[int, Meta(ge=1, le=0)]
+_NoText: TypeAlias = Annotated[str, Meta(pattern="(?!)")]
+K = TypeVar("K", bound="KeyValue | PlainKeyValue")
+"""How attributes are read."""
+
+
 class AnyValue(msgspec.Struct, rename="camel", gc=False):
-    """A value as it stands on the wire."""
+    """A value as it stands on the wire; not all of it is checked."""
 
     string_value: str | UnsetType = UNSET
     int_value: _Int64 | UnsetType = UNSET
@@ -46,6 +52,32 @@ class _KeyValueList(msgspec.Struct, rename="camel", gc=False):
     values: list[KeyValue] = []
 
 
+class _Scalar(msgspec.Struct, rename="camel", gc=False, forbid_unknown_fields=True):
+    string_value: str | UnsetType = UNSET
+    int_value: _Int64 | UnsetType = UNSET
+    bool_value: bool | _NoInteger | _NoText | UnsetType = UNSET
+    double_value: float | _NoText | UnsetType = UNSET
+
+
+class _Scalars(msgspec.Struct, rename="camel", gc=False):
+    values: list[_Scalar] = []
+
+
+class PlainValue(_Scalar, rename="camel", gc=False, forbid_unknown_fields=True):
+    """A value as nearly all are: text, a number, a boolean, or a list of these. It is checked wholly while
+    it is parsed; what else OTLP allows does not fit.
+    """
+
+    array_value: _Scalars | UnsetType = UNSET
+
+
+class PlainKeyValue(msgspec.Struct, rename="camel", gc=False):
+    """One attribute with such a value."""
+
+    key: str = ""
+    value: PlainValue = msgspec.field(default_factory=PlainValue)
+
+
 class _Scope(msgspec.Struct, rename="camel", gc=False):
     name: str = ""
     version: str = ""
@@ -56,22 +88,22 @@ class _Resource(msgspec.Struct, rename="camel", gc=False):
     attributes: list[KeyValue] = []
 
 
-class WireEvent(msgspec.Struct, rename="camel", gc=False):
+class WireEvent(msgspec.Struct, Generic[K], rename="camel", gc=False):
     """An event as it stands on the wire."""
 
     time_unix_nano: _Uint64 = 0
     name: str = ""
-    attributes: list[KeyValue] = []
+    attributes: list[K] = []
     dropped_attributes_count: _Uint32 = 0
 
 
-class WireLink(msgspec.Struct, rename="camel", gc=False):
+class WireLink(msgspec.Struct, Generic[K], rename="camel", gc=False):
     """A link as it stands on the wire."""
 
     trace_id: _TraceId
     span_id: _SpanId
     trace_state: str = ""
-    attributes: list[KeyValue] = []
+    attributes: list[K] = []
     dropped_attributes_count: _Uint32 = 0
     flags: _Uint32 = 0
 
@@ -81,7 +113,7 @@ class _Status(msgspec.Struct, rename="camel", gc=False):
     code: StatusCode = StatusCode.UNSET
 
 
-class WireSpan(msgspec.Struct, rename="camel", gc=False):
+class WireSpan(msgspec.Struct, Generic[K], rename="camel", gc=False):
     """A span as it stands on the wire."""
 
     trace_id: _TraceId
@@ -93,28 +125,28 @@ class WireSpan(msgspec.Struct, rename="camel", gc=False):
     kind: SpanKind = SpanKind.UNSPECIFIED
     start_time_unix_nano: _Uint64 = 0
     end_time_unix_nano: _Uint64 = 0
-    attributes: list[KeyValue] = []
+    attributes: list[K] = []
     dropped_attributes_count: _Uint32 = 0
-    events: list[WireEvent] = []
+    events: list[WireEvent[K]] = []
     dropped_events_count: _Uint32 = 0
-    links: list[WireLink] = []
+    links: list[WireLink[K]] = []
     dropped_links_count: _Uint32 = 0
     status: _Status | UnsetType = UNSET
 
 
-class _ScopeSpans(msgspec.Struct, rename="camel", gc=False):
+class _ScopeSpans(msgspec.Struct, Generic[K], rename="camel", gc=False):
     scope: _Scope = msgspec.field(default_factory=_Scope)
-    spans: list[WireSpan] = []
+    spans: list[WireSpan[K]] = []
     schema_url: str = ""
 
 
-class _ResourceSpans(msgspec.Struct, rename="camel", gc=False):
+class _ResourceSpans(msgspec.Struct, Generic[K], rename="camel", gc=False):
     resource: _Resource = msgspec.field(default_factory=_Resource)
-    scope_spans: list[_ScopeSpans] = []
+    scope_spans: list[_ScopeSpans[K]] = []
     schema_url: str = ""
 
 
-class TracesData(msgspec.Struct, rename="camel", gc=False):
+class TracesData(msgspec.Struct, Generic[K], rename="camel", gc=False):
     """A document as it stands on the wire."""
 
-    resource_spans: list[_ResourceSpans]
+    resource_spans: list[_ResourceSpans[K]]

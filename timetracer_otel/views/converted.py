@@ -37,9 +37,9 @@ def lines(converted: Converted, store: str) -> Iterator[Line]:
             piece(" could not be read, or not wholly", "yellow"),
             indent="  ",
         )
-    if written.problems:
+    if written.unwritten:
         yield line(
-            piece(f"{text.count(len(written.problems), 'trace')} could not be written", "yellow"), indent="  "
+            piece(f"{text.count(written.unwritten, 'trace')} could not be written", "yellow"), indent="  "
         )
 
 
@@ -52,6 +52,7 @@ def data(converted: Converted, store: str) -> dict[str, Any]:
         "lines": read.lines,
         "damaged": read.damaged,
         "problems": [*map(str, read.problems), *written.problems],
+        "unwritten": written.unwritten,
         "traces": written.traces,
         "cassettes": written.cassettes,
         "unchanged": written.unchanged,
