@@ -42,8 +42,8 @@ def read_file(path: Path, max_bytes: int, patience: float = PATIENCE) -> bytes:
         raise CassetteNotFound("that is a folder; name one cassette in it") from None
     except OSError as error:
         raise CassetteError(f"it cannot be read: {error.strerror or error}") from error
-    except ValueError as error:  # a NUL in the path
-        raise CassetteNotFound(f"that is not a path: {error}") from None
+    except ValueError:
+        raise CassetteNotFound("that is not a path: it holds a null character") from None
     if len(data) > max_bytes:
         raise _too_large(max_bytes)
     return data

@@ -155,7 +155,9 @@ def test_without_install_there_is_structure_only(store: FolderStore, upstream: U
 
 
 FORK = """
-import os, sys, httpx, timetracer_otel
+import os, sys, warnings, httpx, timetracer_otel
+# from Python 3.12 on it warns of any thread, ours that writes too (docs/processes.md)
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 folder, url = sys.argv[1:]

@@ -408,4 +408,4 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
         "more than 10 bytes; that is not read",
     )
     assert error_of(Path("/dev/zero")) == (CassetteFormatError, "that is a device, not a file")
-    assert error_of(Path("a\0b")) == (CassetteNotFound, "that is not a path: embedded null byte")
+    assert error_of(Path("a\0b")) == (CassetteNotFound, "that is not a path: it holds a null character")

@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import errors, sql
+from psycopg.adapt import Loader
+from psycopg.pq import Format
 from psycopg.rows import class_row, dict_row, namedtuple_row, scalar_row
 from psycopg.types.json import Jsonb
 from psycopg.types.range import Range
@@ -267,3 +269,27 @@ def test_settings_that_an_app_changes_decide_how_values_are_read(db: Runs) -> No
         return [*seen, connection.execute("SELECT 'caf\u00e9'").fetchone(), connection.info.encoding]
 
     assert db.same(scenario)[2] == "Asia/Tokyo"
+
+
+def test_a_loader_of_the_app_around_one_of_psycopg(db: Runs) -> None:
+    original: Any = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, Format.TEXT)
+
+    class Naive(Loader):
+        """As in Django 6: the original, which is written in C, is made by this one."""
+
+        def __init__(self, oid: int, context: Any) -> None:
+            super().__init__(oid, context)
+            self.original = original(oid, context)
+
+        def load(self, data: Any) -> dt.datetime:
+            read: dt.datetime = self.original.load(data)
+            return read.replace(tzinfo=None)
+
+    def scenario(connection: Any) -> Any:
+        connection.execute("SET TIME ZONE 'Asia/Tokyo'")
+        connection.adapters.register_loader("timestamptz", Naive)
+        query = "SELECT '2026-01-02 03:04:05+00'::timestamptz, ARRAY['2026-01-02 03:04:05+00'::timestamptz]"
+        return connection.execute(query).fetchone()
+
+    local = dt.datetime(2026, 1, 2, 12, 4, 5)
+    assert db.same(scenario) == (local, [local])

@@ -88,6 +88,19 @@ def test_changes_rowcount_lastrowid_and_transactions(db: File) -> None:
     assert db.same(scenario)[2:9] == [4, 1, None, True, 1, False, 1]
 
 
+def test_changes_while_rows_of_another_cursor_are_left(db: File) -> None:
+    def scenario(connection: sqlite3.Connection) -> Any:
+        left = connection.cursor()
+        left.execute("SELECT id FROM people ORDER BY id")
+        seen = []
+        for row in left:
+            cursor = connection.execute("UPDATE people SET age = 3 WHERE id = ?", row)
+            seen.append((row, cursor.rowcount, cursor.description, cursor.fetchall()))
+        return seen
+
+    assert db.same(scenario) == [((number,), 1, None, []) for number in (1, 2, 3)]
+
+
 def test_returning_and_its_row_count(db: File) -> None:
     def scenario(connection: sqlite3.Connection) -> Any:
         statement = "INSERT INTO people (name) VALUES ('x'), ('y') RETURNING id, name"

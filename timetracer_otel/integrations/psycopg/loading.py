@@ -50,11 +50,28 @@ class Transformer(PythonTransformer):
         kind = _in_python().get(kind, kind)
         if kind.__name__.endswith(("ArrayLoader", "ArrayBinaryLoader")) and not issubclass(kind, Loader):
             return _Array(kind, self)  # in C alone
-        if not issubclass(kind, RecursiveLoader):
+        if issubclass(kind, RecursiveLoader):
+            loader = self._unconnected(kind, oid)
+            loader._tx = self
+            return loader
+        try:
             return kind(oid, self)
+        except TypeError:
+            return self._around(kind, oid)
+
+    def _unconnected(self, kind: Any, oid: int) -> Any:
+        """A loader that is told of its connection once it is made."""
         loader = kind(oid, SimpleNamespace(adapters=self.adapters, connection=None))
         loader.connection = self.connection
-        loader._tx = self
+        return loader
+
+    def _around(self, kind: Any, oid: int) -> Any:
+        """A loader that makes loaders in C itself, as Django's of time stamps does from version 6 on."""
+        loader = self._unconnected(kind, oid)
+        twins = _in_python()
+        for name, held in list(vars(loader).items()):
+            if type(held) in twins:
+                setattr(loader, name, twins[type(held)](held.oid, self))
         return loader
 
 

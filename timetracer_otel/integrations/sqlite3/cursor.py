@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _ROW_FACTORY: Any = vars(sqlite3.Cursor)["row_factory"]
 _ROWCOUNT: Any = vars(sqlite3.Cursor)["rowcount"]
 _LASTROWID: Any = vars(sqlite3.Cursor)["lastrowid"]
-
-
+# An unknown pragma does nothing and has no columns. An empty statement would do, but from Python 3.12 on,
+# run a second time while another cursor has rows left, it fails: "another row available".
+_NOTHING = "PRAGMA timetracer_nothing"
 _NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
 
 
@@ -253,7 +254,7 @@ class Cursor(sqlite3.Cursor):
             )
         given = _Given(None, result, end)
         if result.columns is None:
-            super().execute("")
+            super().execute(_NOTHING)
         else:
             names = ", ".join(f"NULL AS {_quoted(str(column[0]))}" for column in result.columns)
             query = f"{_NUMBERS} SELECT {names} FROM n LIMIT ?"  # noqa: S608  # quoted, in an empty database
