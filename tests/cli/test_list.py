@@ -69,6 +69,14 @@ def test_filters(run: Run, checkout: Path) -> None:
     assert titles("--errors") == ["PUT /products/{id}"]
     assert titles("--limit", "1") == ["PUT /products/{id}"]
     assert titles("-k", "no such thing") == []
+    assert titles("-k", "method:POST") == ["POST /checkout"]
+    assert titles("-k", "endpoint:/products/*", "-k", "method:PUT") == ["PUT /products/{id}"]
+    assert titles("-k", "endpoint:/products/*", "-k", "method:POST") == []
+
+
+def test_a_filter_that_nothing_passes_is_not_an_empty_store(run: Run, checkout: Path) -> None:
+    done = run("list", "-k", "no such thing")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "none of the 2 in cassettes is such a one\n")
 
 
 def test_a_damaged_file_hides_no_other(run: Run, checkout: Path) -> None:

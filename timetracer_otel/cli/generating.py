@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from timetracer_otel.cli.selecting import HELP, selecting
+
 
 @click.command("generate-tests")
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
@@ -19,12 +21,10 @@ import click
     help="The application, or Django's settings module; timetracer_app of pytest's configuration by default.",
 )  # fmt: skip
 @click.option("--factory", is_flag=True, help="APP is a function that makes the application.")
-@click.option(
-    "-k", "--filter", "text", metavar="TEXT", help="Only those with TEXT in title, URL or trace id."
-)
+@click.option("-k", "--filter", "words", metavar="TEXT", multiple=True, help=HELP)
 @click.option("--force", is_flag=True, help="Write the file also where it was changed by hand.")
 def command(
-    paths: tuple[str, ...], output: str, app: str | None, factory: bool, text: str | None, force: bool
+    paths: tuple[str, ...], output: str, app: str | None, factory: bool, words: tuple[str, ...], force: bool
 ) -> int:
     r"""Write tests that replay cassettes: a file for pytest.
 
@@ -38,30 +38,33 @@ def command(
     pytest tests/
     """
     from timetracer_otel.cli.output import Output
-    from timetracer_otel.cli.places import matching, stores
+    from timetracer_otel.cli.places import stores
     from timetracer_otel.errors import CassetteNotFound, TimetracerError
     from timetracer_otel.generating.module import Recorded, module, relative, untouched
-    from timetracer_otel.views import text as words
+    from timetracer_otel.views import text as texts
     from timetracer_otel.views.lines import line, piece
 
     file = Path(output)
     if file.suffix != ".py":
         file = file / "test_recorded.py"
-    selected = matching(text)
+    selected = selecting(words)
     recorded: list[Recorded] = []
     startup: list[str] = []
-    others = 0
+    others = requests = 0
     for store in stores(paths, dict(os.environ)):
         for path, cassette in store.iter():
             cassette.read_messages()
             where = relative(path, file.parent)
             if cassette.inbound_request is not None:
-                if selected(cassette):
+                requests += 1
+                if selected is None or selected(cassette):
                     recorded.append(Recorded(cassette, where))
             elif cassette.inbound_message is None and cassette.calls():
                 startup.append(where)
             else:
                 others += 1
+    if requests and not recorded:
+        raise CassetteNotFound(f"-k leaves none of {texts.count(requests, 'recorded request')}")
     if not recorded:
         raise CassetteNotFound("none of the cassettes holds an HTTP request; record some first")
     source = module(recorded, app, factory=factory, startup=sorted(startup))
@@ -73,8 +76,8 @@ def command(
     if before != source:
         _write(file, source)
     said = "unchanged" if before == source else "written"
-    note = f"; {words.count(others, 'cassette')} without an HTTP request left out" if others else ""
-    Output().line(line(piece(f"{file}: {words.count(len(recorded), 'test')}, {said}{note}", "bold")))
+    note = f"; {texts.count(others, 'cassette')} without an HTTP request left out" if others else ""
+    Output().line(line(piece(f"{file}: {texts.count(len(recorded), 'test')}, {said}{note}", "bold")))
     return 0
 
 

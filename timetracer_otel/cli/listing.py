@@ -7,16 +7,16 @@ from pathlib import Path
 
 import click
 
+from timetracer_otel.cli.selecting import HELP, selecting
+
 
 @click.command("list")
 @click.argument("path", required=False)
-@click.option(
-    "-k", "--filter", "text", metavar="TEXT", help="Only those with TEXT in title, URL or trace id."
-)
+@click.option("-k", "--filter", "words", metavar="TEXT", multiple=True, help=HELP)
 @click.option("--errors", is_flag=True, help="Only those with an error.")
 @click.option("-n", "--limit", type=click.IntRange(min=1), help="Only the newest that many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
-def command(path: str | None, text: str | None, errors: bool, limit: int | None, as_json: bool) -> int:
+def command(path: str | None, words: tuple[str, ...], errors: bool, limit: int | None, as_json: bool) -> int:
     """List what was recorded, newest first.
 
     PATH is a folder of cassettes, or one; the store of the settings by default. Files that cannot be read
@@ -24,14 +24,14 @@ def command(path: str | None, text: str | None, errors: bool, limit: int | None,
     """
     from timetracer_otel.cli.group import FAILED, fail
     from timetracer_otel.cli.output import Output
-    from timetracer_otel.cli.places import matching, stores
+    from timetracer_otel.cli.places import stores
     from timetracer_otel.cli.progress import tracked
     from timetracer_otel.errors import CassetteError
     from timetracer_otel.views import summary
     from timetracer_otel.views import text as texts
 
     (store,) = stores([path] if path else [], dict(os.environ))
-    wanted = matching(text)
+    wanted = selecting(words)
     found: list[summary.Summary] = []
     damaged: list[CassetteError] = []
     files = list(store.paths())
@@ -41,7 +41,7 @@ def command(path: str | None, text: str | None, errors: bool, limit: int | None,
         except CassetteError as error:
             damaged.append(error)
             continue
-        if wanted(cassette) and not (errors and not cassette.has_error):
+        if (wanted is None or wanted(cassette)) and not (errors and not cassette.has_error):
             found.append(summary.Summary.of(_relative(file), cassette))
     found.sort(key=lambda one: one.started, reverse=True)
     output = Output()
@@ -56,7 +56,9 @@ def command(path: str | None, text: str | None, errors: bool, limit: int | None,
             flexible="request",
         )
     elif not damaged:
-        click.echo(f"no cassettes in {texts.printable(str(store.path))}", err=True)
+        place = texts.printable(str(store.path))
+        none = f"none of the {len(files)} in {place} is such a one" if files else f"no cassettes in {place}"
+        click.echo(none, err=True)
     for reason in damaged:
         fail(str(reason))
     return FAILED if damaged and len(damaged) == len(files) else 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -109,6 +110,11 @@ class Ended(msgspec.Struct):
     began_ns: int = 0
 
 
+_REFUSALS: Final = frozenset({400, 401, 403, 422})
+_MASKS_NAMED: Final = 5
+_TOLD: Final = re.compile("inbound request |SQL column |Redis |response |MongoDB ")
+
+
 def judge(
     session: Session, path: str, ended: Ended, redactor: Redactor, threshold: Threshold | None = None
 ) -> Verdict:
@@ -133,7 +139,21 @@ def judge(
         seconds=ended.seconds,
     )
     verdict.note_faults(session.faulted)
+    if verdict.outcome == "different" and verdict.status in _REFUSALS and cassette.status != verdict.status:
+        verdict.notes += _masks(cassette)
     return verdict
+
+
+def _masks(cassette: Cassette) -> list[str]:
+    """What the app was told is masked in the recording, where it may have refused the mask."""
+    places = [gap.detail for gap in cassette.gaps if gap.kind == "masked" and _TOLD.match(gap.detail)]
+    if not places:
+        return []
+    listed = ", ".join(dict.fromkeys(places[:_MASKS_NAMED])) + (", ..." if len(places) > _MASKS_NAMED else "")
+    return [
+        f"masked in the recording: {listed}; an app that checks it refuses the mask"
+        " (--header gives another header, record --no-redact masks nothing)"
+    ]
 
 
 def verdict_of(
