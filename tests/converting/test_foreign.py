@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from tests.converting.traces import BEGAN, FASTAPI, HTTPX, MS, RATES, SHOP, TRACE, two_services
 from timetracer_otel.errors import CassetteFormatError
 from timetracer_otel.formats import encode
-from timetracer_otel.formats.foreign import read
+from timetracer_otel.formats.foreign import JsonKind, read
 from timetracer_otel.span import Event, Link, Resource, Scope, Span, SpanKind, Status, StatusCode
 
 Change = Callable[[dict[str, Any]], Any]
@@ -183,6 +185,132 @@ JAEGER: dict[str, Any] = {
     "total": 0,
     "errors": None,
 }
+
+
+def as_messages(document: dict[str, Any]) -> Any:
+    """The same trace as the JSON of ``jaeger.api_v2``: what a gRPC query answers."""
+
+    def identity(text: str) -> str:
+        return base64.b64encode(bytes.fromhex(text)).decode()
+
+    def moment(microseconds: int) -> str:
+        whole, rest = divmod(microseconds, 10**6)
+        return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
+
+    def tags(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        fields = {
+            "string": "vStr",
+            "bool": "vBool",
+            "int64": "vInt64",
+            "float64": "vFloat64",
+            "binary": "vBinary",
+        }
+        return [
+            {"key": pair["key"]}
+            | ({"vType": pair["type"].upper()} if pair["type"] != "string" else {})
+            | (
+                {fields[pair["type"]]: str(pair["value"]) if pair["type"] == "int64" else pair["value"]}
+                if pair["value"]
+                else {}
+            )
+            for pair in pairs
+        ]
+
+    trace = document["data"][0]
+    return {
+        "spans": [
+            {
+                "traceId": identity(span["traceID"]),
+                "spanId": identity(span["spanID"]),
+                "operationName": span["operationName"],
+                "references": [
+                    {"traceId": identity(item["traceID"]), "spanId": identity(item["spanID"])}
+                    | ({"refType": item["refType"]} if item["refType"] != "CHILD_OF" else {})
+                    for item in span["references"]
+                ],
+                **({"flags": span["flags"]} if "flags" in span else {}),
+                "startTime": moment(span["startTime"]),
+                "duration": f"{span['duration'] / 10**6:.6f}s",
+                "tags": tags(span["tags"]),
+                "logs": [
+                    {"timestamp": moment(log["timestamp"]), "fields": tags(log["fields"])}
+                    for log in span["logs"]
+                ],
+                "process": {
+                    "serviceName": trace["processes"][span["processID"]]["serviceName"],
+                    "tags": tags(trace["processes"][span["processID"]]["tags"]),
+                },
+            }
+            for span in trace["spans"]
+        ]
+    }
+
+
+def in_snake_case(item: Any) -> Any:
+    if isinstance(item, dict):
+        return {re.sub("(?=[A-Z])", "_", key).lower(): in_snake_case(value) for key, value in item.items()}
+    return [in_snake_case(one) for one in item] if isinstance(item, list) else item
+
+
+MESSAGE = as_messages(JAEGER)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda d: d,
+        lambda d: {"result": d},
+        lambda d: d["spans"],
+        in_snake_case,
+        lambda d: {"data": [d]},
+    ],
+)
+@pytest.mark.parametrize("kind", [None, "jaeger"])
+def test_messages_of_jaeger_say_what_its_json_says(around: Change, kind: JsonKind | None) -> None:
+    document = around(MESSAGE)
+    if kind is not None and "result" in document:
+        document = document["result"]
+    found = read(json.dumps(document).encode(), kind)
+    assert found.damaged == []
+    assert found.spans == read(json.dumps(JAEGER).encode()).spans
+
+
+def test_messages_of_jaeger_leave_out_what_is_the_default() -> None:
+    span = {
+        "traceId": "W4qloqLSyHJeigAAAAAAAQ==",
+        "spanId": base64.b64encode(bytes.fromhex("00f067aa0ba902b7")).decode(),
+        "operationName": "GET",
+        "startTime": "2026-11-18T11:06:40.123456789+01:00",
+        "tags": [
+            {"key": "empty"},
+            {"key": "no", "vType": "BOOL"},
+            {"key": "none", "vType": 2},
+            {"key": "zero", "vType": "FLOAT64"},
+            {"key": "bytes", "vType": "BINARY"},
+        ],
+    }
+    batch = {"spans": [span], "process": {"serviceName": "shop"}}
+    (found,) = read(json.dumps(batch).encode()).spans
+    assert found.attributes == {"empty": "", "no": False, "none": 0, "zero": 0.0, "bytes": b""}
+    assert found.start_time_unix_nano == found.end_time_unix_nano == 1_794_996_400_123_456_789
+    assert found.resource == Resource({"service.name": "shop"})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("startTime", "2026-11-31T11:06:40Z", "startTime '2026-11-31T11:06:40Z' is no time"),
+        ("startTime", "2026-11-18", "startTime '2026-11-18' is no time"),
+        ("startTime", "1969-11-18T00:00:00Z", "is before 1970 or after 2554"),
+        ("duration", "soons", "duration 'soons' is no length of time"),
+    ],
+)
+def test_damaged_messages_of_jaeger_cost_no_other(field: str, value: str, reason: str) -> None:
+    damaged = {**MESSAGE["spans"][0], field: value}
+    found = read(json.dumps({"spans": [damaged, MESSAGE["spans"][1]]}).encode())
+    assert [span.name for span in found.spans] == ["GET /{currency}"]
+    assert len(found.damaged) == 1
+    assert reason in found.damaged[0]
 
 
 @pytest.mark.parametrize("around", [lambda d: d, lambda d: d["data"][0], lambda d: d["data"]])

@@ -38,7 +38,8 @@ def seeds(target: str) -> list[bytes]:
     if target == "protobuf":
         return [cassette.dump("protobuf") for cassette in cassettes]
     if target == "others":
-        return [json.dumps(document).encode() for document in (test_foreign.JAEGER, test_foreign.ZIPKIN)] + [
+        written = (test_foreign.JAEGER, test_foreign.MESSAGE, test_foreign.ZIPKIN)
+        return [json.dumps(document).encode() for document in written] + [
             json.dumps({"batches": test_foreign.in_base64(test_foreign.otlp())["resourceSpans"]}).encode(),
             encode(traces.two_services()),
         ]

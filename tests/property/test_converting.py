@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.converting.test_foreign import as_messages, in_snake_case, tag
 from tests.property.spans import by_id, span_lists
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.converters.making import cassettes_of
@@ -51,6 +52,73 @@ def test_every_spelling_means_the_same(spans: list[Span], snake: bool, ids: bool
     found = read(json.dumps(document).encode())
     assert found.damaged == []
     assert repr(by_id(found.spans)) == repr(spans)
+
+
+_TAGS = st.lists(
+    st.one_of(
+        st.builds(tag, st.text(max_size=5), st.text(), st.just("string")),
+        st.builds(tag, st.text(max_size=5), st.booleans(), st.just("bool")),
+        st.builds(tag, st.text(max_size=5), st.integers(-(2**63), 2**63 - 1), st.just("int64")),
+        st.builds(
+            tag, st.text(max_size=5), st.floats(allow_nan=False, allow_infinity=False), st.just("float64")
+        ),
+        st.builds(
+            tag,
+            st.text(max_size=5),
+            st.binary().map(lambda b: base64.b64encode(b).decode()),
+            st.just("binary"),
+        ),
+    ),
+    max_size=4,
+)
+_MICROSECONDS = st.integers(0, 2**43)
+
+
+@st.composite
+def traces_of_jaeger(draw: st.DrawFn) -> dict[str, Any]:
+    """What Jaeger's query service answers."""
+    trace = f"{draw(st.integers(1, 2**128 - 1)):032x}"
+    spans: list[dict[str, Any]] = []
+    for number in range(1, draw(st.integers(1, 3)) + 1):
+        parents = [
+            {
+                "refType": draw(st.sampled_from(["CHILD_OF", "FOLLOWS_FROM"])),
+                "traceID": trace,
+                "spanID": "1".zfill(16),
+            }
+        ]
+        spans.append(
+            {
+                "traceID": trace,
+                "spanID": f"{number:016x}",
+                "operationName": draw(st.text()),
+                "references": parents if number > 1 else [],
+                "startTime": draw(_MICROSECONDS),
+                "duration": draw(_MICROSECONDS),
+                "tags": draw(_TAGS),
+                "logs": draw(
+                    st.lists(st.fixed_dictionaries({"timestamp": _MICROSECONDS, "fields": _TAGS}), max_size=2)
+                ),
+                "processID": "p1",
+            }
+        )
+    return {
+        "data": [
+            {
+                "traceID": trace,
+                "spans": spans,
+                "processes": {"p1": {"serviceName": "shop", "tags": draw(_TAGS)}},
+            }
+        ]
+    }
+
+
+@given(traces_of_jaeger(), st.booleans())
+def test_messages_of_jaeger_mean_what_its_json_means(document: dict[str, Any], snake: bool) -> None:
+    messages = as_messages(document)
+    found = read(json.dumps(in_snake_case(messages) if snake else messages).encode())
+    meant = read(json.dumps(document).encode())
+    assert (found.damaged, repr(found.spans)) == (meant.damaged, repr(meant.spans))
 
 
 @given(span_lists(min_size=1))

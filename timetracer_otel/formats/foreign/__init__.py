@@ -98,7 +98,7 @@ def _any(document: Plain, found: Read, limits: Limits, depth: int = _MAX_DEPTH) 
         raise CassetteFormatError(f"{_NONE}: {type(document).__name__}")
     elif any(name in document for name in _RESOURCES):
         _otlp(document, found, limits)
-    elif "traceID" in document or "data" in document:
+    elif "traceID" in document or "data" in document or jaeger.holds_messages(document):
         _jaeger(document, found, limits)
     elif console.is_one(document):
         _console(document, found, limits)
@@ -134,7 +134,9 @@ def _jaeger(document: Plain, found: Read, limits: Limits) -> None:
     for trace in _traces(document):
         if not isinstance(trace, dict):
             raise CassetteFormatError("no Jaeger JSON: a trace in it is no object")
-        if "spans" not in trace and "spanID" in trace:  # one span a line, as its storages have it
+        if "spans" not in trace and _is_span_of_jaeger(
+            trace
+        ):  # one a line, as its storages and Kafka have it
             trace = {"spans": [trace]}
         found.spans += jaeger.read_trace(trace, found.damaged.append)
 
@@ -144,11 +146,15 @@ def _traces(document: Plain) -> list[Plain]:
         document = document["data"]
     if isinstance(document, list):
         return document
-    if isinstance(document, dict) and ("spans" in document or "spanID" in document):
+    if isinstance(document, dict) and ("spans" in document or _is_span_of_jaeger(document)):
         return [document]
     if document is None:
         return []
     raise CassetteFormatError("no Jaeger JSON: it has neither data nor spans")
+
+
+def _is_span_of_jaeger(item: dict[str, Plain]) -> bool:
+    return "spanID" in item or jaeger.is_message(item)
 
 
 def _zipkin(document: Plain, found: Read, limits: Limits) -> None:

@@ -7,6 +7,7 @@ import binascii
 import math
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final, TypeAlias
 
@@ -18,6 +19,11 @@ Plain: TypeAlias = Any
 """What JSON holds: ``None``, bool, int, float, str, list, dict."""
 
 _WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMESTAMP: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_SECONDS: Final = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))?s", re.ASCII)
 _UINT32_MAX: Final = 2**32 - 1
 _TRACE_ID: Final = 32
 _SPAN_ID: Final = 16
@@ -161,6 +167,36 @@ def nanoseconds(value: Plain, field: str, unit: int = 1) -> int:
     if not 0 <= moment <= UINT64_MAX:
         raise CassetteFormatError(f"{field} {str(value)[:40]!r} is before 1970 or after 2554")
     return moment
+
+
+def timestamp(value: Plain, field: str) -> int:
+    """A moment as RFC 3339 has it (``2026-11-18T11:06:40.123456789Z``), in nanoseconds since the epoch.
+
+    Raises:
+        CassetteFormatError: it is none, or one that OTLP cannot hold.
+    """
+    found = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise CassetteFormatError(f"{field} {str(value)[:40]!r} is no time")
+    whole, fraction, zone = found.groups()
+    try:
+        seconds = (datetime.fromisoformat(f"{whole}{zone}".upper()) - _EPOCH) // timedelta(seconds=1)
+    except (ValueError, OverflowError):
+        raise CassetteFormatError(f"{field} {value[:40]!r} is no time") from None
+    return nanoseconds(seconds * 10**9 + int((fraction or "").ljust(9, "0")), field)
+
+
+def seconds(value: Plain, field: str) -> int:
+    """A length of time as protobuf's JSON has it (``0.001s``), in nanoseconds.
+
+    Raises:
+        CassetteFormatError: it is none.
+    """
+    found = _SECONDS.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise CassetteFormatError(f"{field} {str(value)[:40]!r} is no length of time")
+    whole, fraction = found.groups()
+    return nanoseconds(int(whole) * 10**9 + int((fraction or "").ljust(9, "0")), field)
 
 
 def uint32(value: Plain, field: str) -> int:

@@ -1,7 +1,9 @@
 """Jaeger's JSON: what its query service answers and its UI downloads, and the documents of its storages.
 
 A trace is ``{"traceID", "spans": [...], "processes": {...}}``; a span's kind and outcome are tags
-(https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/jaeger/).
+(https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/jaeger/). The JSON of its protobuf messages
+(``jaeger.api_v2``: gRPC queries, spans in Kafka) says the same in other words: ids in base64, times of
+RFC 3339, a field for each type of value, and no field at all where a value is the default.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ from timetracer_otel.formats.foreign.fields import (
     Plain,
     decode_base64,
     dicts,
+    get,
     int64,
     kind,
     nanoseconds,
     parent_id,
+    seconds,
     span_id,
     status_code,
     text,
+    timestamp,
     trace_id,
     uint32,
 )
@@ -52,6 +57,32 @@ _TAKEN: Final = frozenset(
 )
 """Tags that say what OTLP has fields for."""
 _SAMPLED: Final = 1
+_VALUES: Final[dict[str, tuple[str, AttributeValue]]] = {
+    "STRING": ("vStr", ""),
+    "BOOL": ("vBool", False),
+    "INT64": ("vInt64", 0),
+    "FLOAT64": ("vFloat64", 0.0),
+    "BINARY": ("vBinary", ""),
+}
+"""In ``jaeger.api_v2`` the field of each type, and what it is where there is no field; by their numbers."""
+
+
+def is_message(item: Plain) -> bool:
+    """Whether it is a span of ``jaeger.api_v2``, as protobuf's JSON has it."""
+    return (
+        isinstance(item, dict)
+        and get(item, "traceId") is not None
+        and get(item, "spanId") is not None
+        and not {"operationName", "operation_name", "startTime", "start_time"}.isdisjoint(item)
+    )
+
+
+def holds_messages(item: Plain) -> bool:
+    """Whether it is such a span, or an object with a list of them."""
+    if not isinstance(item, dict):
+        return False
+    spans = item.get("spans")
+    return is_message(item) or (isinstance(spans, list) and any(map(is_message, spans)))
 
 
 def read_trace(trace: dict[str, Plain], damaged: Callable[[str], None]) -> list[Span]:
@@ -65,35 +96,39 @@ def read_trace(trace: dict[str, Plain], damaged: Callable[[str], None]) -> list[
     resources: dict[str, Resource] = {}
     if isinstance(processes, dict):
         resources = {name: _resource(process) for name, process in processes.items()}
+    for item in dicts(get(trace, "processMap")):
+        resources[text(get(item, "processId"))] = _resource(item.get("process"))
+    if isinstance(of_all := trace.get("process"), dict):
+        resources[""] = _resource(of_all)
     scopes: dict[tuple[str, str], Scope] = {}
     spans: list[Span] = []
     for wire in dicts(trace.get("spans")):
         try:
             spans.append(_span(wire, resources, scopes))
         except (CassetteFormatError, CassetteLimitError) as error:
-            damaged(f"span {text(wire.get('operationName'))[:40]!r}: {error}")
+            damaged(f"span {text(get(wire, 'operationName'))[:40]!r}: {error}")
     return spans
 
 
 def _span(
     wire: dict[str, Plain], resources: dict[str, Resource], scopes: dict[tuple[str, str], Scope]
 ) -> Span:
-    trace = trace_id(wire.get("traceID"), "traceID")
+    trace = trace_id(_id(wire, "trace"), "traceID")
     tags = _tags(wire.get("tags"))
     if isinstance(plain := wire.get("tag"), dict):  # as Elasticsearch has them where they are made fields
         tags = {**{key.replace("@", "."): _value(value, "") for key, value in plain.items()}, **tags}
     parent, links = _references(wire, trace)
-    start = nanoseconds(wire.get("startTime"), "startTime", _MICROSECOND)
+    start = _moment(get(wire, "startTime"), "startTime")
     name = text(tags.get("otel.scope.name") or tags.get("otel.library.name"))
     version = text(tags.get("otel.scope.version") or tags.get("otel.library.version"))
     return Span(
         trace,
-        span_id(wire.get("spanID"), "spanID"),
-        text(wire.get("operationName")),
+        span_id(_id(wire, "span"), "spanID"),
+        text(get(wire, "operationName")),
         parent,
         kind(tags.get("span.kind", "INTERNAL")),
         start,
-        nanoseconds(start + nanoseconds(wire.get("duration"), "duration", _MICROSECOND), "end"),
+        nanoseconds(start + _length(wire.get("duration")), "end"),
         {key: value for key, value in tags.items() if key not in _TAKEN},
         [_event(log) for log in dicts(wire.get("logs"))],
         links,
@@ -105,11 +140,29 @@ def _span(
     )
 
 
+def _id(item: dict[str, Plain], of: str) -> Plain:
+    found = item.get(f"{of}ID")
+    return get(item, f"{of}Id") if found is None else found
+
+
+def _moment(value: Plain, field: str) -> int:
+    if isinstance(value, str) and "-" in value[1:]:
+        return timestamp(value, field)
+    return nanoseconds(value, field, _MICROSECOND)
+
+
+def _length(value: Plain) -> int:
+    if isinstance(value, str) and value.endswith("s"):
+        return seconds(value, "duration")
+    return nanoseconds(value, "duration", _MICROSECOND)
+
+
 def _process(wire: dict[str, Plain], resources: dict[str, Resource]) -> Resource:
-    name = text(wire.get("processID"))
-    found = resources.get(name)
+    name = text(_id(wire, "process"))
+    own = wire.get("process")
+    found = None if not name and isinstance(own, dict) else resources.get(name)
     if found is None:
-        found = _resource(wire.get("process"))
+        found = _resource(own)
         if name:
             resources[name] = found
     return found
@@ -118,7 +171,7 @@ def _process(wire: dict[str, Plain], resources: dict[str, Resource]) -> Resource
 def _resource(process: Plain) -> Resource:
     if not isinstance(process, dict):
         return Resource()
-    return Resource({"service.name": text(process.get("serviceName")), **_tags(process.get("tags"))})
+    return Resource({"service.name": text(get(process, "serviceName")), **_tags(process.get("tags"))})
 
 
 def _references(wire: dict[str, Plain], trace: str) -> tuple[str, list[Link]]:
@@ -126,7 +179,7 @@ def _references(wire: dict[str, Plain], trace: str) -> tuple[str, list[Link]]:
     parent = parent_id(wire.get("parentSpanID"))
     links: list[Link] = []
     references = [
-        (text(item.get("refType")), trace_id(item.get("traceID")), span_id(item.get("spanID")))
+        (_reference_type(item), trace_id(_id(item, "trace")), span_id(_id(item, "span")))
         for item in dicts(wire.get("references"))
     ]
     references.sort(key=lambda item: item[0] != "CHILD_OF")  # stable: the first of each stays the first
@@ -136,6 +189,11 @@ def _references(wire: dict[str, Plain], trace: str) -> tuple[str, list[Link]]:
         elif (of_trace, of_span) != (trace, parent):
             links.append(Link(of_trace, of_span, attributes={"opentracing.ref_type": reference.lower()}))
     return parent, links
+
+
+def _reference_type(item: dict[str, Plain]) -> str:
+    named = get(item, "refType")
+    return "FOLLOWS_FROM" if named in (1, "1") else text(named) if isinstance(named, str) else "CHILD_OF"
 
 
 def _status(tags: Attributes) -> Status:
@@ -149,11 +207,24 @@ def _status(tags: Attributes) -> Status:
 def _event(log: dict[str, Plain]) -> Event:
     fields = _tags(log.get("fields"))
     name = text(fields.pop("event", "")) or text(fields.pop("name", "")) or "log"
-    return Event(name, nanoseconds(log.get("timestamp"), "timestamp", _MICROSECOND), fields)
+    return Event(name, _moment(log.get("timestamp"), "timestamp"), fields)
 
 
 def _tags(pairs: Plain) -> Attributes:
-    return {text(pair.get("key")): _value(pair.get("value"), text(pair.get("type"))) for pair in dicts(pairs)}
+    return {text(pair.get("key")): _value(*_typed(pair)) for pair in dicts(pairs)}
+
+
+def _typed(pair: dict[str, Plain]) -> tuple[Plain, str]:
+    """The value of a tag, and its type's name."""
+    if "value" in pair or "type" in pair:
+        return pair.get("value"), text(pair.get("type"))
+    named = get(pair, "vType")
+    if isinstance(named, int) and 0 <= named < len(_VALUES):
+        named = list(_VALUES)[named]
+    type_name = named if isinstance(named, str) and named in _VALUES else "STRING"
+    field, default = _VALUES[type_name]
+    value = get(pair, field)
+    return (default if value is None else value), type_name
 
 
 def _value(value: Plain, type_name: str) -> AttributeValue:
