@@ -634,3 +634,10 @@ class TestMaskedEqual:
     )
     def test_all_else_must_be_equal(self, recorded: Any, live: Any) -> None:
         assert not masked_equal(recorded, live)
+
+
+def test_json_that_is_called_a_form_is_masked_as_json() -> None:
+    said = HttpRequest("POST", "http://shop/login", [FORM], b'{"user": "zoe", "password": "sesame&x=1"}')
+    clean, places = mask(said)
+    assert clean.body == b'{"user": "zoe", "password": "[REDACTED]"}'
+    assert places == ["request body password"]

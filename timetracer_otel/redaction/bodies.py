@@ -38,7 +38,8 @@ def body_edits(body: bytes, content_type: str, names: SensitiveNames) -> list[Ed
     """What to mask in a body (already decoded), by its content type."""
     kind = content_type.split(";", 1)[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
-        return form_edits(body, names)
+        # curl -d says that of JSON, too
+        return json_edits(body, names) if looks_like_json(body) else form_edits(body, names)
     if kind.startswith("multipart/"):
         boundary = _BOUNDARY.search(content_type)
         text = (boundary[1] or boundary[2]) if boundary else ""
