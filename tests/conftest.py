@@ -45,7 +45,10 @@ os.environ["SSL_CERT_FILE"] = str(one_authority())
 
 # how long an example takes says nothing on a machine that others use, too
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+# the same few examples in every run, so that none fails by chance; --slow looks for others
+settings.register_profile("ordinary", settings.get_profile("patient"), max_examples=40, derandomize=True)
+settings.register_profile("thorough", settings.get_profile("patient"), max_examples=400)
+settings.load_profile("ordinary")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -37,7 +37,9 @@ class Place:
         copy_shop(directory)
         programs, scripts = _programs(directory / ".programs"), Path(sys.executable).parent
         self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("OTEL_", "TIMETRACER_", "PYTEST_"))
         }
         self.environment |= {
             "PAYMENTS_KEY": story.KEY,

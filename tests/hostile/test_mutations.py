@@ -41,7 +41,7 @@ OTHER = (
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), OTHER), min_size=1, max_size=3))
 def test_another_type_at_any_place(changes: list[tuple[tuple[int, Path], Any]]) -> None:
     number = changes[0][0][0]
