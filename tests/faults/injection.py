@@ -24,7 +24,13 @@ from typing import Any
 _POINT = "__point_of_failure__"
 _TRANSPARENT = frozenset({"contextlib", "functools"})
 """Modules that call on behalf of their caller."""
-_ON_BEHALF = frozenset({"timetracer_otel.integrations.threads:_inside"})
+_ON_BEHALF = frozenset(
+    {
+        "timetracer_otel.integrations.middleware:AsgiMiddleware.__call__",
+        "timetracer_otel.integrations.middleware:WsgiMiddleware.__call__",
+        "timetracer_otel.integrations.threads:_inside",
+    }
+)
 """Functions of ours that do."""
 
 
@@ -34,7 +40,7 @@ class Injected(Exception):
 
 class _Faults:
     def __init__(self) -> None:
-        self.reached: set[str] = set()
+        self.reached: dict[str, set[str]] = {}
         self.watching = False
         self.target = ""
         self.error: type[Exception] = Injected
@@ -48,7 +54,10 @@ class _Faults:
             self.hits += 1
             raise self.error("injected")
         if self.watching:
-            self.reached.add(name)
+            caller = sys._getframe(2)
+            self.reached.setdefault(name, set()).add(
+                f"{caller.f_code.co_filename}:{caller.f_code.co_qualname}"
+            )
 
     def _called_by_ours(self, caller: FrameType | None) -> bool:
         while caller is not None:
@@ -79,9 +88,9 @@ def prepare(*packages: str) -> None:
 
 
 @contextlib.contextmanager
-def watching() -> Iterator[set[str]]:
-    """Collects the functions that are called in a block: ``module:Class.function``."""
-    _faults.reached = set()
+def watching() -> Iterator[dict[str, set[str]]]:
+    """Collects the functions that are called in a block, ``module:Class.function``, and who calls each."""
+    _faults.reached = {}
     _faults.watching = True
     try:
         yield _faults.reached

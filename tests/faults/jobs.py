@@ -35,6 +35,7 @@ from tests.faults import (
     psycopg_jobs,
     sqlite_jobs,
 )
+from tests.faults.hooks import KEPT_BY_NOBODY
 from tests.faults.seen import OwnError, attempt, attempt_async, seen_error
 
 Job = Callable[[], Any]
@@ -386,5 +387,18 @@ if mysql_jobs.THERE:
     ASYNC |= {"aiomysql": mysql_jobs.with_aiomysql, "mysqlconnector": mysql_jobs.with_connector_async}
 """By the name of the integration that sees them, or of what is ours alone."""
 
-SLOW = ("/pymongo-servers",)
+_SLOW = ("/pymongo-servers", "/celery")
 """Requests that wait for something: taken only for what no other calls."""
+
+
+def cost(request: str) -> int:
+    """How dear a request is: by what it is, so that it is the same on every machine and at any load."""
+    if request.endswith(_SLOW):
+        return 5
+    if request in KEPT_BY_NOBODY:
+        return 4
+    if "/async/" in request:
+        return 2
+    if "/sync/" in request:
+        return 1 if request.startswith("flask ") else 3
+    return 0

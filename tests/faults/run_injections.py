@@ -1,17 +1,22 @@
 """Every function of ours fails, one after the other, while requests are recorded that call it.
 
-``python -m tests.faults.run_injections <folder> quick|thorough [<part of a name>]``, in a process whose
-services are in the environment. Prints one JSON object.
+``python -m tests.faults.run_injections <folder> quick|thorough [<part of a name> [<share> <shares>]]``, in a
+process whose services are in the environment. Prints one JSON object.
+
+Nothing here depends on what is measured: which functions fail in which request, and how, follows from their
+names and from the order in which requests are declared. A function that hangs ends its process, which is
+started again for the functions after it; the hang is its result.
 """
 
 from __future__ import annotations
 
 import contextvars
 import faulthandler
-import itertools
 import json
 import logging
+import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +25,8 @@ from typing import Any
 from tests.faults import injection
 
 STUCK_SECONDS = 120
+HANGS = "hangs"
+"""What is seen of a function that hangs."""
 ERRORS: tuple[type[Exception], ...] = (injection.Injected, MemoryError, RecursionError)
 
 
@@ -136,14 +143,57 @@ class Recording:
         self._provider.force_flush()
 
 
-def main(folder: Path, *, thorough: bool, only: str = "") -> Report:
+@dataclass(frozen=True)
+class Choice:
+    """Which functions fail.
+
+    Attributes:
+        thorough: each function with each error during a request that calls it, and once more during each that
+            calls it from elsewhere in ours; else with one error during one request.
+        only: a part of their names.
+        share: of how many equal shares of them which one, from 0.
+        shares: how many shares there are.
+    """
+
+    thorough: bool
+    only: str = ""
+    share: int = 0
+    shares: int = 1
+
+    def takes(self, function: str) -> bool:
+        """True when that function is to fail here."""
+        return (
+            self.only in function and zlib.crc32(function.encode()) // len(ERRORS) % self.shares == self.share
+        )
+
+    def failures(self, function: str, callers: dict[str, set[str]]) -> list[tuple[str, type[Exception]]]:
+        """The requests that function fails in, and its errors.
+
+        Args:
+            function: its name.
+            callers: who calls it in each request that does, those to be taken first first.
+        """
+        turn = zlib.crc32(function.encode())
+        first, *others = callers
+        if not self.thorough:
+            return [(first, ERRORS[turn % len(ERRORS)])]
+        found = [(first, error) for error in ERRORS]
+        seen = set(callers[first])
+        for name in others:
+            if not callers[name] <= seen:
+                seen |= callers[name]
+                turn += 1
+                found.append((name, ERRORS[turn % len(ERRORS)]))
+        return found
+
+
+def main(folder: Path, choice: Choice, done: Path) -> Report:
     """Everything, in order: without us, recording, and then with each function failing.
 
     Args:
         folder: where cassettes go.
-        thorough: each function with each error during a few requests that call it; else with one error,
-            in turn, during the one that calls the fewest functions of ours.
-        only: a part of the names of the functions that are to fail.
+        choice: what fails.
+        done: a file that gets a line for each result; what it holds already is not done again.
     """
     injection.prepare("timetracer_otel")
     recording = Recording(folder)
@@ -158,50 +208,77 @@ def main(folder: Path, *, thorough: bool, only: str = "") -> Report:
     recording.start()
     for ask in requests.values():
         ask()
-    reached: dict[str, list[str]] = {}
+    reached: dict[str, dict[str, set[str]]] = {}
     report = Report(hooks(classes()))
-    sizes: dict[str, int] = {}
-    for name, ask in requests.items():
+    for name in sorted(requests, key=jobs.cost):  # those of one cost in the order they are declared in
+        ask = requests[name]
         recording.forget()
         with injection.watching() as called:
             answer = ask()
             recording.flush()
-        sizes[name] = len(called)
         if "sync/" in name and "done" not in str(bare[name]):
             report.unlike.append(f"{name}: its job raises: {bare[name]!r:.700}")
         if answer != bare[name]:
             report.unlike.append(f"{name}: {difference(bare[name], answer)}")
-        for function in called:
-            reached.setdefault(function, []).append(name)
+        for function, callers in list(called.items()):
+            reached.setdefault(function, {})[name] = set(callers)
     report.reached = sorted(reached)
     report.jobless = jobless(reached)
     report.unknown = unknown()
-    turns = itertools.cycle(ERRORS)
-    for function in report.reached:
-        if only not in function or function in trusted() or is_pending(function):
-            continue
-        for error in ERRORS if thorough else [next(turns)]:
-            quick = sorted(reached[function], key=lambda name: (name.endswith(jobs.SLOW), sizes[name], name))
-            for name in quick[: 3 if thorough else 1]:
-                # one that hangs says where, and ends this process
-                sys.stderr.write(f"{function} {error.__name__} {name}\n")
+    before = _results(done)
+    known = {(result.function, result.error, result.request) for result in before}
+    with done.open("a", buffering=1) as lines:
+        for function in report.reached:
+            if not choice.takes(function) or function in trusted() or is_pending(function):
+                continue
+            for name, error in choice.failures(function, reached[function]):
+                if (function, error.__name__, name) in known:
+                    continue
+                # one that hangs says where, and ends this process: it is what came of it unless another does
+                hung = Result(function, error.__name__, name, seen=HANGS)
+                lines.write(json.dumps(asdict(hung)) + "\n")
                 faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True)
                 # what a fault leaves behind in a context is for the requests after it, not other faults
                 here = contextvars.copy_context()
-                report.results.append(
-                    here.run(
-                        fail,
-                        recording,
-                        function,
-                        error,
-                        name,
-                        requests[name],
-                        bare[name],
-                        2 if thorough else 1,
-                    )
+                result = here.run(
+                    fail,
+                    recording,
+                    function,
+                    error,
+                    name,
+                    requests[name],
+                    bare[name],
+                    2 if choice.thorough else 1,
                 )
+                lines.write(json.dumps(asdict(result)) + "\n")
     faulthandler.cancel_dump_traceback_later()
+    report.results = _results(done)
     return report
+
+
+def _results(done: Path) -> list[Result]:
+    """What a file of results holds: of each function, error and request the last line."""
+    found: dict[tuple[str, str, str], Result] = {}
+    for line in done.read_text().splitlines() if done.exists() else ():
+        result = Result(**json.loads(line))
+        found[result.function, result.error, result.request] = result
+    return list(found.values())
+
+
+def supervised(arguments: list[str], folder: Path) -> int:
+    """Run that in a process of its own, and again after a hang, until it comes to its end.
+
+    Returns:
+        The exit code of the last one.
+    """
+    done = folder / "results"
+    while True:
+        before = len(_results(done))
+        ended = subprocess.run(
+            [sys.executable, "-m", "tests.faults.run_injections", "--alone", *arguments], check=False
+        )
+        if ended.returncode == 0 or len(_results(done)) == before:  # nothing was begun: no hang
+            return ended.returncode
 
 
 def fail(
@@ -248,6 +325,15 @@ def difference(expected: Any, actual: Any) -> str:
     return f" is {actual!r:.1500}, not {expected!r:.700}"
 
 
+def _choice(how: str, only: str = "", share: str = "0", shares: str = "1") -> Choice:
+    return Choice(how == "thorough", only, int(share), int(shares))
+
+
 if __name__ == "__main__":
-    found = main(Path(sys.argv[1]), thorough=sys.argv[2] == "thorough", only="".join(sys.argv[3:]))
+    if sys.argv[1] != "--alone":
+        place = Path(sys.argv[1])
+        place.mkdir(parents=True, exist_ok=True)
+        sys.exit(supervised(sys.argv[1:], place))
+    place = Path(sys.argv[2])
+    found = main(place, _choice(*sys.argv[3:]), place / "results")
     sys.stdout.write(json.dumps(asdict(found)))

@@ -6,6 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +19,15 @@ from tests.fidelity.servers import ROOT
 from tests.services.together import Services
 from timetracer_otel.integrations.httpx import HttpxIntegration
 
+SHARES = 2
+"""Processes that the thorough form is divided among, each with services of its own."""
 
-def inject(services: Services, folder: Path, how: str) -> dict[str, Any]:
+
+def inject(services: Services, folder: Path, *how: str) -> dict[str, Any]:
     """The report of the process in which functions fail."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.run_injections", str(folder), how],
+        [sys.executable, "-m", "tests.faults.run_injections", str(folder), *how],
         env={**own, **services.environment, "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         capture_output=True,
@@ -33,12 +39,33 @@ def inject(services: Services, folder: Path, how: str) -> dict[str, Any]:
     return report
 
 
+def inject_all(services: Services, folder: Path) -> dict[str, Any]:
+    """The report of every function failing with every error, in processes beside one another."""
+    with ExitStack() as stack:
+        each = [services]
+        for _ in range(1, SHARES):
+            # not in pytest's own folder, see the fixture
+            place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
+            each.append(Services(place))
+            stack.callback(each[-1].remove)
+            each[-1].fresh()
+
+        def share(number: int) -> dict[str, Any]:
+            return inject(each[number], folder / f"share-{number}", "thorough", "", str(number), str(SHARES))
+
+        with ThreadPoolExecutor(SHARES) as threads:
+            reports = list(threads.map(share, range(SHARES)))
+    results = [result for report in reports for result in report["results"]]
+    return {**reports[0], "unlike": [line for one in reports for line in one["unlike"]], "results": results}
+
+
 @pytest.fixture(scope="module", params=["quick", pytest.param("thorough", marks=pytest.mark.slow)])
 def report(
     services: Services, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> dict[str, Any]:
     services.fresh()
-    return inject(services, tmp_path_factory.mktemp("injections"), request.param)
+    folder = tmp_path_factory.mktemp("injections")
+    return inject(services, folder, "quick") if request.param == "quick" else inject_all(services, folder)
 
 
 def test_the_requests_are_answered_alike_with_and_without_us(report: dict[str, Any]) -> None:
