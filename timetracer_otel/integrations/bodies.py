@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -184,7 +184,7 @@ class ResponseBody:
         describe: reads an exception of the library into a message.
     """
 
-    __slots__ = ("_copy", "_describe", "_done", "_exchange", "_limit", "_request", "_response")
+    __slots__ = ("_copy", "_done", "_told")
 
     def __init__(
         self,
@@ -195,12 +195,8 @@ class ResponseBody:
         start: int,
         describe: Callable[[BaseException], Failure],
     ) -> None:
-        self._exchange = exchange
-        self._response = response
-        self._request = request
-        self._limit = limit
+        self._told: _Told | None = _Told(exchange, response, request, limit, describe)
         self._copy = Copy(limit, start)
-        self._describe = describe
         self._done = False
         exchange.reading(self._so_far)
 
@@ -228,27 +224,46 @@ class ResponseBody:
 
     def _finish(self, *, complete: bool, error: BaseException | None = None) -> None:
         try:
-            if self._done:
+            told = self._told
+            if self._done or told is None:
                 return
             self._done = True
             if error is not None:
-                self._response.failure = self._describe(error)
-            self._exchange.finish(self._read(self._copy, complete=complete))
+                told.response.failure = told.describe(error)
+            told.exchange.finish(told.answer(self._copy, complete=complete))
+            # the library's response holds this, often in a cycle: the trace must not wait for the collector
+            self._told, self._copy = None, _NOTHING_MORE
         except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("reading a response body", problem)
 
-    def _so_far(self) -> HttpResponse:
-        return self._read(self._copy.frozen(), complete=False)
+    def _so_far(self) -> HttpResponse | None:
+        copy, told = self._copy, self._told  # asked in another thread
+        return None if told is None else told.answer(copy.frozen(), complete=False)
 
-    def _read(self, copy: Copy, *, complete: bool) -> HttpResponse:
+
+class _Told(NamedTuple):
+    """What a response is reported with; let go once it was."""
+
+    exchange: ports.Exchange
+    response: HttpResponse
+    request: HttpRequest
+    limit: int
+    describe: Callable[[BaseException], Failure]
+
+    def answer(self, copy: Copy, *, complete: bool) -> HttpResponse:
         body = copy.content()
         if copy.lost:
-            self._exchange.gap("body not read", f"response body of {self._request.title()}")
+            self.exchange.gap("body not read", f"response body of {self.request.title()}")
         elif body is None:
-            self._exchange.gap(
-                "body over limit", f"response body of {self._request.title()}: over {self._limit} bytes"
+            self.exchange.gap(
+                "body over limit", f"response body of {self.request.title()}: over {self.limit} bytes"
             )
-        return msgspec.structs.replace(self._response, body=body, chunks=copy.chunks(), complete=complete)
+        return msgspec.structs.replace(self.response, body=body, chunks=copy.chunks(), complete=complete)
+
+
+_NOTHING_MORE: Final = Copy(0)
+"""Keeps no piece."""
+_NOTHING_MORE.lost = True
 
 
 class RecordedBody:

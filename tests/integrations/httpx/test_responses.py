@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import threading
+import weakref
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,10 +15,11 @@ import httpx
 import pytest
 
 from tests.integrations.httpx.callers import Caller, Sync, thrice
-from tests.integrations.ports import Recorded, RecordingPort, ReplayPort, using
+from tests.integrations.ports import LiveExchange, Recorded, RecordingPort, ReplayPort, using
 from tests.integrations.upstream import CHUNKED, Received, Upstream, answer, chunk, chunked
+from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
-from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.messages import HttpRequest, HttpResponse, Request
 
 BODIES = {
     "nothing": b"",
@@ -247,3 +250,34 @@ def test_pieces_wait_for_each_other_when_asked_to(
     with using(ReplayPort(port.calls, pace=True)):
         assert Sync().read(url, "raw").raw == [b"one", b"two"]
     assert [round(seconds / 3600) for seconds in slept] == [1, 2]
+
+
+class Watched(RecordingPort):
+    """Knows which of its exchanges are still held by somebody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exchanges: list[weakref.ref[LiveExchange]] = []
+
+    def begin(self, caller: ports.Caller, request: Request, span: Any = None) -> LiveExchange:
+        exchange = super().begin(caller, request, span)
+        self.exchanges.append(weakref.ref(exchange))
+        return exchange
+
+
+def test_a_response_that_the_app_keeps_holds_nothing_of_what_was_recorded(upstream: Upstream) -> None:
+    """Responses of httpx are part of a cycle: what they held would wait for the garbage collector."""
+    url = upstream.on("/kept", answer(b"said"))
+    port = Watched()
+    gc.disable()
+    try:
+        with using(port), httpx.Client() as client:
+            kept = client.get(url)
+    finally:
+        gc.enable()
+
+    assert kept.content == b"said"
+    [call] = port.calls
+    assert isinstance(call.answered, HttpResponse)
+    assert call.answered.body == b"said"
+    assert [exchange() for exchange in port.exchanges] == [None]
