@@ -168,6 +168,8 @@ def _writes() -> Any:
 
 
 def _in_two_phases() -> Any:
+    with _engine.connect() as connection, connection.begin_twophase("three"):
+        connection.execute(_table.update().where(_table.c.id == 1).values(name="this"))
     raw = _engine.raw_connection()
     try:
         raw.tpc_begin(raw.xid(1, "one", "two"))  # type: ignore[attr-defined]  # the driver has it

@@ -65,6 +65,13 @@ class Postgres:
         self.door.shut()
         self._server.cleanup()
 
+    def allow_prepared_transactions(self) -> None:
+        """As many as a test may need; the server is started anew."""
+        with psycopg.connect(self._uri, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET max_prepared_transactions = 8")
+        self.stop()
+        self.start()
+
     def _forget_on_power_failure(self) -> None:
         """Nobody needs these data after a crash: leave out what waits for the disk."""
         with psycopg.connect(self._uri, autocommit=True) as connection:

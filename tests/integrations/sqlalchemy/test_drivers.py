@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +17,11 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.integrations.sqlalchemy.databases import SYNC, Database
 from tests.integrations.sqlalchemy.tables import Person
+from tests.services.postgres import Postgres
 from timetracer_otel.errors import ReplayError
+from timetracer_otel.integrations import wrapping
+from timetracer_otel.integrations.psycopg import PsycopgIntegration
+from timetracer_otel.integrations.psycopg2 import Psycopg2Integration
 
 only = pytest.mark.parametrize
 
@@ -211,6 +218,62 @@ def test_two_phases_that_the_server_does_not_allow(db: Database) -> None:
             return type(caught.value).__name__, type(caught.value.orig).__name__, names
 
     assert db.same(see)[2] == ["ann", "bob", "cid", "eve"]
+
+
+@pytest.fixture
+def drivers_too() -> Iterator[None]:
+    """The integrations of the drivers are there as well, as they are in an app."""
+    known = [PsycopgIntegration(), Psycopg2Integration()]
+    for one in known:
+        wrapping.install(one)
+    yield
+    for one in known:
+        wrapping.uninstall(one)
+
+
+@pytest.mark.usefixtures("drivers_too")
+@only("db", ["postgresql+psycopg2", "postgresql+psycopg"], indirect=True)
+def test_two_phases_are_those_of_sqlalchemy_where_the_driver_is_recorded_too(db: Database) -> None:
+    test_two_phases_that_the_server_does_not_allow(db)
+
+
+@pytest.fixture(scope="module")
+def preparing_postgres() -> Iterator[Postgres]:
+    """A server that allows prepared transactions."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as directory:
+        server = Postgres(Path(directory) / "data")
+        server.allow_prepared_transactions()
+        server.fresh(["test"])
+        yield server
+        server.remove()
+
+
+@pytest.mark.usefixtures("drivers_too")
+@pytest.mark.parametrize("driver", ["postgresql+psycopg2", "postgresql+psycopg"])
+def test_two_phases(driver: str, tmp_path: Path, preparing_postgres: Postgres) -> None:
+    def see(engine: Engine) -> Any:
+        with engine.connect() as connection:
+            with connection.begin_twophase("kept") as transaction:
+                connection.execute(insert(Person).values(name="dan"))
+                transaction.prepare()
+                transaction.commit()
+            with connection.begin_twophase("undone") as transaction:
+                connection.execute(insert(Person).values(name="eve"))
+                transaction.prepare()
+                transaction.rollback()
+            with connection.begin_twophase("in one"):
+                connection.execute(insert(Person).values(name="fay"))
+            return connection.execute(select(Person.name).order_by(Person.id)).scalars().all()
+
+    db = Database(driver, tmp_path, preparing_postgres)
+    assert db.same(see) == ["ann", "bob", "cid", "dan", "fay"]
+    _, calls = db.recorded(see)
+    steps = [call.asked.text for call in calls if "PREPARE" in call.asked.text]  # type: ignore[attr-defined]
+    assert steps == [
+        "PREPARE TRANSACTION", "COMMIT PREPARED",
+        "PREPARE TRANSACTION", "ROLLBACK PREPARED",
+        "COMMIT PREPARED",
+    ]  # fmt: skip
 
 
 @only("db", ["postgresql+psycopg2"], indirect=True)

@@ -64,6 +64,14 @@ class SqlAlchemyIntegration(Integration):
                 "PGDialect_psycopg2.do_executemany",
                 wrapper=self._executemany,
             ),
+            *(
+                Point(
+                    f"{dialects}.postgresql._psycopg_common",
+                    f"_PGDialect_common_psycopg.do_{phase}_twophase",
+                    wrapper=functools.partial(self._last_phase, f"{phase.upper()} PREPARED"),
+                )
+                for phase in ("commit", "rollback")
+            ),
         )
 
     def __init__(self) -> None:
@@ -309,6 +317,19 @@ class SqlAlchemyIntegration(Integration):
             return drive(self.exchange(call)) if mocked else run(self.exchange(call), call)
         except MissError:
             return None
+
+    def _last_phase(self, text: str, wrapped: Any, _dialect: Any, args: Any, kwargs: Any) -> Any:
+        """The end of a transaction in two phases, which the dialect asks of the driver itself."""
+        port = ports.current()
+        if port is None:
+            return wrapped(*args, **kwargs)
+        try:
+            checkout = checkout_of(args[0].connection)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("sqlalchemy: watching a transaction", error)
+            return wrapped(*args, **kwargs)
+        end = functools.partial(wrapped, *args, **kwargs)
+        return self._end_phase(checkout, text, end, self._mocks(port))
 
     def _reset(self, wrapped: Any, fairy: Any, args: Any, kwargs: Any) -> Any:
         # a real connection that goes back to its pool is really reset, in a replay as well
