@@ -228,6 +228,12 @@ def test_malformed_options_are_named(option: list[str], said: str, run: Run) -> 
     assert said in done.stderr
 
 
+def test_an_empty_folder_is_named(run: Run) -> None:
+    Path("traces").mkdir()
+    done = run("convert", "traces")
+    assert (done.exit_code, done.stderr) == (2, "error: traces: there are no files in this folder\n")
+
+
 def test_json_for_programs(run: Run) -> None:
     Path("traces").write_bytes(traces_file(TRACE) + b"{\n")
     said: dict[str, Any] = json.loads(run("convert", "traces", "--json").stdout)
@@ -291,4 +297,4 @@ def test_a_store_that_cannot_be_written_is_one_line(run: Run) -> None:
     Path("file").touch()
     done = run("convert", "traces", "-o", "file")
     assert done.exit_code == 2
-    assert done.stderr == "error: file/2026-11-18: it cannot be written: Not a directory\n"
+    assert done.stderr == "error: file: it cannot be written: a file, where a folder of cassettes is to be\n"

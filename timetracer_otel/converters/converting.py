@@ -95,6 +95,10 @@ def convert(
     Raises:
         ConversionError: the store cannot be written; with ``strict`` something could not be read.
     """
+    if os.path.isfile(store.path):  # said now, not when all is read
+        raise ConversionError(
+            f"{store.path}: it cannot be written: a file, where a folder of cassettes is to be"
+        )
     work = _Conversion(store, kind, selection or Selection(), strict, progress, on_problem)
     if converted is not None:
         work.converted = converted

@@ -103,14 +103,17 @@ def find(given: Sequence[str]) -> list[Input]:
     """The inputs that were named, those in folders one by one.
 
     Raises:
-        CassetteNotFound: there is no such file.
+        CassetteNotFound: there is no such file, or none in a folder.
     """
     found: list[Input] = []
     for name in given:
         if name == STDIN:
             found.append(Input(STDIN))
         elif os.path.isdir(name):
-            found += [Input(str(path)) for path in _files(Path(name))]
+            inside = [Input(str(path)) for path in _files(Path(name))]
+            if not inside:
+                raise CassetteNotFound(f"{name}: there are no files in this folder")
+            found += inside
         elif os.path.exists(name):
             found.append(Input(name))
         else:
