@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import gc
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 _KINDS: Final = ("auto", "otlp-json", "otlp-protobuf", "jaeger", "zipkin", "tempo", "console", "timetracer")
 _SHOWN: Final = 20
 """Problems that are told one by one."""
+_RARELY: Final = 20_000
+"""Objects more than before at which garbage is looked for: spans on their way are many, and in no cycles."""
 
 
 @click.command("convert")
@@ -95,7 +99,7 @@ def command(
     output = Output()
     interrupted = True
     try:
-        with ConvertingProgress() as progress, _executor(workers, dask) as executor:
+        with _rare_collections(), ConvertingProgress() as progress, _executor(workers, dask) as executor:
             convert(
                 found,
                 store,
@@ -115,6 +119,19 @@ def command(
         elif result.written.cassettes or not interrupted:
             output.lines(views.lines(result, store.path))
     return FAILED if not result.read.spans and not result.written.cassettes else 0
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Have garbage be looked for rarely, and not in what is loaded already."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_RARELY, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _executor(workers: int | None, dask: str | None) -> AbstractContextManager[Executor | None]:
