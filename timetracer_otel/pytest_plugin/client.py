@@ -100,6 +100,11 @@ class StartedApp:
             sys.path.insert(0, str(self._root))
         with self._alone():
             client = make_client(import_app(self._spec, factory=self._factory))
+            if client.family != HttpRequest.family:
+                raise ApplicationError(
+                    f"{self._spec} takes no HTTP requests; if it is a function that makes the application,"
+                    " set timetracer_app_factory = true in pytest's configuration"
+                )
             client.__enter__()
             self._client = client
         return self

@@ -230,7 +230,10 @@ def of_another_kind(cassette: Cassette, path: Path, app: str, takes: str) -> Ver
         app: as it was given.
         takes: the family of messages that it takes.
     """
-    verdict = broken(cassette, path, f"{app} takes {takes}, and this is {cassette.inbound_family}")
+    why = f"{app} takes {takes}, and this is {cassette.inbound_family}"
+    if takes == ConsumerClient.family and isinstance(cassette.inbound_message, HttpRequest):
+        why += "; is it a function that makes the application (--factory)?"
+    verdict = broken(cassette, path, why)
     verdict.other_kind = True
     return verdict
 
