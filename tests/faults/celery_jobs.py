@@ -62,7 +62,28 @@ def polled() -> Any:
         attempt(lambda: _asking.AsyncResult("other").get(60)),
     ]
     backend.forget("asked")
-    return [*seen, _asking.AsyncResult("asked").state]
+    return [*seen, _asking.AsyncResult("asked").state, *_encoded()]
+
+
+def _encoded() -> list[Any]:
+    """How often a backend of the app's own is asked to encode a result of nothing; and one that cannot."""
+    backend, asked = _asking.backend, []
+    encode = backend.encode_result
+
+    def encoded(result: Any, state: str) -> Any:
+        asked.append(state)
+        if result is not None:
+            raise OwnError("cannot be encoded")
+        return encode(result, state)
+
+    backend.encode_result = encoded
+    try:
+        stored = backend.store_result("nothing", None, "SUCCESS")
+        refused = attempt(lambda: backend.store_result("refused", 1, "SUCCESS"))
+    finally:
+        del backend.encode_result
+    backend.forget("nothing")
+    return [stored, refused["class"], refused["text"], asked]
 
 
 def message() -> Any:
