@@ -248,7 +248,7 @@ def _said(context: Any, what: str) -> Any:
     return method() if method is not None else None
 
 
-class _Context(wrapt.ObjectProxy[Any]):
+class _Context(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type checkers only, before wrapt 2
     """The servicer's context, which does not tell what was sent and read by it."""
 
     def __init__(self, context: Any, rpc: Rpc) -> None:
@@ -271,7 +271,7 @@ class _Context(wrapt.ObjectProxy[Any]):
         return message
 
 
-class _Requests(wrapt.ObjectProxy[Any]):
+class _Requests(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
     """The messages of a client, read by the app."""
 
     def __init__(self, requests: Any, request: GrpcRequest) -> None:
@@ -291,7 +291,7 @@ class _Requests(wrapt.ObjectProxy[Any]):
     next = __next__
 
 
-class _AsyncRequests(wrapt.ObjectProxy[Any]):
+class _AsyncRequests(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
     """As above, of an asynchronous server."""
 
     def __init__(self, requests: Any, request: GrpcRequest) -> None:
