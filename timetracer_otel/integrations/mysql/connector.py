@@ -1,8 +1,8 @@
 """mysql-connector-python in Python, used directly: connections, pools, and cursors of all kinds.
 
 A replayed connection is the library's own, on a socket that gives the recorded replies. Prepared statements
-are recorded as the server sent their rows, in binary. Connections of its C extension, compressed ones and
-the asynchronous ``mysql.connector.aio`` are not recorded; the first and the last refuse to connect in a
+are recorded as the server sent their rows, in binary. What a connection of its C extension, or a compressed
+one, is asked is a gap; ``mysql.connector.aio`` is not recorded. The first and the last are refused in a
 replay.
 """
 
@@ -27,6 +27,7 @@ _UNASKED = (
     "_execute_query", "cmd_ping", "cmd_reset_connection", "cmd_change_user", "cmd_statistics",
 )  # fmt: skip
 _COMPRESSED = 0x20
+_IN_C = "a connection of the C extension (use_pure=False)"
 _DATABASE = "SELECT DATABASE()"
 _USE = re.compile(r"\s*use\s+`?([^`;\s]+)", re.I)
 _connecting: ContextVar[Line | None] = ContextVar("timetracer_mysqlconnector_connecting", default=None)
@@ -57,6 +58,15 @@ class MySqlConnectorIntegration(MySqlIntegration):
                 for kind in ("MySQLCursor", "MySQLCursorPrepared")
                 for method, handler in (("execute", self._execute), ("executemany", self._executemany))
             ),
+            *(
+                Point(f"{cursors}_cext", f"{kind}.{method}", handler)
+                for kind in ("CMySQLCursor", "CMySQLCursorPrepared")
+                for method, handler in (("execute", self._execute), ("executemany", self._executemany))
+            ),
+            Point(f"{cursors}_cext", "CMySQLCursor.callproc", self._callproc),
+            Point(f"{connections}_cext", "CMySQLConnection.cmd_query", self._query),
+            Point(f"{connections}_cext", "CMySQLConnection.commit", self._commit),
+            Point(f"{connections}_cext", "CMySQLConnection.rollback", self._rollback),
             Point(cursors, "MySQLCursor.callproc", self._callproc),
             Point(connections, "MySQLConnection.cmd_query", self._query),
             Point(connections, "MySQLConnection.cmd_init_db", self._init_db),
@@ -93,7 +103,9 @@ class MySqlConnectorIntegration(MySqlIntegration):
 
     def watch(self, connection: Any, line: Line) -> None:
         """Watch its socket."""
-        if connection._client_flags & _COMPRESSED:
+        if _in_c(connection):
+            line.deaf = f"{_IN_C} is not recorded; connect with use_pure=True"
+        elif connection._client_flags & _COMPRESSED:
             line.deaf = "a compressed connection is not recorded"
         elif connection._socket is not None and connection._socket.sock is not None:
             self.plug(connection, self.watched(connection, line))
@@ -104,6 +116,8 @@ class MySqlConnectorIntegration(MySqlIntegration):
 
     def plugged(self, connection: Any) -> Any:
         """Its socket."""
+        if _in_c(connection):
+            raise refused(_IN_C, self.name)
         return connection._socket.sock
 
     def plug(self, connection: Any, ends: Any) -> None:
@@ -118,8 +132,8 @@ class MySqlConnectorIntegration(MySqlIntegration):
     def _connect(self, call: Invocation) -> Flow[None]:
         connection = call.instance
         if self.mocks():
-            if "CMySQL" in type(connection).__name__:
-                raise refused("a connection of the C extension (use_pure=False)", self.name)
+            if _in_c(connection):
+                raise refused(_IN_C, self.name)
             self._connect_to_nothing(call.wrapped, connection, call.args, call.kwargs)
             return
         try:
@@ -128,9 +142,8 @@ class MySqlConnectorIntegration(MySqlIntegration):
         except self.error_roots() as error:
             self.report_connect(self.named(connection), error)
             raise
-        if hasattr(connection, "_socket"):
-            self.line_of(connection)
-        else:
+        self.line_of(connection)
+        if _in_c(connection):
             ports.report(
                 "mysqlconnector: connections of the C extension are not recorded",
                 "connect with use_pure=True",
@@ -194,7 +207,9 @@ class MySqlConnectorIntegration(MySqlIntegration):
         return self._on_cursor(call, lambda line: _statement(line, call, ("operation", "params")))
 
     def _executemany(self, call: Invocation) -> Flow[Any]:
-        call = yield read_once(call)
+        refuses = _in_c(getattr(call.instance, "_connection", None)) and not hasattr(call.instance, "_stmt")
+        if not refuses:  # what can be read once only
+            call = yield read_once(call)
         names = ("operation", "seq_params")
         flow = self._on_cursor(
             call, lambda line: statement_of(line, call.args, call.kwargs, names, many=True)
@@ -208,7 +223,8 @@ class MySqlConnectorIntegration(MySqlIntegration):
 
     def _on_cursor(self, call: Invocation, message: Any) -> Flow[Any]:
         connection = getattr(call.instance, "_connection", None)
-        if connection is None or getattr(connection, "_socket", None) is None:
+        behind = "_cmysql" if _in_c(connection) else "_socket"
+        if connection is None or getattr(connection, behind, None) is None:
             return (yield call.proceed)  # closed: the library's to refuse
         return (yield from self.converse(call, connection, message))
 
@@ -262,6 +278,11 @@ class MySqlConnectorIntegration(MySqlIntegration):
 
     def _unasked(self, call: Invocation) -> Flow[Any]:
         return self.unasked(call, call.instance)
+
+
+def _in_c(connection: Any) -> bool:
+    """True for a connection of the C extension, or what a cursor has of it."""
+    return hasattr(connection, "_cmysql")
 
 
 def _statement(line: Line, call: Invocation, names: tuple[str, str]) -> SqlStatement:
