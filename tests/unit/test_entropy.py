@@ -238,6 +238,28 @@ def test_each_lane_has_its_own_values():
         assert (first, random.random()) == (0.125, 0.25)
 
 
+def test_what_one_task_alone_drew_is_for_a_task_of_another_number():
+    lane = 7
+    events = [
+        *(Event("random.random@tests", value, 4) for value in (0.25, 0.5)),
+        *(Event("random.getrandbits(8)@tests", value, lane) for lane, value in ((0, 1), (4, 2))),
+        Event("uuid.uuid4@tests", uuid.UUID(int=9, version=4), 0),
+    ]
+    replaying = ValueReplayer(events, lane=lambda: lane, trace_id="4bf9", start_ns=0)
+    with drawing_from(replaying):
+        assert random.random() == 0.25
+        lane = 8  # which comes too late for it
+        assert random.random() not in (0.25, 0.5)
+        lane = 7
+        assert random.random() == 0.5
+        assert replaying.invented == 1
+        random.getrandbits(8)  # of two tasks: which of them would it be?
+        uuid.uuid4()  # the request's own
+        assert replaying.invented == 3
+        lane = 0
+        assert (random.getrandbits(8), uuid.uuid4()) == (1, uuid.UUID(int=9, version=4))
+
+
 def test_sessions_in_threads_side_by_side_have_their_own_values():
     both_inside = threading.Barrier(2)
     tokens = [[uuid.UUID(int=number, version=4) for number in range(start, start + 3)] for start in (10, 20)]

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from timetracer_otel import ports
+from timetracer_otel.integrations import django_auth
 from timetracer_otel.integrations.asgi import AsgiIntegration
 from timetracer_otel.integrations.base import Point, Wrappable
 from timetracer_otel.integrations.entries import activated, safely
@@ -30,11 +31,12 @@ class DjangoIntegration(Wrappable):
         self._put_off: Callable[[], Any] | None = None
 
     def points(self) -> Sequence[Point]:
-        """Both handlers; routes, exceptions and late answers; settings and their instrumentation."""
+        """Both handlers; who is signed in; routes, exceptions, late answers; settings and their instrumentation."""
         handlers = "django.core.handlers"
         return (
             *_WsgiHandler().points(),
             *_AsgiHandler().points(),
+            *django_auth.points(),
             Point(f"{handlers}.asgi", "ASGIHandler.send_response", wrapper=_answer, optional=True),
             Point(f"{handlers}.base", "BaseHandler.resolve_request", wrapper=_resolve, optional=True),
             Point(f"{handlers}.exception", "handle_uncaught_exception", wrapper=_failed, optional=True),

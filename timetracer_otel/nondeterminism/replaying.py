@@ -48,7 +48,9 @@ class _Fallback:
 class ValueReplayer:
     """Gives the values of one cassette to one replay session; may be used from several threads.
 
-    Each source of each lane gets its values in the order in which they were recorded. Beyond those the clock
+    Each source of each lane gets its values in the order in which they were recorded. A server may number its
+    tasks otherwise: what one lane alone drew from a source is for the first lane that asks for it and has
+    nothing of its own. Beyond those the clock
     goes on from the last one, and the random sources are seeded from the trace, so that they repeat too.
 
     Args:
@@ -58,7 +60,7 @@ class ValueReplayer:
         start_ns: when the entry span began, in nanoseconds since 1970.
     """
 
-    __slots__ = ("_clock", "_fallbacks", "_lane", "_queues", "_trace_id", "invented")
+    __slots__ = ("_adopted", "_clock", "_fallbacks", "_lane", "_lanes", "_queues", "_trace_id", "invented")
 
     def __init__(
         self, events: Iterable[Event], *, lane: Callable[[], int], trace_id: str, start_ns: int
@@ -66,6 +68,10 @@ class ValueReplayer:
         self._queues: dict[tuple[str, int], deque[object]] = {}
         for event in events:
             self._queues.setdefault((event.source, event.lane), deque()).append(event.value)
+        self._lanes: dict[str, list[int]] = {}
+        for source, recorded in self._queues:
+            self._lanes.setdefault(source, []).append(recorded)
+        self._adopted: dict[str, int] = {}
         self._fallbacks: dict[tuple[str, int], _Fallback] = {}
         self._lane = lane
         self._trace_id = trace_id
@@ -79,6 +85,8 @@ class ValueReplayer:
             # a recording without values did not number its tasks by them
             place = draw.source, self._lane() if self._queues else 0
             queue = self._queues.get(place)
+            if queue is None:
+                queue = self._adopt(*place)
             if queue:
                 value = draw.restore(queue.popleft())
                 if isinstance(draw, ClockDraw) and isinstance(value, int):
@@ -90,6 +98,13 @@ class ValueReplayer:
             ports.report("giving a recorded value", error)
         self.invented += 1
         return draw.invent(self._fallback(place))
+
+    def _adopt(self, source: str, lane: int) -> deque[object] | None:
+        """The values of the only lane that drew from it; not the request's own, which is 0 everywhere."""
+        recorded = self._lanes.get(source, ())
+        if len(recorded) != 1 or not recorded[0] or self._adopted.setdefault(source, lane) != lane:
+            return None
+        return self._queues[source, recorded[0]]
 
     def remaining(self) -> dict[str, int]:
         """How many recorded values of each source were not asked for."""
