@@ -31,7 +31,7 @@ class DjangoIntegration(Wrappable):
         self._put_off: Callable[[], Any] | None = None
 
     def points(self) -> Sequence[Point]:
-        """Both handlers; who is signed in; routes, exceptions, late answers; settings, their instrumentation."""
+        """Both handlers; who is signed in; routes, exceptions, late answers; settings and instrumentation."""
         handlers = "django.core.handlers"
         return (
             *_WsgiHandler().points(),
