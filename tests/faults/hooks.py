@@ -111,12 +111,16 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.ports:current",
             "timetracer_otel.ports:current_entry",
             "timetracer_otel.ports:entry_port",
+            "timetracer_otel.ports:is_inside",
         }
     ),
     "makes the app's own call, and guards what it does besides": frozenset(
         {
             "timetracer_otel.integrations.base:Invocation.proceed",
             "timetracer_otel.integrations.base:run",
+            "timetracer_otel.integrations.base:run_async",
+            "timetracer_otel.integrations.grpc.rpc:Rpc._reading.read",
+            "timetracer_otel.integrations.wrapping:_wrapper.wrapper",
             "timetracer_otel.integrations.base:Once.__call__",
             "timetracer_otel.integrations.aiohttp.integration:_connection",
             "timetracer_otel.integrations.asyncpg.copying:_Copying._sending.live",

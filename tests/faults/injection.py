@@ -29,6 +29,7 @@ _ON_BEHALF = frozenset(
         "timetracer_otel.integrations.middleware:AsgiMiddleware.__call__",
         "timetracer_otel.integrations.middleware:WsgiMiddleware.__call__",
         "timetracer_otel.integrations.threads:_inside",
+        "timetracer_otel.integrations.threads:Carried.__call__",
     }
 )
 """Functions of ours that do."""

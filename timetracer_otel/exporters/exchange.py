@@ -96,7 +96,13 @@ class RecordedExchange:
             inside.__exit__(None, None, None)
 
     def finish(self, answer: Answer | Failure | None) -> None:
-        """The call was answered; only the first report counts."""
+        """The call was answered; only the first report counts. Never raises."""
+        try:
+            self._finish(answer)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("recording an answer", error)
+
+    def _finish(self, answer: Answer | Failure | None) -> None:
         if self._done:
             return
         self._done = True
