@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+from wrapt.importer import ImportHookFinder
 
 from timetracer_otel.integrations import wrapping
 from timetracer_otel.integrations.base import Point, Wrappable
@@ -53,3 +56,20 @@ def test_a_function_that_came_later_is_wrapped_by_the_next_installation(library:
     wrapping.install(integration)
     assert (library.early(), library.late()) == (["ours", "early"], ["ours", "late"])
     wrapping.uninstall(integration)
+
+
+def test_imports_are_seen_though_somebody_put_their_finders_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"{MODULE}.py").write_text("early = late = lambda: ['loaded']\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    integration = HalfLoaded()
+    wrapping.install(integration)
+    wrapping.uninstall(integration)
+    others = [finder for finder in sys.meta_path if not isinstance(finder, ImportHookFinder)]
+    monkeypatch.setattr(sys, "meta_path", others)
+    wrapping.install(integration)
+    library = importlib.import_module(MODULE)
+    assert (library.early(), library.late()) == (["ours", "loaded"], ["ours", "loaded"])
+    wrapping.uninstall(integration)
+    monkeypatch.delitem(sys.modules, MODULE)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import wrapt
+from wrapt.importer import ImportHookFinder
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Integration, Invocation, Point, Wrappable, run, run_async
@@ -30,18 +31,29 @@ _hooked: set[tuple[str, str]] = set()
 def install(integration: Wrappable) -> None:
     """Wrap the integration's points, now where their modules are loaded, else when they load."""
     with _lock:
-        if _settled.get(integration.name) is integration:
-            return
-        _wanted.add(integration.name)
-        settled = True
-        for point in integration.points():
-            if point.module in sys.modules:
-                settled = _apply(integration, point) and settled
-            elif (integration.name, _key(point)) not in _hooked:
-                _hooked.add((integration.name, _key(point)))
-                wrapt.register_post_import_hook(_on_import(integration, point), point.module)
-        if settled:
-            _settled[integration.name] = integration
+        if _settled.get(integration.name) is not integration:
+            _wanted.add(integration.name)
+            settled = True
+            for point in integration.points():
+                if point.module in sys.modules:
+                    settled = _apply(integration, point) and settled
+                elif (integration.name, _key(point)) not in _hooked:
+                    _hooked.add((integration.name, _key(point)))
+                    wrapt.register_post_import_hook(_on_import(integration, point), point.module)
+            if settled:
+                _settled[integration.name] = integration
+        if _hooked:
+            _see_imports()
+
+
+def _see_imports() -> None:
+    """Put wrapt's finder back where somebody took it away.
+
+    wrapt adds it to ``sys.meta_path`` once a process. Who puts that back as it was (pytest's ``pytester``
+    does, after each run in its own process) takes it away, and no hook is called any more.
+    """
+    if not any(isinstance(finder, ImportHookFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, ImportHookFinder())
 
 
 def uninstall(integration: Wrappable) -> None:
