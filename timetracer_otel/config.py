@@ -7,7 +7,7 @@ pyproject.toml and in Python. What each means is in :data:`VARIABLES`.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Final, TypedDict, Unpack
 
@@ -30,6 +30,8 @@ from timetracer_otel.volatile_rules import VolatileRule, parse_rules, rules_besi
 __all__ = ["VARIABLES", "Arguments", "Settings", "Variable", "beside", "load"]
 
 _SECTION: Final = "[tool.timetracer]"
+_SAID: Final = "_TIMETRACER_SAID"
+"""Between our own processes: variables that the one that started this one has warned of."""
 
 
 def _default(field: str) -> Any:
@@ -147,10 +149,8 @@ def load(
             variable = BY_NAME.get(name)
             if variable is not None:
                 found[variable.field] = variable.parse(text, name, names)
-            elif name in TIMETRACER_ONLY:
-                _warn(f"{name} is a setting of timetracer, not of timetracer-otel: {TIMETRACER_ONLY[name]}")
-            else:
-                _warn(ignored(name))
+            elif name not in environ.get(_SAID, "").split(","):
+                _warn_of(name)
     for field, value in explicit.items():
         variable = BY_FIELD.get(field)
         if variable is None:
@@ -250,6 +250,24 @@ def _table(path: Path, data: bytes) -> dict[str, Any]:
 
 
 _warned: set[str] = set()
+
+
+def say_no_more(environ: MutableMapping[str, str]) -> None:
+    """The processes that get this environment do not warn again of what :func:`load` warned of here.
+
+    Args:
+        environ: changed.
+    """
+    strange = [name for name in environ if name.startswith(PREFIX) and name not in BY_NAME]
+    if strange:
+        environ[_SAID] = ",".join(strange)
+
+
+def _warn_of(name: str) -> None:
+    if name in TIMETRACER_ONLY:
+        _warn(f"{name} is a setting of timetracer, not of timetracer-otel: {TIMETRACER_ONLY[name]}")
+    else:
+        _warn(ignored(name))
 
 
 def _warn(message: str) -> None:

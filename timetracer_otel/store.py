@@ -191,7 +191,9 @@ class FolderStore:
         try:
             mode = self.path.stat().st_mode
         except (FileNotFoundError, ValueError):  # a NUL in the path
-            raise CassetteNotFound(f"{self.path}: there is no such folder or file") from None
+            raise CassetteNotFound(
+                f"{self.path}: there is no such folder or file; record some first"
+            ) from None
         except OSError as error:
             raise CassetteNotFound(f"{self.path}: it cannot be read: {error.strerror or error}") from error
         if stat.S_ISDIR(mode):

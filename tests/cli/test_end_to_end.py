@@ -141,7 +141,10 @@ def test_an_app_that_changed_is_different(recorded: Upstream) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-k", "nothing like it"], "error: none of the cassettes holds an inbound request to replay\n"),
+        (
+            ["-k", "nothing like it"],
+            "error: none of the 2 cassettes with an inbound request is among those asked for\n",
+        ),
         (
             ["--app", "app"],
             "error: --app 'app': give it as MODULE:ATTRIBUTE, as for uvicorn, or the settings"

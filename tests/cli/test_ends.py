@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import pytest
 
+from tests.cli import samples
 from tests.cli.conftest import Run
 from timetracer_otel.demo import shop
 from timetracer_otel.store import FolderStore
@@ -18,7 +19,8 @@ from timetracer_otel.store import FolderStore
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["lsit"], "No such command 'lsit'"),
+        (["lsit"], "No such command 'lsit'. Did you mean 'list'?\n"),
+        (["xyzzy"], "No such command 'xyzzy'.\n"),
         (["list", "--colour"], "No such option"),
         (["show"], "Missing argument 'CASSETTE...'"),
         (["record"], "Missing argument 'COMMAND...'"),
@@ -51,8 +53,11 @@ def test_a_mistake_in_the_command_line_is_2_and_explained(run: Run, arguments: l
             ["record", "--max-body-kb", "many", "--", "true"],
             "error: --max-body-kb is 'many'; allowed is a whole number from 0 to 1,048,576\n",
         ),
-        (["replay", "--", "true"], "error: cassettes: there is no such folder or file\n"),
-        (["replay", "--app", "app:app"], "error: cassettes: there is no such folder or file\n"),
+        (["replay", "--", "true"], "error: cassettes: there is no such folder or file; record some first\n"),
+        (
+            ["replay", "--app", "app:app"],
+            "error: cassettes: there is no such folder or file; record some first\n",
+        ),
         (["show", "no/such/file"], "error: no/such/file: there is no such file\n"),
         (
             ["record", "--dir", "gs://bucket", "--", "true"],
@@ -116,4 +121,26 @@ def test_a_demo_that_lacks_something_says_what_to_install(run: Run, monkeypatch:
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == (
         "error: the demo needs no_such_service; install with: pip install 'timetracer-otel[demo]'\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["record", "replay"])
+def test_a_mistyped_variable_is_warned_of_once(directory: Path, command: str) -> None:
+    samples.store(directory / "cassettes")
+    done = subprocess.run(
+        [sys.executable, "-m", "timetracer_otel", command, "--", "python", "-c", "pass"],
+        env={**os.environ, "TIMETRACER_SAMPEL_RATE": "1", "TIMETRACER_SERVICE": "shop"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    warned = [line for line in done.stderr.splitlines() if "TIMETRACER_" in line]
+    assert (done.returncode, warned) == (
+        0,
+        [
+            "TIMETRACER_SAMPEL_RATE is not a setting of timetracer-otel and changes nothing;"
+            " did you mean TIMETRACER_SAMPLE_RATE?",
+            "TIMETRACER_SERVICE is a setting of timetracer, not of timetracer-otel:"
+            " set OTEL_SERVICE_NAME instead",
+        ],
     )

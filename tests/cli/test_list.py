@@ -98,7 +98,7 @@ def test_an_empty_store_is_not_an_error(run: Run, directory: Path) -> None:
 def test_a_store_that_is_not_there_is(run: Run) -> None:
     done = run("list")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "error: cassettes: there is no such folder or file\n"
+    assert done.stderr == "error: cassettes: there is no such folder or file; record some first\n"
 
 
 def _single_spaced(printed: str) -> list[str]:

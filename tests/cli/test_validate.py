@@ -95,4 +95,4 @@ def test_json_is_one_object_a_line(run: Run, checkout: Path) -> None:
 def test_a_path_that_is_not_there_is_told_apart_from_a_bad_file(run: Run) -> None:
     done = run("validate", "nowhere")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "error: nowhere: there is no such folder or file\n"
+    assert done.stderr == "error: nowhere: there is no such folder or file; record some first\n"

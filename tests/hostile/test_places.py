@@ -16,7 +16,7 @@ from tests.hostile.reader import Reader
 from timetracer_otel.errors import CassetteFormatError
 from timetracer_otel.files import read_file
 
-NO_FOLDER = "there is no such folder or file"
+NO_FOLDER = "there is no such folder or file; record some first"
 READING = {
     "show": ["show", "PATH"],
     "list": ["list", "PATH"],

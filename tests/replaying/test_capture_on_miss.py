@@ -97,6 +97,7 @@ def test_by_the_command_and_by_a_server(
     assert done.returncode == 1, done.stderr
     assert "http GET" in done.stdout or "/json/cup" in done.stdout
     [copy] = (tmp_path / "recorded-captured").rglob("*.json")
+    assert f"timetracer-otel: 1 captured call is in {copy}\n" in done.stderr
     assert [call.request.title() for call in Cassette.load(copy).calls() if call.request is not None] == [
         f"GET {upstream.url}/json/tea",
         f"GET {upstream.url}/json/cup",

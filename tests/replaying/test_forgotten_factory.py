@@ -44,7 +44,7 @@ def test_the_error_says_how_to_name_a_factory(tmp_path: Path) -> None:
 
     assert replayed.returncode == 2
     assert replayed.stderr.splitlines()[-1] == (
-        "error: all 1 cassettes are of another kind than this app takes:"
+        "error: the one cassette is of another kind than this app takes:"
         " app:make takes kafka, and this is http; is it a function that makes the application (--factory)?"
     )
     assert tested.returncode == 1

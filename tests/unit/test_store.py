@@ -262,7 +262,7 @@ def test_a_single_file_is_a_store_of_one(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CassetteNotFound, match="missing: there is no such folder or file"):
+    with pytest.raises(CassetteNotFound, match="missing: there is no such folder or file; record some first"):
         list(FolderStore(tmp_path / "missing").paths())
 
 

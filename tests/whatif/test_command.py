@@ -12,8 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.cli import samples
 from tests.integrations.upstream import Upstream
 from timetracer_otel.demo.processes import Server
+from timetracer_otel.store import FolderStore
 
 APP = """
 import os, sqlite3, httpx
@@ -129,7 +131,10 @@ def test_a_service_that_takes_it_well_is_the_same(environment: dict[str, str]) -
         ("http *: WrongError", "httpx cannot raise that; it can: connect timeout, connection error,"),
     ],
 )
-def test_what_cannot_be_is_one_line(environment: dict[str, str], fault: str, said: str) -> None:
+def test_what_cannot_be_is_one_line_before_anything_is_replayed(
+    environment: dict[str, str], fault: str, said: str
+) -> None:
+    FolderStore("cassettes").write(samples.failing())  # older, so that it would be replayed first
     status, printed, error = replay(environment, "--fault", fault)
     assert (status, printed) == (2, [])
     assert said in error

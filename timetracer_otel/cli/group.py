@@ -66,6 +66,22 @@ class LazyGroup(click.Group):
         command.help = (command.help or "").replace("\\b\n", "\b\n")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that was typed.
+
+        Raises:
+            click.UsageError: there is none of that name; the text names the nearest.
+        """
+        name = args[0]
+        if name not in self.lazy and not name.startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches  # only when something is wrong
+
+            near = get_close_matches(name, self.lazy, 1)
+            ctx.fail(f"No such command {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, with none of them loaded."""
         with formatter.section("Commands"):

@@ -18,7 +18,8 @@ _NOT_FOUND: Final = 127
 
 def quieten(environ: MutableMapping[str, str], *, replaying: bool = False) -> None:
     """Switch metrics and logs off where nobody asked for them: the distribution's default for both
-    is an exporter that may not be installed, and that would stop all of OpenTelemetry.
+    is an exporter that may not be installed, and that would stop all of OpenTelemetry. And what was warned
+    of here is not warned of again.
 
     Args:
         environ: the environment that the service will get.
@@ -27,6 +28,9 @@ def quieten(environ: MutableMapping[str, str], *, replaying: bool = False) -> No
     for name in ("OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"):
         if replaying or not environ.get(name):
             environ[name] = "none"
+    from timetracer_otel.config import say_no_more
+
+    say_no_more(environ)
 
 
 def launch(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:

@@ -237,6 +237,7 @@ def _in_process(
 
     def verdicts() -> Generator[Verdict, None, None]:
         with InProcess(app, work.outside, settings, options, factory=factory) as replayer:
+            replayer.check_faults(work.chosen)
             for path in work.chosen:
                 yield replayer.replay(path)
 
@@ -297,7 +298,8 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
                 break
     if others and not outcomes:
         why = others[0].differences[0].removeprefix("it cannot be replayed: ")
-        raise CassetteNotFound(f"all {len(others)} cassettes are of another kind than this app takes: {why}")
+        all_are = "the one cassette is" if len(others) == 1 else f"all {len(others)} cassettes are"
+        raise CassetteNotFound(f"{all_are} of another kind than this app takes: {why}")
     if others:
         is_are = "it is" if len(others) == 1 else "they are"
         left_out = f"{len(others)} left out: {is_are} of another kind than this app takes"

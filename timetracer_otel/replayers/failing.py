@@ -33,6 +33,11 @@ def kinds(caller: object) -> list[str]:
     return sorted(caller.faults()) if isinstance(caller, Wrappable) else []
 
 
+def is_loaded(caller: Wrappable) -> bool:
+    """True once what the library raises is known; before it is loaded only the kinds are."""
+    return bool(_classes(caller))
+
+
 def failure(caller: object, name: str, recorded: Answer | Failure | None) -> Answer | Failure | None:
     """What the library raises, or is answered, by kind or by the name of an exception.
 

@@ -23,7 +23,13 @@ from timetracer_otel import integrations, ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.comparison import Threshold
 from timetracer_otel.config import Settings
-from timetracer_otel.errors import ApplicationError, CassetteFormatError, CassetteNotFound, CodecError
+from timetracer_otel.errors import (
+    ApplicationError,
+    CassetteError,
+    CassetteFormatError,
+    CassetteNotFound,
+    CodecError,
+)
 from timetracer_otel.messages import HttpRequest, Request
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers import guard, livetree
@@ -132,6 +138,22 @@ class InProcess:
     ) -> None:
         self._block.close()
 
+    def check_faults(self, paths: Sequence[Path]) -> None:
+        """Refuse a fault that the recorded calls cannot come to before anything is replayed.
+
+        Args:
+            paths: the cassettes that are to be replayed.
+
+        Raises:
+            ConfigurationError: it names the fault, and what is possible.
+        """
+        for path in paths if self._faults.all else ():
+            # one that cannot be read has its verdict when its turn comes
+            with suppress(CassetteError, CodecError):
+                cassette = Cassette.load(path)
+                if cassette.inbound_family == self._client.family:
+                    self._faults.check(cassette.calls(), loaded_only=True)
+
     def replay(self, path: Path) -> Verdict:
         """The verdict on one cassette.
 
@@ -205,11 +227,20 @@ def plan(paths: Sequence[Path], select: Callable[[Cassette], bool] | None = None
     """
     outside: list[tuple[int, Path]] = []
     chosen: list[tuple[int, Path]] = []
+    passed_over = 0
     for path, cassette in each(*paths):
         if cassette.inbound_message is None:
             outside.append((cassette.started, path))
         elif select is None or select(cassette):
             chosen.append((cassette.started, path))
+        else:
+            passed_over += 1
+    if passed_over and not chosen:
+        if passed_over == 1:
+            raise CassetteNotFound("the one cassette with an inbound request is not among those asked for")
+        raise CassetteNotFound(
+            f"none of the {passed_over} cassettes with an inbound request is among those asked for"
+        )
     if not chosen:
         raise CassetteNotFound("none of the cassettes holds an inbound request to replay")
     return Plan([path for _, path in sorted(outside)], [path for _, path in sorted(chosen)])

@@ -299,7 +299,8 @@ class Session:
             return None
         store = self.captures or FolderStore(folder_beside(self._folder()))
         self.captured_to = path = save_copy(self.cassettes[0], calls, self._redactor, store)
-        logger.warning("timetracer-otel: %d captured calls are in %s", len(calls), path)
+        what = "1 captured call is" if len(calls) == 1 else f"{len(calls)} captured calls are"
+        logger.warning("timetracer-otel: %s in %s", what, path)
         return path
 
     def take_captured(self) -> list[Captured]:
