@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -73,3 +74,17 @@ def test_imports_are_seen_though_somebody_put_their_finders_back(
     assert (library.early(), library.late()) == (["ours", "loaded"], ["ours", "loaded"])
     wrapping.uninstall(integration)
     monkeypatch.delitem(sys.modules, MODULE)
+
+
+def test_sqlite3_that_loads_later_is_as_it_was_when_undone() -> None:
+    script = """
+import sys
+assert "sqlite3" not in sys.modules
+import timetracer_otel
+timetracer_otel.install()
+import sqlite3
+timetracer_otel.uninstall()
+print(type(sqlite3.connect).__name__, type(sqlite3.dbapi2.connect).__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("builtin_function_or_method builtin_function_or_method\n", "")

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import wrapt
 from wrapt.importer import ImportHookFinder
@@ -19,9 +19,24 @@ from wrapt.importer import ImportHookFinder
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Integration, Invocation, Point, Wrappable, run, run_async
 
+
+class _Inserted(NamedTuple):
+    """A wrapper, where it was put first, and the function beneath it."""
+
+    point: Point
+    wrapper: Any
+    beneath: Any
+
+    def does_as(self, point: Point) -> bool:
+        """True when that point is wrapped in the same way."""
+        return (self.point.wrapper, self.point.handler) == (point.wrapper, point.handler)
+
+
 _lock = threading.RLock()
 _installed: dict[tuple[str, str, str], Callable[[], None]] = {}
 """How to take away what is installed, by integration, module and path."""
+_inserted: dict[str, list[_Inserted]] = {}
+"""What is wrapped, by integration."""
 _wanted: set[str] = set()
 _settled: dict[str, Wrappable] = {}
 """Wanted ones each of whose points is wrapped, or will be when its module loads."""
@@ -63,6 +78,7 @@ def uninstall(integration: Wrappable) -> None:
         _settled.pop(integration.name, None)
         for key in [key for key in _installed if key[0] == integration.name]:
             _installed.pop(key)()
+        _inserted.pop(integration.name, None)
 
 
 def installed(name: str) -> bool:
@@ -110,8 +126,14 @@ def _apply(integration: Wrappable, point: Point) -> bool:
         setattr(owner, attribute, ours)
         _installed[key] = point.undo or partial(take_out, owner, attribute, ours, present)
         return True
-    wrapper, beneath = insert_beneath(owner, attribute, present, _wrapper(integration, point))
-    _installed[key] = partial(take_out, owner, attribute, wrapper, beneath)
+    # a module may have taken it, wrapped, from another: once is enough
+    inserted = _inserted.setdefault(integration.name, [])
+    found = next((one for one in inserted if one.wrapper is present and one.does_as(point)), None)
+    if found is None:
+        wrapper, beneath = insert_beneath(owner, attribute, present, _wrapper(integration, point))
+        found = _Inserted(point, wrapper, beneath)
+        inserted.append(found)
+    _installed[key] = partial(take_out, owner, attribute, found.wrapper, found.beneath)
     return True
 
 
