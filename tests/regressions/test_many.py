@@ -45,7 +45,10 @@ def test_nothing_grows_with_the_cassettes_that_are_replayed(
     assert len(by_process) == 2
     assert sum(map(len, by_process.values())) == times
     for told in by_process.values():
-        early, late = told[len(told) // 3], told[-1]
-        kilobytes = late.pop("kilobytes") - early.pop("kilobytes")
+        kilobytes = [found.pop("kilobytes") for found in told]
+        # a replay that is about to end may be counted once; what is kept is there in each count from then on
+        before, after = told[: len(told) // 3 + 1], told[len(told) // 2 :]
+        early = {name: max(found[name] for found in before) for name in told[-1]}
+        late = {name: min(found[name] for found in after) for name in told[-1]}
         assert {name: (early[name], late[name]) for name in late if late[name] > early[name]} == {}
-        assert kilobytes < 10 * 1024
+        assert kilobytes[-1] - kilobytes[len(told) // 3] < 10 * 1024
