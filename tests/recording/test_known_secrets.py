@@ -102,3 +102,19 @@ def test_the_password_of_basic_authorization_is_masked(tmp_path: Path, upstream:
     assert recording.path is not None
     (call,) = Cassette.load(recording.path).calls()
     assert getattr(call.request, "body", b"") == b"with [REDACTED]"
+
+
+def test_a_secret_that_is_no_text_does_not_keep_the_others_from_being_masked(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    with record(tmp_path) as recording:
+        httpx.post(
+            f"{upstream.url}/echo",
+            headers={"Content-Type": "application/json"},
+            content=b'{"password": "half-a-Pair-7\\ud800"}',
+        )
+        work(upstream)
+
+    assert recording.path is not None
+    assert TOKEN not in recording.path.read_text()
+    assert "recording failed" not in {gap.kind for gap in Cassette.load(recording.path).gaps}

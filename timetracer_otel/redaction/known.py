@@ -35,6 +35,7 @@ _ENCODED: Final = ('"$bytes"', '"$bytearray"', '"$memoryview"', '"$bson.binary"'
 _WITHIN: Final = (KafkaRecord, Failure)
 """What of a message is looked into; other structures are values whose form the app relies on."""
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _PLACE_OF_URL: Final = re.compile(r"^[^/?#]*//[^/?#]*")
 
 
@@ -253,8 +254,8 @@ def _plain(text: str) -> Iterator[str]:
 
 
 def _like_a_secret(text: str) -> bool:
-    """Not a word, a number or a date."""
-    if _DATE.match(text) or "\n" in text:
+    """Not a word, a number or a date; nor what cannot be said in UTF-8: half a surrogate pair, of JSON."""
+    if _DATE.match(text) or "\n" in text or _SURROGATE.search(text):
         return False
     lower, upper = text != text.upper(), text != text.lower()
     digit = any(character.isdigit() for character in text)
