@@ -71,3 +71,32 @@ def test_a_report_of_confluent_kafka_with_an_error(tmp_path: Path) -> None:
     assert recorded[:3] == [0, 1, 0]
     assert [told[0] and told[0][1] for told in recorded[3]] == [None, "_MSG_TIMED_OUT"]
     assert replayed == recorded
+
+
+async def _start(client: Any) -> str:
+    try:
+        await client.start()
+    except aiokafka.errors.KafkaError as error:
+        return f"{type(error).__qualname__}: {error}"
+    finally:
+        await client.stop()
+    return "started"
+
+
+async def started(broker: Kafka) -> Any:
+    """What starts while the broker is there, and fails to when it is gone."""
+    told = []
+    for _ in range(2):
+        told += [
+            await _start(aiokafka.AIOKafkaConsumer("orders", bootstrap_servers=broker.url)),
+            await _start(aiokafka.AIOKafkaProducer(bootstrap_servers=broker.url)),
+        ]
+        broker.stop()
+    return told
+
+
+def test_a_start_that_fails(tmp_path: Path) -> None:
+    recorded, replayed = recorded_and_replayed(tmp_path, lambda broker: asyncio.run(started(broker)))
+    assert recorded[:2] == ["started", "started"]
+    assert [text.split(":")[0] for text in recorded[2:]] == ["KafkaConnectionError"] * 2
+    assert replayed == recorded

@@ -84,10 +84,16 @@ class CeleryResults(Integration):
         else:
             data = plain(result)
         asked = FunctionCall("celery.store_result", [str(task_id), str(state), data])
-        port = ports.current()
-        replayed = port is not None and port.replaying and not port.live(self)
-        stored = yield from self.exchange(_asked(call, asked, "nothing"))
-        if stored is not None or not replayed:
+        made = False
+
+        def store(*args: Any, **kwargs: Any) -> Any:
+            nonlocal made
+            made = True  # whatever it returns: the backend has encoded the result
+            return call.wrapped(*args, **kwargs)
+
+        storing = msgspec.structs.replace(call, wrapped=store)
+        stored = yield from self.exchange(_asked(storing, asked, "nothing"))
+        if made:
             return stored
         with undrawn():
             # as a call: what it raises is the task's, and nothing of ours

@@ -12,6 +12,7 @@ from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Flow, Integration, Invocation, Point
 from timetracer_otel.integrations.entries import safely
+from timetracer_otel.integrations.kafka.late import late, left_unstarted, started_late
 from timetracer_otel.integrations.kafka.polled import Asked, Polled, Questions, accepts, answers
 from timetracer_otel.integrations.kafka.serializing import Serializing, serialize, under_way
 from timetracer_otel.messages import (
@@ -47,13 +48,13 @@ class AiokafkaIntegration(Integration):
             producer + "send": self._send,
             producer + "start": self._start,
             producer + "stop": self._stop_producer,
-            producer + "flush": self._skip,
+            producer + "flush": self._flush,
             producer + "send_batch": self._refuse,
             producer + "partitions_for": self._refuse,
             producer + "begin_transaction": self._ask,
             producer + "commit_transaction": self._ask,
             producer + "abort_transaction": self._ask,
-            consumer + "start": self._skip,
+            consumer + "start": self._start,
             consumer + "getone": self._getone,
             consumer + "getmany": self._getmany,
             consumer + "stop": self._stop,
@@ -68,7 +69,7 @@ class AiokafkaIntegration(Integration):
             consumer + "seek_to_end": self._skip,
             consumer + "seek_to_committed": self._skip,
             # the standard instrumentation asks for partitions before a record is sent
-            "aiokafka.client:AIOKafkaClient._wait_on_metadata": self._refuse,
+            "aiokafka.client:AIOKafkaClient._wait_on_metadata": self._wait_on_metadata,
         }
         return [
             Point(_PRODUCER, "AIOKafkaProducer._serialize", wrapper=serialize, optional=True),
@@ -87,20 +88,25 @@ class AiokafkaIntegration(Integration):
         if port is None:
             return (yield call.proceed)
         if port.live(self):
-            return (yield from self._send_live(call, port, None))
-        exchange = port.begin(self, self.request(call))
+            return (yield from self._send_live(call, port, None, Serializing()))
+        sending = Serializing(once=True)
+        exchange = port.begin(self, self._records(call, sending))
         recorded = exchange.recorded
         if isinstance(recorded, Failure):
             raise self.rebuild_failure(recorded, call)
         if recorded is not None:
             return self.rebuild(recorded, call)
-        return (yield from self._send_live(call, port, exchange))
+        return (yield from self._send_live(call, port, exchange, sending))
 
-    def _send_live(self, call: Invocation, port: ports.Port, exchange: ports.Exchange | None) -> Flow[Any]:
+    def _send_live(
+        self, call: Invocation, port: ports.Port, exchange: ports.Exchange | None, sending: Serializing
+    ) -> Flow[Any]:
         """Begun once it is sent: only then is known what the app's serializers made of it."""
-        sending = Serializing()
+        unstarted = None if exchange is None else late(call.instance)
         token = under_way.set(sending)
         try:
+            if unstarted is not None:
+                yield unstarted.start
             future = yield call.proceed
         except BaseException as error:
             begun = exchange or (None if sending.refused else safely(self._begin_sent, port, call, sending))
@@ -131,7 +137,7 @@ class AiokafkaIntegration(Integration):
             if name in sending.given:
                 given[name] = sending.given[name]
             elif serializer is not None:  # it was not asked yet
-                given[name] = serializer(given.get(name))
+                given[name] = sending.ask(name, serializer, given.get(name))
         headers = given.get("headers")
         return KafkaRecords(
             [
@@ -267,7 +273,7 @@ class AiokafkaIntegration(Integration):
         return (yield from self._stop_producer(call))
 
     def _stop_producer(self, call: Invocation) -> Flow[Any]:
-        if answers(self):
+        if answers(self) and not started_late(call.instance):
             call.instance._closed = True  # else it says that it was not closed
             return None
         return (yield call.proceed)
@@ -277,13 +283,21 @@ class AiokafkaIntegration(Integration):
     def _skip(self, call: Invocation) -> Flow[Any]:
         return None if answers(self) else (yield call.proceed)
 
+    def _flush(self, call: Invocation) -> Flow[Any]:
+        return None if answers(self) and not started_late(call.instance) else (yield call.proceed)
+
+    def _wait_on_metadata(self, call: Invocation) -> Flow[Any]:
+        """Part of a record that is let through; else it has no answer."""
+        return (yield call.proceed) if under_way.get() is not None else (yield from self._refuse(call))
+
     def _start(self, call: Invocation) -> Flow[Any]:
-        """A producer's start; a replay knows of one that failed."""
-        exchange = safely(self._questions.begin, FunctionCall("Producer.start"))
+        """The start of a producer or a consumer; a replay knows of one that failed."""
+        exchange = safely(self._questions.begin, FunctionCall(_name(call)))
         recorded = None if exchange is None else exchange.recorded
         if isinstance(recorded, Failure):
             raise self.rebuild_failure(recorded, call)
         if answers(self):
+            left_unstarted(call.instance, call.proceed)
             return None
         if exchange is None:
             return (yield call.proceed)
@@ -297,9 +311,8 @@ class AiokafkaIntegration(Integration):
         return result
 
     def _ask(self, call: Invocation) -> Flow[Any]:
-        name = getattr(call.wrapped, "__qualname__", "aiokafka").removeprefix("AIOKafka")
         given = [_plain(value) for value in call.args]
-        asked = FunctionCall(name, given, {key: _plain(value) for key, value in call.kwargs.items()})
+        asked = FunctionCall(_name(call), given, {key: _plain(value) for key, value in call.kwargs.items()})
         question = Asked(
             call.wrapped, call.instance, call.args, call.kwargs, asked=asked, read=_nothing, make=_nothing
         )
@@ -313,6 +326,11 @@ class AiokafkaIntegration(Integration):
                 " with TIMETRACER_LIVE_PLUGINS=aiokafka"
             )
         return (yield call.proceed)
+
+
+def _name(call: Invocation) -> str:
+    """``Producer.start``."""
+    return str(getattr(call.wrapped, "__qualname__", "aiokafka")).removeprefix("AIOKafka")
 
 
 def _nothing(value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -46,16 +47,27 @@ class _Sending:
         default: the callback for records without one of their own.
         polls: how often reports were asked for.
         due: the reports that a replay will give.
-        lock: around ``due``.
+        make: in a replay, makes ``live``.
+        live: the producer, with its brokers, of records that a replay lets through; made with the first.
+        lock: around ``due`` and ``live``.
     """
 
-    __slots__ = ("default", "due", "lock", "polls")
+    __slots__ = ("default", "due", "live", "lock", "make", "polls")
 
     def __init__(self, default: Callable[..., Any] | None) -> None:
         self.default = default
         self.polls = 0
         self.due: deque[_Due] = deque()
+        self.live: Any = None
         self.lock = threading.Lock()
+        self.make: Callable[[], Any] | None = None
+
+    def let_through(self) -> Any:
+        """The producer that knows its brokers; ``None`` for one that knows them itself."""
+        with self.lock:
+            if self.live is None and self.make is not None:
+                self.live = self.make()
+            return self.live
 
     def serve(self, polls: int | None) -> int:
         """Call the callbacks of what is due by then, of everything if ``None``; how many there were."""
@@ -82,8 +94,9 @@ def producer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             conf = methods.configuration(args, kwargs)
-            under_way[id(self)] = _Sending(conf.get("on_delivery") or conf.get("dr_cb"))
+            under_way[id(self)] = sending = _Sending(conf.get("on_delivery") or conf.get("dr_cb"))
             if answers(integration):
+                sending.make = functools.partial(base, *args, **kwargs)
                 args, kwargs = methods.without_brokers(args, kwargs)
             super().__init__(*args, **kwargs)
 
@@ -130,7 +143,9 @@ def producer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
                 given["on_delivery"] = report or callback
             try:
                 with exchange:
-                    super().produce(**given)
+                    live = sending.let_through() if port.replaying else None
+                    produce = super().produce if live is None else live.produce
+                    produce(**given)
             except BaseException as error:
                 failure = safely(integration.failure, error)
                 safely(exchange.finish, failure)
@@ -146,6 +161,10 @@ def producer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
             if sending is None or not answers(integration):
                 return super().poll(*args, **kwargs)
             served = sending.serve(sending.polls)
+            if sending.live is not None:
+                return served + sending.live.poll(
+                    0 if served else kwargs.get("timeout", args[0] if args else -1)
+                )
             if served == 0 and not sending.due:
                 return super().poll(*args, **kwargs)  # waits, as nothing will come
             return served
@@ -162,7 +181,8 @@ def producer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
                 left = getattr(getattr(exchange, "recorded", None), "value", None)
                 # one that gave up served what there was; else all that is due is due now
                 sending.serve(sending.polls if left else None)
-                return left or len(sending.due)
+                live = sending.live
+                return (left or len(sending.due)) + (0 if live is None else live.flush(*args, **kwargs))
             left = None  # what a callback raises is raised here, and a replay's callback raises it again
             try:
                 left = super().flush(*args, **kwargs)
@@ -173,7 +193,9 @@ def producer_class(integration: ConfluentKafkaIntegration, base: Any) -> Any:
 
         def __len__(self) -> int:
             sending = under_way.get(id(self))
-            return int(super().__len__()) + (len(sending.due) if sending is not None else 0)
+            live = None if sending is None else sending.live
+            due = 0 if sending is None else len(sending.due)
+            return int(super().__len__()) + due + (0 if live is None else len(live))
 
     for name in _QUESTIONS:
         methods.ask(Producer, name, questions, lambda result: None, lambda value: None)

@@ -16,19 +16,25 @@ from timetracer_otel.integrations.entries import safely
 class Serializing:
     """One record on its way.
 
+    Args:
+        once: a serializer that was asked is not asked again: a replay has asked it to know the record.
+
     Attributes:
         given: what its key and its value have become, by those names.
         refused: a serializer raised.
     """
 
-    __slots__ = ("given", "refused")
+    __slots__ = ("_once", "given", "refused")
 
-    def __init__(self) -> None:
+    def __init__(self, *, once: bool = False) -> None:
+        self._once = once
         self.given: dict[str, Any] = {}
         self.refused = False
 
     def ask(self, name: str, serializer: Callable[[Any], Any], value: Any) -> Any:
         """Have the app's serializer do it."""
+        if self._once and name in self.given:
+            return self.given[name]
         self.refused = True
         self.given[name] = made = serializer(value)
         self.refused = False
