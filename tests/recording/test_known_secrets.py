@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.services.upstream import Upstream
-from timetracer_otel import Cassette, record, replay
+from timetracer_otel import Cassette, config, record, replay
 
 TOKEN = "tok-5e0c9aA1/Zq"
 """Signs in it are written otherwise in URLs."""
@@ -118,3 +118,18 @@ def test_a_secret_that_is_no_text_does_not_keep_the_others_from_being_masked(
     assert recording.path is not None
     assert TOKEN not in recording.path.read_text()
     assert "recording failed" not in {gap.kind for gap in Cassette.load(recording.path).gaps}
+
+
+def test_gaps_name_a_call_without_its_secrets(tmp_path: Path, upstream: Upstream) -> None:
+    settings = config.load(environ={}, dir=tmp_path, max_body_kb=1)
+    with record(settings=settings) as recording:
+        httpx.post(f"{upstream.url}/echo", params={"token": "short"}, content=b" " * 2000)
+        httpx.get(f"{upstream.url}/echo", headers={"Authorization": f"Bearer {TOKEN}"})
+        httpx.post(f"{upstream.url}/echo", params={"q": TOKEN}, content=b" " * 2000)
+
+    assert recording.path is not None
+    gaps = [gap.detail for gap in Cassette.load(recording.path).gaps if gap.kind == "body over limit"]
+    assert [gap for gap in gaps if gap.startswith("request")] == [
+        f"request body of POST {upstream.url}/echo?token=%5BREDACTED%5D: over 1024 bytes",
+        f"request body of POST {upstream.url}/echo?q=%5BREDACTED%5D: over 1024 bytes",
+    ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,7 +29,8 @@ from timetracer_otel.errors import CassetteError, CodecError
 from timetracer_otel.formats import Compression, Encoding, json_writer
 from timetracer_otel.formats.compression import compress
 from timetracer_otel.formats.limits import DEFAULT, Limits
-from timetracer_otel.redaction import Redactor
+from timetracer_otel.redaction import KnownSecrets, Redactor
+from timetracer_otel.redaction.everywhere import mask_cassette
 from timetracer_otel.span import Resource, Scope, Span
 from timetracer_otel.store import FolderStore
 from timetracer_otel.tree import check_depth
@@ -189,11 +191,15 @@ class Assembler:
             found.failed(f"trace {trace_id}: it is larger than {limits.max_bytes} bytes")
             return
         processes = {span_id: origin.process for span_id, origin in origins.items()}
-        for part in split(pieces, processes, self._recorded(trace)):
-            try:
-                self._part(trace, part, found)
-            except (CassetteError, CodecError) as error:
-                found.failed(f"trace {trace_id}, span {part[0].span_id}: {error}")
+        parts = split(pieces, processes, self._recorded(trace))
+        if trace.marked:
+            self._with_payloads(trace, parts, found)
+            return
+        for part in parts:
+            with _told(trace, part, found):
+                cassette = self._entry(trace, part)
+                encode = partial(self._structure, trace, part, cassette.entry)
+                self._write(part, cassette, encode, found, structure_only=True)
 
     def _recorded(self, trace: _Trace) -> list[str]:
         """Ids of the spans that were recorded as entries."""
@@ -205,17 +211,36 @@ class Assembler:
             if _ENTRY in piece.raw and names.ENTRY_FRAMEWORK in self._span(trace, piece).attributes
         ]
 
-    def _part(self, trace: _Trace, part: list[Piece], found: Assembled) -> None:
-        if trace.marked:
-            cassette = cassette_of([self._span(trace, piece) for piece in part], self._redactor)
+    def _with_payloads(self, trace: _Trace, parts: list[list[Piece]], found: Assembled) -> None:
+        """Write the parts of a trace that says more than who called whom. They are made before the first
+        is written: a secret that one gives away is masked in all.
+        """
+        secrets: set[str] = set()
+        made: list[tuple[list[Piece], Cassette]] = []
+        for part in parts:
+            with _told(trace, part, found):
+                spans = [self._span(trace, piece) for piece in part]
+                made.append((part, cassette_of(spans, self._redactor, secrets)))
+        known = KnownSecrets(secrets) if secrets else None
+        for part, cassette in made:
             if _says_nothing(cassette):
-                return
-            encode: Callable[[], bytes] = partial(cassette.dump, self._encoding, self._compression)
-            structure_only = cassette.why_not is not None
-        else:
-            cassette = self._entry(trace, part)
-            encode = partial(self._structure, trace, part, cassette.entry)
-            structure_only = True
+                continue
+            with _told(trace, part, found):
+                if known is not None:
+                    mask_cassette(cassette, known)
+                encode = partial(cassette.dump, self._encoding, self._compression)
+                structure_only = cassette.why_not is not None
+                self._write(part, cassette, encode, found, structure_only=structure_only)
+
+    def _write(
+        self,
+        part: list[Piece],
+        cassette: Cassette,
+        encode: Callable[[], bytes],
+        found: Assembled,
+        *,
+        structure_only: bool,
+    ) -> None:
         failed = self._selection.errors and any(piece.failed for piece in part)
         if not self._selection.wants(cassette, failed=failed):
             found.unwanted += 1
@@ -297,6 +322,15 @@ class Assembler:
             process = self._processes.setdefault(process_of(resource), len(self._processes))
             known = self._origins[origin] = _Known(origin, resource, scope, process)
         return known
+
+
+@contextmanager
+def _told(trace: _Trace, part: list[Piece], found: Assembled) -> Iterator[None]:
+    """What keeps a part from becoming a cassette is counted."""
+    try:
+        yield
+    except (CassetteError, CodecError) as error:
+        found.failed(f"trace {trace.trace_id}, span {part[0].span_id}: {error}")
 
 
 def _says_nothing(cassette: Cassette) -> bool:

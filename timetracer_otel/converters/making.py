@@ -9,7 +9,8 @@ from timetracer_otel import attributes as names
 from timetracer_otel.cassette import STRUCTURE_ONLY, Cassette, Gap
 from timetracer_otel.converters.payloads import is_ours, take_over
 from timetracer_otel.converters.splitting import REMOTE, REMOTE_KNOWN, SpanLike, split_spans
-from timetracer_otel.redaction import Redactor
+from timetracer_otel.redaction import KnownSecrets, Redactor
+from timetracer_otel.redaction.everywhere import mask_cassette
 from timetracer_otel.span import Span, SpanKind
 
 STRUCTURE_ONLY_GAP: Final = Gap(
@@ -32,15 +33,22 @@ def cassettes_of(spans: Sequence[Span], redactor: Redactor | None) -> list[Casse
     Raises:
         CassetteError: they make no tree, or are nested too deeply.
     """
-    return [cassette_of(part, redactor) for part in split_spans(without_repetition(spans))]
+    secrets: set[str] = set()
+    made = [cassette_of(part, redactor, secrets) for part in split_spans(without_repetition(spans))]
+    if secrets:
+        known = KnownSecrets(secrets)
+        for cassette in made:
+            mask_cassette(cassette, known)
+    return made
 
 
-def cassette_of(part: Sequence[Span], redactor: Redactor | None) -> Cassette:
-    """The cassette of one part of a trace.
+def cassette_of(part: Sequence[Span], redactor: Redactor | None, secrets: set[str]) -> Cassette:
+    """The cassette of one part of a trace; secrets are masked where their names give them away.
 
     Args:
         part: the entry span, then the others; they are changed.
         redactor: as above.
+        secrets: takes what was masked, to be looked for in all parts.
 
     Raises:
         CassetteError: they make no tree, or are nested too deeply.
@@ -55,7 +63,7 @@ def cassette_of(part: Sequence[Span], redactor: Redactor | None) -> Cassette:
         inbound = span is entry and span.kind in _INBOUND
         # beside calls that were recorded by us, and are numbered, the order is that of time
         index = -1 if ours else calls + 1
-        found = take_over(span, inbound=inbound, index=index, redactor=redactor)
+        found = take_over(span, inbound=inbound, index=index, redactor=redactor, secrets=secrets)
         if found is not None:
             gaps += found
             taken += 1

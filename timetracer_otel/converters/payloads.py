@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Gap
 from timetracer_otel.messages import Answer, HttpRequest, HttpResponse, Request, SqlStatement
-from timetracer_otel.redaction import Redactor
+from timetracer_otel.redaction import Redactor, secrets_in
 from timetracer_otel.span import Attributes, Span, SpanKind
 
 _REQUEST_BODIES: Final = (
@@ -65,7 +65,9 @@ def has_foreign_payload(span: Span) -> bool:
     return not _SIGNS.isdisjoint(attributes) or any(name.startswith(_PARAMETER) for name in attributes)
 
 
-def take_over(span: Span, *, inbound: bool, index: int, redactor: Redactor | None) -> list[Gap] | None:
+def take_over(
+    span: Span, *, inbound: bool, index: int, redactor: Redactor | None, secrets: set[str]
+) -> list[Gap] | None:
     """Put a payload that stands under others' names under ours; ``None`` when there is none.
 
     Args:
@@ -73,28 +75,30 @@ def take_over(span: Span, *, inbound: bool, index: int, redactor: Redactor | Non
         inbound: it is the entry span, which took its request in.
         index: the call's place among the calls of the request.
         redactor: masks secrets; ``None`` when masking is off.
+        secrets: takes what was masked and looks like a secret.
 
     Returns:
         What is missing all the same.
     """
-    if is_ours(span) or not has_foreign_payload(span):
+    if is_ours(span):
         return None
-    http = _method(span.attributes) != ""
-    if http and (inbound or span.kind is SpanKind.CLIENT):
-        taken = _http(span.attributes)
-    elif not inbound and _statement(span.attributes):
-        taken = _sql(span.attributes)
-    else:
+    taken = _payload_of(span, inbound)
+    if taken is not None:
+        for name in [name for name in span.attributes if _is_payload(name)]:
+            del span.attributes[name]
+    if redactor is not None:
+        raw, span.attributes = span.attributes, redactor.span_attributes(span.attributes)
+        secrets |= secrets_in(raw, span.attributes)
+    if taken is None:
         return None
-    gaps = list(_missing(span, taken))
-    for name in [name for name in span.attributes if _is_payload(name)]:
-        del span.attributes[name]
     masked: list[str] = []
     request, answer = taken
     if redactor is not None:
-        span.attributes = redactor.span_attributes(span.attributes)
         request = redactor.message(request, masked)
-        answer = None if answer is None else redactor.message(answer, masked, request)
+        secrets |= secrets_in(taken.request, request)
+        if answer is not None:
+            answer = redactor.message(answer, masked, request)
+            secrets |= secrets_in(taken.answer, answer)
     span.attributes.update(request.attributes())
     if answer is not None:
         span.attributes.update(answer.attributes())
@@ -107,8 +111,18 @@ def take_over(span: Span, *, inbound: bool, index: int, redactor: Redactor | Non
                 names.CALL_INDEX: index,
             }
         )
+    gaps = _missing(span, _Taken(request, answer))
     gaps += [Gap("masked", place, span.span_id) for place in masked]
     return gaps
+
+
+def _payload_of(span: Span, inbound: bool) -> _Taken | None:
+    """What stands under others' names."""
+    if not has_foreign_payload(span):
+        return None
+    if _method(span.attributes) and (inbound or span.kind is SpanKind.CLIENT):
+        return _http(span.attributes)
+    return _sql(span.attributes) if not inbound and _statement(span.attributes) else None
 
 
 def _missing(span: Span, taken: _Taken) -> list[Gap]:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple, cast
 
 from timetracer_otel import values
 from timetracer_otel.exporters.trace import Gap
 from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
 from timetracer_otel.redaction import MASK, KnownSecrets, Redactor, secrets_in
-from timetracer_otel.span import Attributes, Span, Status
+from timetracer_otel.redaction.everywhere import hides_from_the_app, mask_the_rest
+from timetracer_otel.span import Attributes, Span
 
 _SHORTEST = 8
 """Characters a drawn value needs to be looked for: shorter ones are found everywhere."""
-
-
-_TARGETS: Final = frozenset({"url.path", "http.target", "url.full", "http.url"})
-"""Where a request went: that is how it is found again."""
 
 
 class _Said(NamedTuple):
@@ -66,7 +63,7 @@ class Masking:
         if masked:
             self._pairs.append((message, clean))
             self._texts = None
-            if self._hides_from_the_app(message, where):
+            if hides_from_the_app(message, inbound=bool(where)):
                 self.gaps.extend(Gap("masked", f"{where}{place}", span_id) for place in masked)
         attributes = clean.attributes()
         self._said.append(_Said(span_id, clean, attributes, where))
@@ -78,6 +75,7 @@ class Masking:
         Args:
             spans: all spans of the trace, with their payloads.
         """
+        self._mask_titles()
         secrets: set[str] = set().union(*(secrets_in(raw, clean) for raw, clean in self._pairs))
         if not secrets:
             return
@@ -90,7 +88,17 @@ class Masking:
             if span is not None and any(map(known.may_be_in, said.attributes.values())):
                 self._mask_again(span, said, known)
         for span_id, span in by_id.items():
-            _mask_the_rest(span, known, payloads.get(span_id, set()))
+            mask_the_rest(span, known, payloads.get(span_id, set()))
+        for gap in self.gaps:
+            gap.detail = known.text(gap.detail)
+
+    def _mask_titles(self) -> None:
+        """Gaps name calls by what these asked for."""
+        for raw, clean in self._pairs:
+            title, masked = _title(raw), _title(clean)
+            if title != masked:
+                for gap in self.gaps:
+                    gap.detail = gap.detail.replace(title, masked).replace(title[:200], masked[:200])
 
     def _mask_again(self, span: Span, said: _Said, known: KnownSecrets) -> None:
         masked: list[str] = []
@@ -101,16 +109,8 @@ class Masking:
         self._pairs.append((said.message, clean))
         self._texts = None
         span.attributes.update(clean.attributes())
-        if self._hides_from_the_app(said.message, said.where):
+        if hides_from_the_app(said.message, inbound=bool(said.where)):
             self.gaps.extend(Gap("masked", f"{said.where}{place}", said.span_id) for place in masked)
-
-    @staticmethod
-    def _hides_from_the_app(message: Request | Answer | Failure, where: str) -> bool:
-        """Masked in what the app is told, and so missing in a replay. What the app itself says is
-        masked on both sides when it is compared.
-        """
-        inbound = bool(where)
-        return hasattr(message, "canonical") == inbound
 
     def drawn(self, source: str, value: object) -> object:
         """A value of a random source; the mask when it was masked wherever it was said.
@@ -131,15 +131,8 @@ class Masking:
         return value
 
 
-def _mask_the_rest(span: Span, known: KnownSecrets, payloads: set[str]) -> None:
-    """What instrumentations wrote on the span, and the texts of exceptions."""
-    for name, value in span.attributes.items():
-        if name not in payloads and name not in _TARGETS:
-            span.attributes[name] = known.attribute(value)
-    for event in span.events:
-        event.attributes = {name: known.attribute(value) for name, value in event.attributes.items()}
-    if span.status.message:
-        span.status = Status(span.status.code, known.text(span.status.message))
+def _title(message: Request | Answer | Failure) -> str:
+    return cast("Request", message).title() if hasattr(message, "canonical") else ""
 
 
 def _forms(value: object) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ M = TypeVar("M")
 _SHORTEST: Final = 8
 _SHORTEST_COOKIE: Final = 16
 """Cookies hold settings as well as secrets; those are short."""
+_COOKIES: Final = (".header.cookie", ".header.set-cookie", ".header.set_cookie")
+"""Ends of the names of attributes with cookies."""
 _LONGEST: Final = 8192
 _MOST: Final = 100
 _MAX_DEPTH: Final = 32
@@ -201,7 +203,9 @@ def _masked_texts(raw: Any, clean: Any, depth: int) -> Iterator[tuple[str, int]]
     elif isinstance(raw, dict) and isinstance(clean, dict):
         for key, item in raw.items():
             if key in clean:
-                yield from _masked_texts(item, clean[key], depth + 1)
+                least = _SHORTEST_COOKIE if isinstance(key, str) and key.endswith(_COOKIES) else _SHORTEST
+                for text, shortest in _masked_texts(item, clean[key], depth + 1):
+                    yield text, max(least, shortest)
     elif isinstance(raw, list | tuple) and isinstance(clean, list | tuple) and len(raw) == len(clean):
         cookie = (
             len(raw) == 2 and isinstance(raw[0], str) and raw[0].lower() in ("cookie", "set-cookie")
