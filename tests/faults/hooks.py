@@ -52,9 +52,7 @@ NOT_IN_REQUESTS = frozenset(
 )  # fmt: skip
 """As above, of what is called outside requests only."""
 
-PENDING: dict[str, str] = {
-    "tortoise": "it wraps what models are made with, which no request does",
-}
+PENDING: dict[str, str] = {}
 """Integrations, or single hooks of one, that no job in :mod:`tests.faults.jobs` calls yet, and why.
 
 Nothing of them is made to fail. Whoever adds an integration adds a job, or names it here.
@@ -134,6 +132,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.httpclient.connection:HttpClientIntegration._connect_live",
             "timetracer_otel.integrations.celery.integration:_undrawn.wrapped",
             "timetracer_otel.integrations.celery.results:_asked.wrapped",
+            "timetracer_otel.integrations.celery.results:CeleryResults._store.store",
             "timetracer_otel.integrations.celery.results:CeleryResults._wait.waited",
             "timetracer_otel.integrations.celery.results:CeleryResults._iterate.collected",
             "timetracer_otel.integrations.grpc.asynchronous:WatchedCall._reading",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import uuid
 
 from tortoise import fields
 from tortoise.models import Model
@@ -46,3 +47,21 @@ class Book(Model):
 
     def __repr__(self) -> str:
         return f"Book({self.id}, {self.title}, {self.price!r}, sold={self.sold!r})"
+
+
+class Label(Model):
+    name = fields.CharField(max_length=20, primary_key=True)
+
+
+class Stall(Model):
+    """Keys that are texts, several relations to one model, several defaults that are drawn."""
+
+    name = fields.CharField(max_length=20, primary_key=True)
+    owner: fields.ForeignKeyRelation[Author] = fields.ForeignKeyField("shop.Author", related_name="owned")
+    seller: fields.ForeignKeyRelation[Author] = fields.ForeignKeyField("shop.Author", related_name="sold_at")
+    buyer: fields.ForeignKeyRelation[Author] = fields.ForeignKeyField("shop.Author", related_name="bought_at")
+    labels: fields.ManyToManyRelation[Label] = fields.ManyToManyField("shop.Label", related_name="stalls")
+    first_key = fields.UUIDField(default=uuid.uuid4)
+    second_key = fields.UUIDField(default=uuid.uuid4)
+    third_key = fields.UUIDField(default=uuid.uuid4)
+    fourth_key = fields.UUIDField(default=uuid.uuid4)

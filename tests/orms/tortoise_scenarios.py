@@ -14,11 +14,11 @@ from typing import Any
 from tortoise import Tortoise, connections
 from tortoise.exceptions import BaseORMException
 from tortoise.expressions import F, Q
-from tortoise.functions import Count, Lower, Sum
+from tortoise.functions import Coalesce, Count, Lower, Sum
 from tortoise.transactions import in_transaction
 
 from tests.fidelity.apps.seen import raised
-from tests.orms.tortoise_models import Author, Book, Kind, Tag
+from tests.orms.tortoise_models import Author, Book, Kind, Label, Stall, Tag
 
 _ADDRESS = f"postgres@{os.environ['ORM_HOST']}:{os.environ['ORM_PORT']}/orm"
 _URLS = {
@@ -69,6 +69,7 @@ def scenario(work: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]
 
 async def people() -> list[Author]:
     """Three authors, and nothing else."""
+    await Stall.all().delete()
     await Book.all().delete()
     await Author.all().delete()
     return [await Author.create(name=name, age=age) for name, age in PEOPLE]
@@ -240,3 +241,25 @@ async def side_by_side() -> Any:
         list(map(repr, found)),
         await Author.filter(name__startswith="n").order_by("name").values_list("name"),
     ]
+
+
+@scenario
+async def whatever_goes_through_a_set() -> Any:
+    """Joins, related rows, keys and defaults: sets have another order in each process."""
+    ann, bob, cid = await people()
+    labels = [await Label.get_or_create(name=name) for name in ("red", "green", "blue", "old", "new")]
+    for name in ("north", "south", "east", "west"):
+        stall = await Stall.create(name=name, owner=ann, seller=bob, buyer=cid)
+        await stall.labels.add(*(label for label, _ in labels))
+    everyone = ("owner", "seller", "buyer")
+    joined = await Stall.all().select_related(*everyone).order_by("name")
+    told: list[Any] = [[(one.name, one.owner.name, one.seller.name, one.buyer.name) for one in joined]]
+    fetched = await Stall.all().prefetch_related(
+        "labels__stalls", "owner__owned", "owner__sold_at", "owner__bought_at", "owner__books"
+    )
+    told.append(sorted((one.name, label.name, len(label.stalls)) for one in fetched for label in one.labels))
+    told.append(sorted((one.name, len(one.owner.owned), len(one.owner.sold_at)) for one in fetched))
+    ages = F("owner__age") + F("seller__age") * F("buyer__age")
+    told.append(await Stall.annotate(ages=ages).order_by("name").values("name", "ages"))
+    known = Coalesce("buyer__age", F("seller__age"), F("owner__age"))
+    return [*told, await Stall.annotate(known=known).order_by("name").values("name", "known")]
