@@ -40,23 +40,25 @@ def group(
 ) -> list[ResourceGroup[R, S]]:
     """The spans by resource, then by scope, each in order of first appearance.
 
-    Two are the same when their encoded forms print the same, since Python's own ``==`` takes ``1``,
-    ``1.0`` and ``True`` for equal.
+    Two are the same when they print the same, since Python's own ``==`` takes ``1``, ``1.0`` and ``True``
+    for equal.
     """
     by_identity: dict[tuple[int, int], list[Span]] = {}
     groups: dict[str, ResourceGroup[R, S]] = {}
+    printed: dict[int, str] = {}
     for span in spans:
-        identity = (id(span.resource), id(span.scope))
+        resource, scope = span.resource, span.scope
+        identity = (id(resource), id(scope))
         members = by_identity.get(identity)
         if members is None:
-            resource = encode_resource(span.resource)
-            found = groups.setdefault(
-                f"{span.resource.schema_url!r}{resource!r}", ResourceGroup(resource, span.resource.schema_url)
-            )
-            scope = encode_scope(span.scope)
-            members = found.scopes.setdefault(
-                f"{span.scope.schema_url!r}{scope!r}", ScopeGroup(scope, span.scope.schema_url)
-            ).spans
-            by_identity[identity] = members
+            name = printed.get(id(resource)) or printed.setdefault(id(resource), repr(resource))
+            found = groups.get(name)
+            if found is None:
+                found = groups[name] = ResourceGroup(encode_resource(resource), resource.schema_url)
+            name = repr(scope)
+            within = found.scopes.get(name)
+            if within is None:
+                within = found.scopes[name] = ScopeGroup(encode_scope(scope), scope.schema_url)
+            members = by_identity[identity] = within.spans
         members.append(span)
     return list(groups.values())

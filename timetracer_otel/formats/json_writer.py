@@ -2,83 +2,32 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from timetracer_otel.formats.checks import INT64_MAX, INT64_MIN, not_carried, too_deep
 from timetracer_otel.formats.grouping import group
-from timetracer_otel.formats.limits import MAX_DEPTH
+from timetracer_otel.formats.json_shapes import AttributesAsJson, attributes_as_json
 from timetracer_otel.span import Event, Link, Resource, Scope, Span
 
 
-# The wire, field by field in the order of the .proto files. One small struct a kind of value encodes
-# several times faster than a dict.
-class _Nothing(msgspec.Struct, gc=False):
-    pass
-
-
-class _Text(msgspec.Struct, rename="camel", gc=False):
-    string_value: str
-
-
-class _Bool(msgspec.Struct, rename="camel", gc=False):
-    bool_value: bool
-
-
-class _Integer(msgspec.Struct, rename="camel", gc=False):
-    int_value: str
-
-
-class _Double(msgspec.Struct, rename="camel", gc=False):
-    double_value: float | str
-
-
-class _Bytes(msgspec.Struct, rename="camel", gc=False):
-    bytes_value: bytes | bytearray | memoryview  # msgspec writes base64
-
-
-class _Values(msgspec.Struct, omit_defaults=True, gc=False):
-    values: list[_AnyValue] = []
-
-
-class _Array(msgspec.Struct, rename="camel", gc=False):
-    array_value: _Values
-
-
-class _Pairs(msgspec.Struct, omit_defaults=True, gc=False):
-    values: list[_KeyValue] = []
-
-
-class _Map(msgspec.Struct, rename="camel", gc=False):
-    kvlist_value: _Pairs
-
-
-_AnyValue: TypeAlias = "_Nothing | _Text | _Bool | _Integer | _Double | _Bytes | _Array | _Map"
-
-
-class _KeyValue(msgspec.Struct, gc=False):
-    key: str
-    value: _AnyValue
-
-
+# The wire, field by field in the order of the .proto files.
 class _Scope(msgspec.Struct, omit_defaults=True, gc=False):
     name: str = ""
     version: str = ""
-    attributes: list[_KeyValue] = []
+    attributes: AttributesAsJson = []
 
 
 class _Resource(msgspec.Struct, omit_defaults=True, gc=False):
-    attributes: list[_KeyValue] = []
+    attributes: AttributesAsJson = []
 
 
 class _Event(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     time_unix_nano: str | UnsetType = UNSET
     name: str = ""
-    attributes: list[_KeyValue] = []
+    attributes: AttributesAsJson = []
     dropped_attributes_count: int = 0
 
 
@@ -86,7 +35,7 @@ class _Link(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     trace_id: str
     span_id: str
     trace_state: str = ""
-    attributes: list[_KeyValue] = []
+    attributes: AttributesAsJson = []
     dropped_attributes_count: int = 0
     flags: int = 0
 
@@ -106,7 +55,7 @@ class _Span(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     kind: int = 0
     start_time_unix_nano: str | UnsetType = UNSET
     end_time_unix_nano: str | UnsetType = UNSET
-    attributes: list[_KeyValue] = []
+    attributes: AttributesAsJson = []
     dropped_attributes_count: int = 0
     events: list[_Event] = []
     dropped_events_count: int = 0
@@ -132,7 +81,6 @@ class _TracesData(msgspec.Struct, rename="camel", gc=False):
 
 
 _ENCODER: Final = msgspec.json.Encoder()
-_NOTHING: Final = _Nothing()
 
 
 def encode(spans: Sequence[Span]) -> bytes:
@@ -185,7 +133,7 @@ def _encoded(wire: msgspec.Struct) -> bytes:
     try:
         return _ENCODER.encode(wire)
     except UnicodeEncodeError:
-        return _ENCODER.encode(_without_surrogates(msgspec.to_builtins(wire)))
+        return _ENCODER.encode(_without_surrogates(msgspec.to_builtins(wire, enc_hook=msgspec.json.decode)))
 
 
 def _span(span: Span) -> _Span:
@@ -200,7 +148,7 @@ def _span(span: Span) -> _Span:
         span.kind.value,  # an enum is never identical to a default, and so never left out
         str(start) if start else UNSET,
         str(end) if end else UNSET,
-        _attributes(span.attributes),
+        attributes_as_json(span.attributes),
         span.dropped_attributes_count,
         [_event(event) for event in span.events] if span.events else [],
         span.dropped_events_count,
@@ -214,7 +162,7 @@ def _event(event: Event) -> _Event:
     return _Event(
         str(event.time_unix_nano) if event.time_unix_nano else UNSET,
         event.name,
-        _attributes(event.attributes),
+        attributes_as_json(event.attributes),
         event.dropped_attributes_count,
     )
 
@@ -224,59 +172,18 @@ def _link(link: Link) -> _Link:
         link.trace_id,
         link.span_id,
         link.trace_state,
-        _attributes(link.attributes),
+        attributes_as_json(link.attributes),
         link.dropped_attributes_count,
         link.flags,
     )
 
 
 def _resource(resource: Resource) -> _Resource:
-    return _Resource(_attributes(resource.attributes))
+    return _Resource(attributes_as_json(resource.attributes))
 
 
 def _scope(scope: Scope) -> _Scope:
-    return _Scope(scope.name, scope.version, _attributes(scope.attributes))
-
-
-def _attributes(attributes: Mapping[str, Any], depth: int = MAX_DEPTH) -> list[_KeyValue]:
-    return [
-        _KeyValue(key, _Text(value) if type(value) is str else _value(value, depth))
-        for key, value in attributes.items()
-    ]
-
-
-def _value(value: Any, depth: int) -> _AnyValue:
-    """One value; ``bool`` is tested before ``int``, which it is too."""
-    if type(value) is list and len(value) == 1 and type(value[0]) is str and depth:
-        return _Array(_Values([_Text(value[0])]))  # most headers
-    if isinstance(value, str):
-        return _Text(value)
-    if isinstance(value, bool):
-        return _Bool(value)
-    if isinstance(value, int):
-        digits = int.__repr__(value)
-        return _Integer(digits) if INT64_MIN <= value <= INT64_MAX else _Text(digits)
-    if isinstance(value, list | tuple):
-        if not depth:
-            raise too_deep()
-        return _Array(
-            _Values([_Text(item) if type(item) is str else _value(item, depth - 1) for item in value])
-        )
-    if isinstance(value, float):
-        return _Double(value if math.isfinite(value) else _name_of(value))
-    if value is None:
-        return _NOTHING
-    if isinstance(value, bytes | bytearray | memoryview):
-        return _Bytes(value)
-    if isinstance(value, Mapping):
-        if not depth:
-            raise too_deep()
-        return _Map(_Pairs(_attributes(value, depth - 1)))
-    raise not_carried(value)
-
-
-def _name_of(number: float) -> str:
-    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+    return _Scope(scope.name, scope.version, attributes_as_json(scope.attributes))
 
 
 def _without_surrogates(plain: Any) -> Any:
