@@ -42,6 +42,7 @@ from tests.contract.frameworks import (
     Starlette,
 )
 from tests.contract.publishers import Aiokafka, Celery, ConfluentKafka
+from tests.contract.servers import GrpcAioServer, GrpcServer
 from timetracer_otel.testing.subjects import Subject
 
 SUBJECTS: dict[str, type[Subject]] = {
@@ -81,4 +82,6 @@ SUBJECTS: dict[str, type[Subject]] = {
     "django over asgi": DjangoOverAsgi,
     "plain asgi": PlainAsgi,
     "plain wsgi": PlainWsgi,
+    "grpc server": GrpcServer,
+    "grpc.aio server": GrpcAioServer,
 }

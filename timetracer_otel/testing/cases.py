@@ -30,7 +30,7 @@ from timetracer_otel import attributes as names
 from timetracer_otel import config
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.integrations import all_integrations
-from timetracer_otel.messages import Request
+from timetracer_otel.messages import HttpRequest, Request
 from timetracer_otel.store import FolderStore
 from timetracer_otel.testing.orders import OURS, STEPS, Facts, Seen
 from timetracer_otel.testing.subjects import Results, Subject
@@ -154,17 +154,17 @@ def stands_on(present: Any, original: Any) -> bool:
 
 
 def seen(cassette: Cassette) -> list[Seen]:
-    """The inbound request, if there is one, then the calls."""
+    """The inbound request, or another message that began it, then the calls."""
     found = [
         Seen(call.integration, short(call.request), call.span.scope.name, type(call.answer).__name__)
         for call in cassette.calls()
     ]
-    request = cassette.inbound_request
+    request = cassette.inbound_message
     if request is not None and names.ENTRY_FRAMEWORK in cassette.entry.attributes:
         framework = str(cassette.entry.attributes[names.ENTRY_FRAMEWORK])
-        body = (request.body or b"").decode()
-        answer = type(cassette.inbound_response).__name__
-        found.insert(0, Seen(framework, f"{short(request)} {body}", cassette.entry.scope.name, answer))
+        body = f" {(request.body or b'').decode()}" if isinstance(request, HttpRequest) else ""
+        answer = type(cassette.inbound_answer).__name__
+        found.insert(0, Seen(framework, f"{short(request)}{body}", cassette.entry.scope.name, answer))
     return found + [
         Seen("app", span.name, span.scope.name, "")
         for span in cassette.spans
