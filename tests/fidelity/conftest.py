@@ -41,13 +41,13 @@ class Stage:
             yield server
 
     @contextmanager
-    def stopped_services(self) -> Iterator[None]:
+    def no_services(self) -> Iterator[None]:
         """Nothing listens and no database file exists inside the block."""
-        self.services.stop()
+        self.services.shut()
         try:
             yield
         finally:
-            self.services.start()
+            self.services.open()
 
     def recorded(self) -> list[Path]:
         """The cassettes of inbound requests and of calls outside them."""

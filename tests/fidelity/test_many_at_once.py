@@ -51,7 +51,7 @@ def test_two_hundred_requests_by_twenty_clients(
         assert sorted(one[counted] for one in told) == list(range(1, REQUESTS + 1))
     assert len(names) == REQUESTS
 
-    with stage.stopped_services(), stage.replaying(framework) as server:
+    with stage.no_services(), stage.replaying(framework) as server:
         replayed = send_all(server, requests)
         backwards = send_all(server, requests[::-1])[::-1]
 

@@ -34,7 +34,7 @@ def test_masked_in_the_cassette_and_still_replayed(framework: str, stage: Stage)
     with stage.recording(framework) as server:
         recorded = send(server.port, REQUEST)
     on_disk = {secret for path in stage.recorded() for secret in SECRETS if secret in path.read_text()}
-    with stage.stopped_services(), stage.replaying(framework) as server:
+    with stage.no_services(), stage.replaying(framework) as server:
         replayed = send(server.port, REQUEST)
 
     assert json.loads(recorded.body) == TRUE
@@ -46,7 +46,7 @@ def test_masked_in_the_cassette_and_still_replayed(framework: str, stage: Stage)
 def test_without_masking_the_answer_is_the_same(framework: str, stage: Stage) -> None:
     with stage.recording(framework, TIMETRACER_REDACT="false") as server:
         recorded = send(server.port, REQUEST)
-    with stage.stopped_services(), stage.replaying(framework, TIMETRACER_REDACT="false") as server:
+    with stage.no_services(), stage.replaying(framework, TIMETRACER_REDACT="false") as server:
         replayed = send(server.port, REQUEST)
 
     assert json.loads(recorded.body) == TRUE

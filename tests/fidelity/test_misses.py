@@ -26,7 +26,7 @@ def test_a_changed_call_is_a_miss_that_explains_itself(framework: str, stage: St
         recorded = {name: send(server.port, request) for name, request in REQUESTS.items()}
     assert {name: answer.status for name, answer in recorded.items()} == dict.fromkeys(REQUESTS, 200)
 
-    with stage.stopped_services():
+    with stage.no_services():
         with stage.replaying(framework, DRIFT="recorded") as server:
             same = {name: send(server.port, request) for name, request in REQUESTS.items()}
         explained: dict[str, bool] = {}

@@ -32,7 +32,7 @@ def events_let_out_one_by_one(server: Server, stage: Stage) -> list[bytes]:
 def test_events_arrive_one_by_one_while_recording(framework: str, stage: Stage) -> None:
     with stage.recording(framework) as server:
         recorded = events_let_out_one_by_one(server, stage)
-    with stage.stopped_services(), stage.replaying(framework) as server:
+    with stage.no_services(), stage.replaying(framework) as server:
         replayed = send(server.port, Request("GET", "/in/gate/one-by-one"))
 
     assert recorded == [b"data: 0\n\n", b"data: 1\n\n", b"data: 2\n\n"]
@@ -53,7 +53,7 @@ def test_a_client_that_hangs_up_costs_nobody_else_anything(framework: str, stage
         stage.services.upstream.gate("hung-up")
         stage.services.upstream.gate("hung-up")
         recorded = next_answer(server)
-    with stage.stopped_services(), stage.replaying(framework) as server:
+    with stage.no_services(), stage.replaying(framework) as server:
         replayed = next_answer(server)
 
     assert first == b"data: 0\n\n"

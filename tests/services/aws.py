@@ -9,23 +9,25 @@ import tempfile
 import time
 import urllib.request
 
+from tests.services.door import Door
 from tests.services.ports import free_port
 
 _SERVER = "import sys; from moto.server import main; main(sys.argv[1:])"
 
 
 class Aws:
-    """moto's server; what it holds is gone when it stops."""
+    """moto's server, and the door in front of it; what it holds is gone when it stops."""
 
     def __init__(self) -> None:
         self._port = free_port()
+        self.door = Door(("127.0.0.1", self._port))
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     @property
     def url(self) -> str:
         """Where it listens; the same every time it starts."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{self.door.host}:{self.door.port}"
 
     def start(self) -> None:
         """Start it; :meth:`fresh` waits until it listens."""
@@ -35,6 +37,7 @@ class Aws:
             stdout=self._printed,
             stderr=self._printed,
         )
+        self.door.open()
 
     def fresh(self) -> None:
         """Forget everything; start it again if it ended, as on a machine that is short of memory.
@@ -48,7 +51,7 @@ class Aws:
             if not self._listens():
                 self._printed.seek(0)
                 raise RuntimeError(f"moto's server did not start: {self._printed.read().decode()[-2000:]}")
-        request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")  # noqa: S310  # ours
+        request = urllib.request.Request(f"http://127.0.0.1:{self._port}/moto-api/reset", method="POST")
         urllib.request.urlopen(request, timeout=60).close()  # noqa: S310  # as above
 
     def _listens(self) -> bool:
@@ -64,7 +67,8 @@ class Aws:
         return False
 
     def stop(self) -> None:
-        """End it."""
+        """End it; nothing listens at its address any more."""
+        self.door.shut()
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -6,7 +6,10 @@ a proxy is configured to.
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
 
 from secantus import SecantusDBServer
 
@@ -22,9 +25,13 @@ class Server(SecantusDBServer):  # type: ignore[misc]  # ships no types
         return host, self.door or port
 
 
+# where it keeps what it calls memory
+tempfile.tempdir = tempfile.mkdtemp(prefix="mongodb-")
 server = Server(storage_path=":memory:", cache_size="64M", enable_test_commands=True)
 server.start()
 print(server.address[1], flush=True)
 server.door = int(sys.argv[1])
 sys.stdin.read()  # until whoever started this ends, or closes it
-server.stop()
+# nobody needs its data any more, so it does not end in order: it waits two seconds for a thread of its own
+shutil.rmtree(tempfile.tempdir, ignore_errors=True)
+os._exit(0)

@@ -31,6 +31,7 @@ class Postgres:
         folder = urllib.parse.parse_qs(urllib.parse.urlparse(uri).query)["host"][0]
         self._uri = uri
         self._pid_file = directory / "postmaster.pid"
+        self._empty: tuple[list[str], int] | None = None
         self.door = Door(f"{folder}/.s.PGSQL.5432")
         self.door.open()
         self._forget_on_power_failure()
@@ -41,12 +42,17 @@ class Postgres:
         return f"{scheme}://postgres@{self.door.host}:{self.door.port}/{database}"
 
     def fresh(self, databases: Iterable[str]) -> None:
-        """Drop and create databases, so that sequences start again."""
+        """Drop and create databases, so that sequences start again, if somebody may have used them."""
+        databases = list(databases)
+        if self._empty == (databases, self.door.arrived):
+            return
         with psycopg.connect(self._uri, autocommit=True) as connection:
             for name in databases:
                 identifier = sql.Identifier(name)
                 connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifier))
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
+        # whoever was connected has been thrown out
+        self._empty = databases, self.door.arrived
 
     def stop(self) -> None:
         """Stop the server; nothing listens at its address any more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.services.aws import Aws
@@ -90,48 +92,64 @@ class Services:
 
     def stop(self) -> None:
         """Stop everything; nothing listens, no file is left."""
-        self.postgres.stop()
-        if self.mariadb:
-            self.mariadb.stop()
         self.tasks.stop()
-        self.valkey.stop()
-        self.mongodb.stop()
         self.upstream.stop()
         self.grpc.stop()
-        self.kafka.stop()
-        self.aws.stop()
+        _together(one.stop for one in self._processes)
         self._remove_sqlite()
+
+    def shut(self) -> None:
+        """Nothing listens at any address and no file is left, as if stopped; what takes long to start still
+        runs behind its door.
+        """
+        for one in self._behind_doors:
+            one.door.shut()
+        self.upstream.stop()
+        self.grpc.stop()
+        self._remove_sqlite()
+
+    def open(self) -> None:
+        """Listen again after :meth:`shut`."""
+        for one in self._behind_doors:
+            one.door.open()
+        self.upstream.start()
+        self.grpc.start()
 
     def start(self) -> None:
         """Start everything again at the same addresses."""
-        self.postgres.start()
-        if self.mariadb:
-            self.mariadb.start()
-        self.valkey.start()
+        _together(one.start for one in self._processes)
         self.tasks.start()
-        self.mongodb.start()
         self.upstream.start()
         self.grpc.start()
-        self.kafka.start()
-        self.aws.start()
 
     def remove(self) -> None:
         """Stop everything for good."""
-        self.postgres.remove()
-        if self.mariadb:
-            self.mariadb.remove()
         self.tasks.remove()
-        self.valkey.remove()
-        self.mongodb.remove()
         self.upstream.remove()
         self.grpc.remove()
-        self.kafka.remove()
-        self.aws.remove()
         self._full.remove()
+        _together(one.remove for one in self._processes)
+
+    @property
+    def _processes(self) -> list[Postgres | MariaDb | Valkey | MongoDb | Kafka | Aws]:
+        """Those that run by themselves, so that they can start and end side by side."""
+        databases = [self.postgres, self.mariadb] if self.mariadb else [self.postgres]
+        return [*databases, self.valkey, self.mongodb, self.kafka, self.aws]
+
+    @property
+    def _behind_doors(self) -> list[Postgres | MariaDb | Valkey | MongoDb | Kafka | Aws | TaskQueue]:
+        return [*self._processes, self.tasks]
 
     def _remove_sqlite(self) -> None:
         for path in self._sqlite.glob("*.db*"):
             path.unlink()
+
+
+def _together(actions: Iterable[Callable[[], None]]) -> None:
+    """Do them all at the same time: most of each is waiting for a process."""
+    with ThreadPoolExecutor(8) as threads:
+        for done in [threads.submit(action) for action in actions]:
+            done.result()
 
 
 def _database(driver: str) -> str:
