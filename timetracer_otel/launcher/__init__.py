@@ -133,7 +133,7 @@ def _record(settings: config.Settings) -> None:
     from timetracer_otel.exporters.build import git_revision
     from timetracer_otel.exporters.processor import make_current, tap
     from timetracer_otel.exporters.recorder import Recorder
-    from timetracer_otel.launcher.spared import spare_message_spans
+    from timetracer_otel.launcher.spared import spare
     from timetracer_otel.opening import store_for
     from timetracer_otel.sampling import record_only
 
@@ -144,8 +144,8 @@ def _record(settings: config.Settings) -> None:
     if settings.record_unsampled:
         record_only(provider, everything=False)
     make_current(recorder)
-    spare_message_spans()
     integrations.install()
+    spare(provider, tap(provider))
     if find_spec("gevent") is not None:
         # once it has put its own in the place of subprocess, the writer's thread cannot ask git
         git_revision()

@@ -14,9 +14,10 @@ from types import ModuleType
 from typing import Any
 
 import wrapt
-from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 from timetracer_otel import ports
+from timetracer_otel.exporters.light_spans import lighten
 from timetracer_otel.exporters.placing import watch
 from timetracer_otel.exporters.processor import SpanTap
 
@@ -40,12 +41,19 @@ def leave_out(exporter: type[Any]) -> None:
     watch(placed)
 
 
-def spare_message_spans() -> None:
-    """Draw no spans of single ASGI messages, if the launcher was asked for no exporter but ours."""
+def spare(provider: TracerProvider, tap: SpanTap) -> None:
+    """Draw no spans of single ASGI messages, and light ones else, if the launcher was asked for no exporter
+    but ours.
+
+    Args:
+        provider: makes the spans.
+        tap: our processor of it.
+    """
     global _alone  # once a process
     if os.environ.get("OTEL_TRACES_EXPORTER", "").strip() == "timetracer" and not _alone:
         _alone = True
         wrapt.register_post_import_hook(_wrap, "opentelemetry.instrumentation.asgi")
+        lighten(provider, tap)
 
 
 def _join() -> None:

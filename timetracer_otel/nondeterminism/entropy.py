@@ -51,6 +51,11 @@ _lock = threading.Lock()
 _replaced: list[references.Replaced] | None = None
 
 
+def shared_bits(count: int) -> int:
+    """``random.getrandbits`` for what nobody notes, without asking whose call it is."""
+    return _real_getrandbits(_shared, count)
+
+
 def _drawer(frame: FrameType | None, primitive: str) -> tuple[ValueSource, str, str] | None:
     """Who draws, the outermost function that asked, and the package that called it."""
     function, caller = primitive, frame

@@ -1,0 +1,371 @@
+"""Spans that cost less, where cassettes are all that becomes of them.
+
+Of what the SDK makes for each span (four locks, two bounded lists, a bounded dictionary, a copy of the span
+when it ends) most spans need nothing. A :class:`LightSpan` is one of the SDK's in every respect; what is
+rarely asked for it makes when it is asked, and attributes of plain types are set without a look at each.
+
+A tracer makes them as long as its provider has one processor, ours, and the SDK is one whose spans are known
+here: as soon as anybody else sees the spans they are the SDK's own again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import wrapt
+from opentelemetry import context as otel_context
+from opentelemetry import trace as otel_trace
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk import trace as sdk
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+from opentelemetry.sdk.util import BoundedList
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from timetracer_otel import ports
+from timetracer_otel.nondeterminism import clock, entropy
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Link
+    from opentelemetry.util.types import Attributes, AttributeValue
+
+    from timetracer_otel.exporters.processor import SpanTap
+
+T = TypeVar("T")
+
+_PLAIN: Final = frozenset({str, int, float, bool})
+_TEXT: Final = frozenset({str})
+_UNLIMITED: Final = 2**31
+_UNSET: Final = Status(StatusCode.UNSET)
+_ROOT_FLAGS: Final = TraceFlags(TraceFlags.SAMPLED | 2)
+"""Of a trace whose id is random (W3C Trace Context, level 2)."""
+_SAMPLED: Final = frozenset({TraceFlags(TraceFlags.SAMPLED), _ROOT_FLAGS})
+_FIELDS: Final = frozenset(
+    {
+        "_attributes", "_context", "_events", "_instrumentation_info", "_instrumentation_scope", "_kind",
+        "_limits", "_links", "_lock", "_name", "_parent", "_record_end_metrics", "_record_exception",
+        "_resource", "_sampler", "_set_status_on_exception", "_span_processor", "_start_time", "_end_time",
+        "_status", "_trace_config",
+    }
+)  # fmt: skip
+"""What a span of the SDK's holds."""
+
+
+class _Alone:
+    """What the tracers of one provider share.
+
+    Attributes:
+        tap: the one processor.
+        processors: the provider's.
+        only: what these were when they were the tap alone.
+    """
+
+    __slots__ = ("only", "processors", "tap")
+
+    def __init__(self, tap: SpanTap, processors: Any) -> None:
+        self.tap = tap
+        self.processors = processors
+        self.only: tuple[Any, ...] = processors._span_processors
+
+
+class LightSpan(sdk._Span):
+    """A span of the SDK's, made by a :class:`LightTracer`."""
+
+    _end_time: int | None = None
+    _status = _UNSET
+    _record_exception = True
+    _set_status_on_exception = True
+    _record_end_metrics = None
+    _trace_config = None
+
+    def __init__(
+        self,
+        tracer: LightTracer,
+        name: str,
+        context: SpanContext,
+        parent: SpanContext | None,
+        kind: SpanKind,
+        attributes: Attributes,
+        start_time: int,
+    ) -> None:
+        # not the SDK's: that makes all of it
+        self._tracer = tracer
+        self._name = name
+        self._context = context
+        self._parent = parent
+        self._kind = kind
+        self._resource = tracer.resource
+        self._instrumentation_scope = tracer._instrumentation_scope
+        self._start_time = start_time
+        self.plain: dict[str, AttributeValue] = {}
+        if attributes:
+            self.set_attributes(attributes)
+
+    def __getattr__(self, name: str) -> Any:
+        made: Any
+        if name == "_attributes":
+            limits = self._tracer._span_limits
+            made = BoundedAttributes(
+                limits.max_span_attributes, immutable=False, max_value_len=limits.max_span_attribute_length
+            )
+            made._dict = self.plain  # one dictionary, however it is written to
+            made._immutable = self._end_time is not None
+        elif name in _MADE_LATER:
+            made = _MADE_LATER[name](self)
+        else:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.__dict__.setdefault(name, made)  # the first of two threads' is both's
+
+    def set_attribute(self, key: str, value: AttributeValue) -> None:
+        """See :meth:`opentelemetry.trace.Span.set_attribute`."""
+        plain = self.plain
+        if (
+            type(value) in _PLAIN
+            and type(key) is str
+            and key
+            and self._end_time is None
+            and len(plain) < self._tracer._most_attributes
+        ):
+            plain.pop(key, None)
+            plain[key] = value
+        else:
+            super().set_attribute(key, value)
+
+    def set_attributes(self, attributes: Mapping[str, AttributeValue]) -> None:
+        """See :meth:`opentelemetry.trace.Span.set_attributes`."""
+        plain = self.plain
+        if (
+            _PLAIN.issuperset(map(type, attributes.values()))
+            and _TEXT.issuperset(map(type, attributes))
+            and "" not in attributes
+            and self._end_time is None
+            and len(plain) + len(attributes) <= self._tracer._most_attributes
+        ):
+            for key in attributes:
+                plain.pop(key, None)
+            plain.update(attributes)
+        else:
+            super().set_attributes(attributes)
+
+    def end(self, end_time: int | None = None) -> None:
+        """See :meth:`opentelemetry.trace.Span.end`."""
+        try:
+            alone = self._tracer._alone
+            if self._end_time is None and alone.processors._span_processors is alone.only:
+                ended = clock.real_time_ns() if end_time is None else end_time
+                if self.__dict__.setdefault("_end_time", ended) is ended:  # else another thread was faster
+                    bounded = self.__dict__.get("_attributes")
+                    if bounded is not None:
+                        bounded._immutable = True
+                    alone.tap.on_end(self)
+                    return
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("ending a span", error)
+        super().end(end_time)
+
+    @property
+    def dropped_attributes(self) -> int:
+        """How many attributes there was no room for."""
+        return super().dropped_attributes if "_attributes" in self.__dict__ else 0
+
+    @property
+    def dropped_events(self) -> int:
+        """How many events there was no room for."""
+        return super().dropped_events if "_events" in self.__dict__ else 0
+
+    @property
+    def dropped_links(self) -> int:
+        """How many links there was no room for."""
+        return super().dropped_links if "_links" in self.__dict__ else 0
+
+
+_MADE_LATER: Final[dict[str, Callable[[LightSpan], Any]]] = {
+    "_events": lambda span: BoundedList(span._tracer._span_limits.max_events),
+    "_instrumentation_info": lambda span: span._tracer.instrumentation_info,
+    "_limits": lambda span: span._tracer._span_limits,
+    "_links": lambda span: span._new_links(()),
+    "_lock": lambda _: threading.Lock(),
+    "_sampler": lambda span: span._tracer.sampler,
+    "_span_processor": lambda span: span._tracer.span_processor,
+}
+
+
+class LightTracer(sdk.Tracer):
+    """What a tracer of the SDK's becomes: :func:`lighten`."""
+
+    _alone: _Alone
+    _most_attributes: int
+
+    def start_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = (),
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> otel_trace.Span:
+        """See :meth:`opentelemetry.trace.Tracer.start_span`."""
+        try:
+            span = self._light_span(name, context, kind, attributes, links, start_time)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("opening a span", error)
+            span = None
+        if span is None:
+            return super().start_span(
+                name, context, kind, attributes, links, start_time, record_exception, set_status_on_exception
+            )
+        if not record_exception:
+            span._record_exception = False
+        if not set_status_on_exception:
+            span._set_status_on_exception = False
+        self._alone.tap.on_start(span, context)
+        return span
+
+    def _light_span(
+        self,
+        name: str,
+        context: Context | None,
+        kind: SpanKind,
+        attributes: Attributes,
+        links: Sequence[Link] | None,
+        start_time: int | None,
+    ) -> LightSpan | None:
+        """The span, not yet shown to the tap; ``None`` where it is the SDK's to make."""
+        alone = self._alone
+        if alone.processors._span_processors is not alone.only or not self._tracer_config.is_enabled:
+            return None
+        if self.sampler is not DEFAULT_ON or type(self.id_generator) is not RandomIdGenerator:
+            return None
+        above = otel_trace.get_current_span(context).get_span_context()
+        if above is not None and above.is_valid:
+            flags = above.trace_flags
+            if above.is_remote or flags not in _SAMPLED:
+                return None  # for the sampler to say
+            parent: SpanContext | None = above
+            made = SpanContext(above.trace_id, entropy.shared_bits(64) or 1, False, flags, above.trace_state)
+        else:
+            parent = None
+            made = SpanContext(
+                entropy.shared_bits(128) or 1, entropy.shared_bits(64) or 1, False, _ROOT_FLAGS
+            )
+        span = LightSpan(
+            self,
+            name,
+            made,
+            parent,
+            kind,
+            attributes,
+            clock.real_time_ns() if start_time is None else start_time,
+        )
+        if links:
+            span._links = span._new_links(links)
+        return span
+
+    def start_as_current_span(
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = (),
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+    ) -> Any:
+        """See :meth:`opentelemetry.trace.Tracer.start_as_current_span`."""
+        arguments = (
+            name, context, kind, attributes, links, start_time,
+            record_exception, set_status_on_exception, end_on_exit,
+        )  # fmt: skip
+        try:
+            return _Current(self, arguments)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("opening a span", error)
+            return super().start_as_current_span(*arguments)
+
+
+class _Current:
+    """A span that is current in a ``with`` block, or in a function that this decorates."""
+
+    __slots__ = ("_arguments", "_span", "_token", "_tracer")
+
+    def __init__(self, tracer: LightTracer, arguments: tuple[Any, ...]) -> None:
+        self._tracer = tracer
+        self._arguments = arguments
+
+    def __enter__(self) -> otel_trace.Span:
+        span = self._span = self._tracer.start_span(*self._arguments[:-1])
+        self._token = otel_context.attach(otel_trace.set_span_in_context(span))
+        return span
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        otel_context.detach(self._token)
+        span = self._span
+        *_, record_exception, set_status_on_exception, end_on_exit = self._arguments
+        try:
+            if isinstance(error, Exception) and span.is_recording():
+                if record_exception:
+                    span.record_exception(error)
+                if set_status_on_exception:
+                    span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        finally:
+            if end_on_exit:
+                span.end()
+
+    def __call__(self, function: T) -> T:
+        """As a decorator it is the SDK's, for functions of either colour."""
+        made = sdk.Tracer.start_as_current_span(self._tracer, *self._arguments)
+        return made(function)
+
+
+def lighten(provider: sdk.TracerProvider, tap: SpanTap) -> None:
+    """Have the tracers of a provider make light spans, those that it has and those to come.
+
+    Args:
+        provider: one that has no processor but the tap; else nothing changes.
+        tap: ours.
+    """
+    processors = provider._active_span_processor
+    if processors._span_processors != (tap,) or not _is_known():
+        return
+    alone = _Alone(tap, processors)
+
+    def got(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        tracer = wrapped(*args, **kwargs)
+        try:
+            _lighten(tracer, alone)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("following a tracer provider", error)
+        return tracer
+
+    tracers: list[Any] = list(provider._tracers.values())
+    for tracer in tracers:
+        _lighten(tracer, alone)
+    wrapt.wrap_function_wrapper(provider, "get_tracer", got)
+
+
+def _lighten(tracer: otel_trace.Tracer, alone: _Alone) -> None:
+    if type(tracer) is not sdk.Tracer or type(tracer._tracer_metrics).__name__ != "NoOpTracerMetrics":
+        return  # one already, or the SDK counts its spans
+    limits = tracer._span_limits
+    if limits.max_span_attribute_length is None:
+        most = limits.max_span_attributes
+        vars(tracer).update(_alone=alone, _most_attributes=_UNLIMITED if most is None else most)
+        tracer.__class__ = LightTracer
+
+
+def _is_known() -> bool:
+    """True where a span of the SDK's holds what is made here, and its attributes stay where they are."""
+    made = sdk._Span("", INVALID_SPAN_CONTEXT, resource=Resource({}), limits=sdk.SpanLimits())
+    return vars(made).keys() == _FIELDS and hasattr(BoundedAttributes, "_setitem_locked")
