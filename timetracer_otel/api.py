@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from timetracer_otel.nondeterminism import ValueRecorder, drawing_from, set_proc
 from timetracer_otel.opening import open_store, store_for
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.faults import Fault, Faults
+from timetracer_otel.replayers.process import start_replaying
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.steady import FileStore
 
@@ -44,7 +46,16 @@ def install() -> None:
 
     Order does not matter: before or after the OpenTelemetry instrumentors, before or after the
     libraries are imported. Calling it again does nothing.
+
+    Where ``TIMETRACER_MODE`` is ``replay`` the process replays from here on, as below
+    ``timetracer-otel replay``: each request that comes in is served from its cassette.
+
+    Raises:
+        ConfigurationError: in a replay, a setting is malformed.
+        CassetteError: in a replay, the cassettes cannot be loaded.
     """
+    if os.environ.get("TIMETRACER_MODE", "").strip().lower() == "replay" and not ports.replays():
+        start_replaying(config.load(), otel_trace.get_tracer_provider())
     integrations.install()
     ending.install()
 

@@ -293,6 +293,12 @@ def process_port() -> Port | None:
     return _process_port
 
 
+def replays() -> bool:
+    """True where calls are answered from cassettes: in this context, or in the whole process."""
+    port = session.get() or _process_port
+    return port is not None and port.replaying
+
+
 def entry_port() -> EntryPort | None:
     """The port for a request that comes in here; ``None`` inside one, or when off."""
     port = _process_entry_port

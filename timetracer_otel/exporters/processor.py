@@ -87,7 +87,8 @@ class CassetteSpanProcessor(SpanTap):
     """Writes every trace of a provider into cassettes as it completes.
 
     Payloads are captured when :func:`timetracer_otel.install` was or is called; without it the
-    cassettes hold the structure only.
+    cassettes hold the structure only. It writes nothing where ``TIMETRACER_MODE`` is ``off`` or
+    ``replay``, or the process is replayed already.
 
     Args:
         dir: the store, a folder; ``TIMETRACER_DIR`` by default.
@@ -107,15 +108,24 @@ class CassetteSpanProcessor(SpanTap):
     ) -> None:
         if settings is None:
             settings = config.load()
-        recorder = Recorder(store_for(settings, dir), settings, tracer_provider)
-        super().__init__(recorder)
-        make_current(recorder)
+        super().__init__()
+        if recording_is_wanted():
+            self.recorder = Recorder(store_for(settings, dir), settings, tracer_provider)
+            make_current(self.recorder)
 
     def shutdown(self) -> None:
         """Write what is finished, and stop recording."""
         super().shutdown()
         if self.recorder is not None:
             release(self.recorder)
+
+
+def recording_is_wanted() -> bool:
+    """False where the process was told to do otherwise than its own code says: it is a replay of it,
+    say. Whoever replays stays behind the ports then, or the app would go live.
+    """
+    mode = os.environ.get("TIMETRACER_MODE", "").strip().lower()
+    return mode not in ("off", "replay") and not ports.replays()
 
 
 def make_current(recorder: Recorder) -> tuple[ports.Port | None, ports.EntryPort | None]:
@@ -152,7 +162,8 @@ class CassetteSpanExporter(SpanExporter):
 
     A batch comes too late and without starts to tell when a trace is complete, so the exporter
     also has a tap added beside its processor, or where that cannot be seen to the global provider
-    as soon as there is one. Prefer :class:`CassetteSpanProcessor` where you can.
+    as soon as there is one. Prefer :class:`CassetteSpanProcessor` where you can. It writes nothing where that
+    does not.
 
     Args:
         dir: the store, a folder; ``TIMETRACER_DIR`` by default.
@@ -169,12 +180,16 @@ class CassetteSpanExporter(SpanExporter):
     ) -> None:
         if settings is None:
             settings = config.load()
-        watch(_placed)
-        self.recorder = Recorder(store_for(settings, dir), settings, tracer_provider)
+        wanted = recording_is_wanted()
+        self.recorder = Recorder(store_for(settings, dir) if wanted else None, settings, tracer_provider)
         self._provider = tracer_provider
         self._tap: SpanTap | None = None
         self._held: list[ReadableSpan] = []
         self._attached_at: int | None = None
+        if not wanted:
+            self.recorder.close()
+            return
+        watch(_placed)
         make_current(self.recorder)
         if not self.attach():
             self.recorder.attach = self.attach
@@ -201,7 +216,7 @@ class CassetteSpanExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Take the spans that the tap did not see, if there was none when they started."""
         try:
-            for span in spans:
+            for span in spans if self.recorder.store is not None else ():
                 if self._attached_at is None or (span.start_time or 0) < self._attached_at:
                     self._held.append(span)
             for root in [span for span in self._held if span.parent is None or span.parent.is_remote]:
@@ -251,6 +266,6 @@ class CassetteSpanExporter(SpanExporter):
 def _placed(processors: Any, processor: SpanProcessor) -> bool:
     """Tell an exporter of ours beside which processors its own is."""
     exporter = getattr(processor, "span_exporter", None)
-    if isinstance(exporter, CassetteSpanExporter):
+    if isinstance(exporter, CassetteSpanExporter) and exporter.recorder.store is not None:
         exporter.attach_beside(processors)
     return True

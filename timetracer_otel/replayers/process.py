@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import wrapt
 from opentelemetry import trace as otel_trace
 
 from timetracer_otel import config, integrations, ports
@@ -52,21 +54,47 @@ def each(*specs: str | Path) -> Iterator[tuple[Path, Cassette]]:
 def start_replaying(settings: Settings, provider: otel_trace.TracerProvider) -> CassetteLibrary:
     """Serve every inbound request from its cassette, and refuse all other connections.
 
+    Args:
+        settings: see :mod:`timetracer_otel.config`.
+        provider: the process's; where it is none of the SDK, the first one that is set from here on.
+
     Raises:
         CassetteError: the cassettes cannot be loaded.
     """
-    from opentelemetry.sdk.trace import TracerProvider
-
     settings = config.beside(settings, settings.cassette or settings.dir)
     loaded = load_all(settings.cassette or settings.dir)
     library = CassetteLibrary([cassette for _, cassette in loaded], settings)
-    if isinstance(provider, TracerProvider):
-        if not settings.export_replay:
-            from timetracer_otel.sampling import record_only
-
-            record_only(provider, everything=True)
-        livetree.watch(provider)
+    if not _follow(provider, settings):
+        _follow_later(settings)
     integrations.install()
     guard.install()
     ports.set_process_ports(library.process_session, ReplayEntries(library, reports=CallReports.asked_for()))
     return library
+
+
+def _follow(provider: object, settings: Settings) -> bool:
+    """Take the spans of that provider as the live tree, if it is one of the SDK."""
+    from opentelemetry.sdk.trace import TracerProvider
+
+    if not isinstance(provider, TracerProvider):
+        return False
+    if not settings.export_replay:
+        from timetracer_otel.sampling import record_only
+
+        record_only(provider, everything=True)
+    livetree.watch(provider)
+    return True
+
+
+def _follow_later(settings: Settings) -> None:
+    """Follow the provider that the app is going to set."""
+
+    def placed(wrapped: Callable[..., None], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        wrapped(*args, **kwargs)
+        try:
+            _follow(otel_trace.get_tracer_provider(), settings)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("following a tracer provider", error)
+
+    # beneath the public function, which many import by its name
+    wrapt.wrap_function_wrapper("opentelemetry.trace", "_set_tracer_provider", placed)
