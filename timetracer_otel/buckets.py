@@ -21,6 +21,7 @@ import msgspec
 
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.errors import BucketError, CassetteLimitError, CassetteNotFound, ConfigurationError
+from timetracer_otel.files import cache_folder
 from timetracer_otel.formats import Compression, Encoding, Limits
 from timetracer_otel.store import FolderStore, is_of_same_entry
 
@@ -293,11 +294,7 @@ class BucketStore(FolderStore):
 def mirror_of(bucket: Bucket) -> Path:
     """Where the copy of what is below a prefix lies: below ``$XDG_CACHE_HOME`` or ``~/.cache``."""
     service = bucket.endpoint.partition("://")[2].strip("/").replace("/", "_").replace(":", "_")
-    return _copies().joinpath(service or "s3", bucket.name, *bucket.prefix.split("/"))
-
-
-def _copies() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "timetracer-otel"
+    return cache_folder().joinpath(service or "s3", bucket.name, *bucket.prefix.split("/"))
 
 
 def mirror(bucket: Bucket) -> FolderStore:
@@ -336,7 +333,7 @@ def _remove_others(place: Path, found: dict[Path, Object]) -> None:
     what another process is fetching now.
     """
     for above in (place, *place.parents):
-        if above == _copies():
+        if above == cache_folder():
             break
         if above.is_file() and above not in found:
             above.unlink(missing_ok=True)
@@ -372,7 +369,7 @@ def _fetch(bucket: Bucket, one: Object, path: Path) -> None:
 
 def _make_folder(path: Path) -> None:
     """The folder of a file; what is below the first one is for this user only."""
-    _copies().mkdir(mode=0o700, parents=True, exist_ok=True)
+    cache_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
 
 

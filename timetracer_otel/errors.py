@@ -11,6 +11,7 @@
     │   └── BucketError             a bucket that does not give or take one
     ├── ConversionError         traces that cannot be turned into cassettes
     ├── SendingError            spans that a tracing backend did not take
+    ├── SearchError             an index of cassettes that cannot be kept
     ├── CollectingError         a receiver of traces that cannot do its work
     ├── CodecError              a value that cannot be written or read back
     ├── ReplayError             a replay that cannot go on
@@ -61,6 +62,10 @@ class ConversionError(TimetracerError):
 
 class SendingError(TimetracerError):
     """A tracing backend did not take what was sent to it; the text names it and the reason."""
+
+
+class SearchError(TimetracerError):
+    """The index of a folder of cassettes cannot be kept; the text names its file and the reason."""
 
 
 class CollectingError(TimetracerError):

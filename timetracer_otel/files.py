@@ -1,4 +1,6 @@
-"""Reading a file that somebody else named: bounded in memory, and in time where it is no file at all."""
+"""Reading a file that somebody else named: bounded in memory, and in time where it is no file at all; and
+the folder for what can be made again.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +49,14 @@ def read_file(path: Path, max_bytes: int, patience: float = PATIENCE) -> bytes:
     if len(data) > max_bytes:
         raise _too_large(max_bytes)
     return data
+
+
+def cache_folder(*names: str) -> Path:
+    """A folder below ``$XDG_CACHE_HOME/timetracer-otel`` or ``~/.cache/timetracer-otel``, which may not be
+    there yet.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return base.joinpath("timetracer-otel", *names)
 
 
 def _read(file: FileIO, max_bytes: int, patience: float) -> bytes:

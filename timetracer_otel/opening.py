@@ -7,6 +7,7 @@ from typing import cast
 
 from timetracer_otel import config
 from timetracer_otel.config import Settings
+from timetracer_otel.folders import is_url
 from timetracer_otel.formats import Compression, Encoding
 from timetracer_otel.store import FolderStore
 
@@ -72,8 +73,3 @@ def writable(
 
     bucket = Bucket(str(spec), region=region, endpoint=endpoint)
     return BucketStore(bucket, encoding=encoding, compression=compression)
-
-
-def is_url(spec: str | PathLike[str]) -> bool:
-    """Whether it is no path."""
-    return isinstance(spec, str) and "://" in spec

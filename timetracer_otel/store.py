@@ -19,7 +19,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
-from timetracer_otel import volatile_rules
+from timetracer_otel import folders
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.errors import CassetteError, CassetteNotFound
 from timetracer_otel.files import read_file
@@ -197,7 +197,7 @@ class FolderStore:
         except OSError as error:
             raise CassetteNotFound(f"{self.path}: it cannot be read: {error.strerror or error}") from error
         if stat.S_ISDIR(mode):
-            yield from _files(self.path)
+            yield from folders.files(self.path)
         else:
             yield self.path
 
@@ -354,35 +354,6 @@ def _file_title(title: str) -> str:
 def _day(number: int) -> str:
     """``2026-11-20``, by the number of days since 1970 (UTC)."""
     return (date(1970, 1, 1) + timedelta(number)).isoformat()
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted((entry for entry in entries if _may_be_ours(entry.name)), key=_name)
-    except OSError as error:
-        raise CassetteError(f"{folder}: the folder cannot be read: {error.strerror or error}") from error
-    for entry in found:
-        if entry.is_dir(follow_symlinks=False):  # a link to a folder above would never end
-            yield from _files(folder / entry.name)
-        elif _is_file(entry):
-            yield folder / entry.name
-
-
-def _may_be_ours(name: str) -> bool:
-    return not name.startswith(".") and name != volatile_rules.FILE
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    """Pipes, sockets and devices are nobody's cassettes; what cannot be told is named when it is read."""
-    try:
-        return entry.is_file()
-    except OSError:  # a link to itself
-        return True
-
-
-def _name(entry: os.DirEntry[str]) -> str:
-    return entry.name
 
 
 def _sync_folder(folder: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.cli.options import settings_from
 from timetracer_otel.errors import CassetteError
-from timetracer_otel.opening import is_url, open_store
+from timetracer_otel.folders import is_url
+from timetracer_otel.opening import open_store
 from timetracer_otel.store import FolderStore
 
 

@@ -128,7 +128,7 @@ def command(
     timetracer-otel replay cassettes/ --url http://127.0.0.1:8000 -- uvicorn app:app
     timetracer-otel replay cassettes/ -- uvicorn app:app
     """
-    from timetracer_otel.opening import is_url
+    from timetracer_otel.folders import is_url
 
     environ = environment(options)
     environ["TIMETRACER_MODE"] = "replay"

@@ -15,7 +15,8 @@ from timetracer_otel.comparison.outcomes import outcome_differences, plain
 from timetracer_otel.comparison.parts import Difference, Words, differences
 from timetracer_otel.comparison.runs import Made, Run, recorded_run
 from timetracer_otel.comparison.structure import structural_findings, structural_run
-from timetracer_otel.comparison.timing import Threshold, duration
+from timetracer_otel.comparison.timing import Threshold
+from timetracer_otel.durations import duration
 from timetracer_otel.errors import CodecError
 from timetracer_otel.messages import Canonical, Failure, HttpRequest, Request, SqlStatement
 from timetracer_otel.messages.http import split_url

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Self
 from timetracer_otel.comparison.findings import Finding
 from timetracer_otel.comparison.parts import REPLAY, Words
 from timetracer_otel.comparison.runs import Made, Run
+from timetracer_otel.durations import duration
 from timetracer_otel.errors import ConfigurationError
 
 _LEAST_NS: Final = 5_000_000
@@ -120,12 +121,3 @@ def _ended(call: Made) -> int:
 
 def _short(call: Made) -> str:
     return call.title if len(call.title) <= 80 else f"{call.title[:79]}…"
-
-
-def duration(nanoseconds: float) -> str:
-    """``850 µs``, ``3.1 ms``, ``1.24 s``."""
-    if abs(nanoseconds) >= 1_000_000_000:
-        return f"{nanoseconds / 1_000_000_000:.2f} s"
-    if abs(nanoseconds) >= 1_000_000:
-        return f"{nanoseconds / 1_000_000:.1f} ms"
-    return f"{nanoseconds / 1000:.0f} µs"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from timetracer_otel.comparison import Finding, Row
-from timetracer_otel.comparison.timing import duration
+from timetracer_otel.durations import duration
 
 if TYPE_CHECKING:
     from timetracer_otel.comparison.folders import Compared

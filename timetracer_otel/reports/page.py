@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from timetracer_otel import __version__
-from timetracer_otel.comparison.timing import duration
+from timetracer_otel.durations import duration
 from timetracer_otel.reports.items import Item
 
 if TYPE_CHECKING:

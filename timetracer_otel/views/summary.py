@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, Final, Self
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from timetracer_otel import attributes as names
-from timetracer_otel.cassette import Cassette
 from timetracer_otel.views import text
 from timetracer_otel.views.lines import Piece, piece
+
+if TYPE_CHECKING:
+    from timetracer_otel.cassette import Cassette
 
 HEADINGS: Final = ("time (UTC)", "request", "status", "duration", "calls", "gaps", "size", "file")
 RIGHT: Final = frozenset({"status", "duration", "gaps", "size"})
 """Columns whose text stands at the right."""
 
 
-class Summary(msgspec.Struct, frozen=True):
+class Summary(NamedTuple):
     """What a list says of a cassette.
 
     Attributes:
@@ -62,6 +62,15 @@ class Summary(msgspec.Struct, frozen=True):
             gaps=len(cassette.gaps),
             size=size,
         )
+
+    def kept(self) -> list[Any]:
+        """The summary as JSON can hold it, without the path; for :meth:`again`."""
+        return list(self[1:])
+
+    @classmethod
+    def again(cls, path: Path, kept: list[Any]) -> Self:
+        """The summary of the cassette that is in that file now."""
+        return cls(path, *kept)
 
     def cells(self) -> tuple[Piece, ...]:
         """One piece for each of :data:`HEADINGS`."""

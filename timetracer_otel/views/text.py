@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
-from timetracer_otel.comparison.timing import duration
+from timetracer_otel.durations import duration
 
 __all__ = ["clip", "count", "duration", "moment", "printable", "size", "value"]
 
