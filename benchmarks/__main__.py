@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import converting, loading, matching, recording, replaying, sizes, starting
+from benchmarks import converting, loading, matching, recording, replaying, searching, sizes, starting
 
 PARTS: dict[str, tuple[Callable[[], list[str]], Callable[[], list[str]]]] = {
     "starting": (starting.report, lambda: starting.report(5)),
@@ -15,6 +15,7 @@ PARTS: dict[str, tuple[Callable[[], list[str]], Callable[[], list[str]]]] = {
         lambda: converting.report(400, rounds=3),
     ),
     "matching": (matching.report, lambda: matching.report(3)),
+    "searching": (searching.report, lambda: searching.report(2000, rounds=5)),
     "memory": (sizes.report, lambda: sizes.report(100)),
     "replaying": (replaying.report, lambda: replaying.report(sizes=(1, 100), rounds=3)),
     "recording": (recording.report, lambda: recording.report(rounds=3, seconds=0.5)),

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from benchmarks import matching, sizes, starting
+from benchmarks import matching, searching, sizes, starting
 from tests.benchmarks.test_recording import names
 
 
@@ -35,6 +35,12 @@ def test_answers_are_found_among_few_and_many_of_every_family(monkeypatch: pytes
     ]
 
 
+def test_a_search_is_compared_with_starting_the_command() -> None:
+    head, search, first = names(searching.report(5, rounds=1))
+    assert (head, search) == ("searching 5 cassettes", "search, against timetracer-otel --help")
+    assert first.startswith("the first search, which reads them all: ")
+
+
 def test_open_requests_hold_memory_by_their_calls() -> None:
     assert names(sizes.report(traces=2)) == [
         "memory of a request that is open, KiB",
@@ -50,5 +56,5 @@ def test_a_part_that_does_not_exist_is_refused_with_the_names_of_those_that_do()
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
         "scripts/bench: error: there is no part 'writing'; there are"
-        " starting, loading, converting, matching, memory, replaying, recording"
+        " starting, loading, converting, matching, searching, memory, replaying, recording"
     )

@@ -17,7 +17,7 @@ cli = LazyGroup(
         LazyCommand("replay", "replaying", "Replay cassettes against an app, or run an app on them."),
         LazyCommand("diff", "diffing", "Compare two recordings of one request, or two folders of them."),
         LazyCommand("list", "listing", "List what was recorded, newest first."),
-        LazyCommand("search", "searching", "Find cassettes by what was said in them."),
+        LazyCommand("search", "searching", "Find cassettes by what was said in them, newest first."),
         LazyCommand("show", "showing", "Draw the tree of one cassette: each call with request and answer."),
         LazyCommand("validate", "validating", "Check that cassettes can be read, and list their gaps."),
         LazyCommand("generate-tests", "generating", "Write tests that replay cassettes: a file for pytest."),
