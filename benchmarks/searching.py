@@ -23,7 +23,7 @@ BEGAN = 1_795_000_000 * 10**9
 def record(folder: Path, number: int) -> None:
     """So many cassettes of a request each, one a second, of words that some have and of one that one has."""
     store = FolderStore(folder)
-    chance = random.Random(1)  # noqa: S311  # no secret
+    chance = random.Random(1)  # no secret
     for second in range(number):
         said = " ".join(f"word{chance.randrange(5000)}" for _ in range(40))
         request = HttpRequest("POST", "http://shop/orders", [], said.encode())
