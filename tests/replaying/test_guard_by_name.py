@@ -1,0 +1,101 @@
+"""Drivers of MySQL that are not recorded connect nowhere in a replay, however they are asked.
+
+They are not installed here: modules of their names stand for what our import hook sees of them, and no more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fidelity.servers import ROOT
+from tests.replaying.recorded import cassette
+
+MODULES = {
+    "MySQLdb/__init__.py": """
+def Connect(*args, **kwargs):
+    from MySQLdb.connections import Connection
+    return Connection(*args, **kwargs)
+
+connect = Connection = Connect
+""",
+    "MySQLdb/connections.py": """
+class Connection:
+    def __init__(self, *args, **kwargs):
+        print("it connected")  # in C, where no socket of Python's is
+""",
+    "asyncmy/__init__.py": "from asyncmy.connection import Connection, connect\n",
+    "asyncmy/connection.py": """
+import asyncio
+
+class Connection:
+    def __init__(self, host, port):
+        self._address = host, port
+
+    async def connect(self):
+        await asyncio.open_connection(*self._address)
+        print("it connected")
+        return self
+
+async def connect(host, port):
+    return await Connection(host, port).connect()
+""",
+}
+APP = """
+import asyncio, importlib, json, sys
+import timetracer_otel
+
+async def asyncmy(kind):
+    import asyncmy
+    made = kind(asyncmy)
+    await (made if asyncio.iscoroutine(made) else made.connect())
+
+def told(connect):
+    try:
+        connect()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "connected"
+
+def everything():
+    import MySQLdb.connections as connections, MySQLdb
+    yield from (MySQLdb.connect, MySQLdb.Connect, MySQLdb.Connection, connections.Connection)
+    yield lambda: asyncio.run(asyncmy(lambda it: it.connect("127.0.0.1", 1)))
+    yield lambda: asyncio.run(asyncmy(lambda it: it.Connection("127.0.0.1", 1)))
+
+if sys.argv[2] == "loaded before":
+    importlib.import_module("MySQLdb.connections"), importlib.import_module("asyncmy")
+with timetracer_otel.replay(sys.argv[1]):
+    seen = [told(connect) for connect in everything()]
+print(json.dumps(seen))
+"""
+REFUSED = (
+    "LiveConnectionError: replay: a live connection to {} was refused, tried by {};"
+    " record this call, or let it through with TIMETRACER_LIVE_PLUGINS"
+)
+
+
+@pytest.mark.parametrize("when", ["loaded before", "loaded within"])
+def test_drivers_that_are_not_recorded_connect_nowhere(tmp_path: Path, when: str) -> None:
+    for name, text in MODULES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "one.json").write_bytes(cassette().dump())
+    done = subprocess.run(
+        [sys.executable, "app.py", "one.json", when],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    *by_mysqldb, by_asyncmy, by_its_class = json.loads(done.stdout)
+    here = f"__main__:{APP.splitlines().index('        connect()') + 1}"
+    assert by_mysqldb == [REFUSED.format("a server (by MySQLdb.connect)", here)] * 4
+    there = [line.strip() for line in MODULES["asyncmy/connection.py"].splitlines()]
+    opening = f"asyncmy.connection:{there.index('await asyncio.open_connection(*self._address)') + 1}"
+    assert [by_asyncmy, by_its_class] == [REFUSED.format("127.0.0.1:1", opening)] * 2
