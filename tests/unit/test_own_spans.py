@@ -16,7 +16,8 @@ from timetracer_otel import config
 from timetracer_otel.exporters.processor import tap
 from timetracer_otel.exporters.recorder import Recorder
 from timetracer_otel.integrations.httpx import HttpxIntegration
-from timetracer_otel.messages import HttpRequest
+from timetracer_otel.integrations.redis import RedisIntegration
+from timetracer_otel.messages import HttpRequest, RedisCommand, RedisReply, read_answer
 from timetracer_otel.store import FolderStore
 
 
@@ -71,3 +72,17 @@ def test_a_span_of_ours_tells_other_exporters_no_secret(tmp_path: Path) -> None:
         "url.full": "http://rates/EUR?api_key=%5BREDACTED%5D&day=1",
         "server.address": "rates",
     }
+
+
+def test_an_answer_on_a_span_is_masked_by_what_was_asked(tmp_path: Path) -> None:
+    provider, exported = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(exported))
+    recorder = Recorder(FolderStore(tmp_path), config.load({"TIMETRACER_PAYLOADS": "span"}), provider)
+    tap(provider).recorder = recorder
+    exchange = recorder.begin(RedisIntegration(), RedisCommand(["HGET", "user:1", "password"]))
+    with exchange:
+        pass
+    exchange.finish(RedisReply("sesame"))
+    recorder.close()
+    [span] = exported.get_finished_spans()
+    assert read_answer("redis", dict(span.attributes or {})) == RedisReply("[REDACTED]")  # type: ignore[arg-type]  # texts and numbers

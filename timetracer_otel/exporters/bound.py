@@ -55,7 +55,9 @@ class BoundEntry(ABC):
         self._recording = recording
         self._span = span
         recording.entry_open = True
-        self._live = None if self.excluded else self.recorder.open_span(span)
+        self._live = None if self.excluded else self.recorder.open_span(span, recording)
+        if self._live is not None:
+            self._live.learn(self._payload.request)
         recording.entry_payload = self._payload
         recording.values = self._values
         self._lane.recording = recording
@@ -105,9 +107,9 @@ class BoundEntry(ABC):
         recording = self._recording
         if self._live is not None:
             self._live.set(self._payload.marks())
-            self._live.add(self._payload.request)
+            self._live.add(self._payload.request, came_in=True)
             if self._payload.response is not None:
-                self._live.add(self._payload.response)
+                self._live.add(self._payload.response, self._payload.request)
             if recording is not None:
                 self._live.add_values(recording)
             self._live.release()

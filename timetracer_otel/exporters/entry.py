@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import msgspec
 from opentelemetry import context as otel_context
 from opentelemetry import propagate
 from opentelemetry import trace as otel_trace
@@ -73,6 +74,8 @@ class RecordedEntry(BoundEntry):
     def request_ended(self) -> None:
         """The request's body is whole."""
         self._request_ended = True
+        if self._live is not None and self._request.kept:
+            self._live.learn(msgspec.structs.replace(self._head, body=self._request.body()))
 
     def routed(self, route: str) -> None:
         """Note the route template."""

@@ -112,7 +112,7 @@ class RecordedExchange:
             if self._live is not None:
                 self._live.add(self.payload.request)  # only now: a streamed body is read meanwhile
                 if answer is not None:
-                    self._live.add(answer)
+                    self._live.add(answer, self.payload.request)
                 self._live.release()
             if answer is not None and self._recording.reserve(size_of(answer)):
                 self.payload.answer = answer

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from timetracer_otel import attributes as names
 from timetracer_otel import ports
@@ -17,13 +17,56 @@ from timetracer_otel.exporters.masking import Masking
 from timetracer_otel.exporters.value_events import value_events
 from timetracer_otel.messages import Answer, Failure, Request
 from timetracer_otel.nondeterminism.recording import MAX_VALUES
-from timetracer_otel.redaction import Redactor
+from timetracer_otel.redaction import KnownSecrets, Redactor, secrets_in
 from timetracer_otel.span import Attributes, AttributeValue
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
 
     from timetracer_otel.exporters.trace import TraceRecording
+M = TypeVar("M", bound="Request | Answer | Failure")
+
+
+class SaidSoFar:
+    """Masks the messages of a trace as they are said: each by itself, and of what was masked in those before.
+
+    Args:
+        redactor: masks secrets; ``None`` when masking is off.
+    """
+
+    def __init__(self, redactor: Redactor | None) -> None:
+        self.redactor = redactor
+        self._secrets: set[str] = set()
+        self._known: KnownSecrets | None = None
+
+    def learn(self, message: Request | Answer | Failure) -> None:
+        """Know the secrets of a message that will be said later, or is not whole yet."""
+        try:
+            self._masked(message, None)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("masking what came in", error)
+
+    def clean(self, message: M, answers: Request | None, *, came_in: bool) -> M:
+        """The message without secrets.
+
+        Args:
+            message: it is not changed.
+            answers: the request that it answers.
+            came_in: it is the request that came in.
+        """
+        clean = self._masked(message, answers)
+        return clean if self._known is None else self._known.message(clean, [], came_in=came_in)
+
+    def _masked(self, message: M, answers: Request | None) -> M:
+        if self.redactor is None:
+            return message
+        clean = self.redactor.message(message, [], answers)
+        if clean is not message:
+            found = secrets_in(message, clean)
+            if not found <= self._secrets:
+                self._secrets = self._secrets | found
+                self._known = KnownSecrets(self._secrets)
+        return clean
 
 
 class OpenSpan:
@@ -31,12 +74,12 @@ class OpenSpan:
 
     Args:
         span: the SDK's span.
-        redactor: masks secrets; ``None`` when masking is off.
+        said: masks what is put on it.
     """
 
-    def __init__(self, span: Span, redactor: Redactor | None) -> None:
+    def __init__(self, span: Span, said: SaidSoFar) -> None:
         self._span = span
-        self._redactor = redactor
+        self._said = said
         self._end_time: int | None = None
         span.end = self._put_off  # type: ignore[method-assign]  # the one way to hold an SDK span open
 
@@ -44,11 +87,26 @@ class OpenSpan:
         if self._end_time is None:
             self._end_time = end_time if end_time is not None else time.time_ns()
 
-    def add(self, message: Request | Answer | Failure) -> None:
-        """Put a message's attributes on the span, masked."""
+    def learn(self, message: Request) -> None:
+        """Know the secrets of the request that came in before it is put on the span."""
+        self._said.learn(message)
+
+    def add(
+        self,
+        message: Request | Answer | Failure,
+        answers: Request | None = None,
+        *,
+        came_in: bool = False,
+    ) -> None:
+        """Put a message's attributes on the span, masked.
+
+        Args:
+            message: which.
+            answers: the request that it answers.
+            came_in: it is the request that came in.
+        """
         try:
-            clean = message if self._redactor is None else self._redactor.message(message, [])
-            self.set(clean.attributes())
+            self.set(self._said.clean(message, answers, came_in=came_in).attributes())
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("putting a payload on a span", error)
 
@@ -61,7 +119,7 @@ class OpenSpan:
         if recording.values is None:
             return
         try:
-            masking = Masking(self._redactor, [])
+            masking = Masking(self._said.redactor, [])
             for message in _said(recording):
                 masking.attributes(message)
             events = value_events(recording.values, masking)

@@ -20,7 +20,7 @@ from timetracer_otel.exporters.build import CassetteBuilder, call_attributes
 from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup
 from timetracer_otel.exporters.exchange import UNRECORDED, RecordedExchange
 from timetracer_otel.exporters.inbound import RecordedMessage
-from timetracer_otel.exporters.live_spans import OpenSpan
+from timetracer_otel.exporters.live_spans import OpenSpan, SaidSoFar
 from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
 from timetracer_otel.exporters.writer import Writer
@@ -161,7 +161,7 @@ class Recorder:
         payload = CallPayload(
             caller.name, caller.family, request, recording.lanes.current(), recording.next_index()
         )
-        live = self.open_span(own or span)
+        live = self.open_span(own or span, recording)
         if live is not None:
             live.set(call_attributes(payload))
         return RecordedExchange(self.assembler, recording, context.span_id, payload, own, live)
@@ -180,9 +180,14 @@ class Recorder:
         redactor = self._builder.redactor
         return standard if redactor is None else redactor.span_attributes(standard)
 
-    def open_span(self, span: Any) -> OpenSpan | None:
+    def open_span(self, span: Any, recording: TraceRecording) -> OpenSpan | None:
         """The span, kept open for its payload, where payloads go on spans; else ``None``."""
-        return OpenSpan(span, self._builder.redactor) if self.settings.payloads == "span" else None
+        if self.settings.payloads != "span":
+            return None
+        with recording.lock:
+            if recording.said is None:
+                recording.said = SaidSoFar(self._builder.redactor)
+        return OpenSpan(span, recording.said)
 
     def recorded_requests(self, caller: ports.Caller) -> tuple[Request, ...]:
         """Nothing: this is no replay."""

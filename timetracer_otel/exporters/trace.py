@@ -108,6 +108,7 @@ class TraceRecording:
         unkept: live spans that are not kept: known, so that what is below them finds its trace.
         entry_open: the inbound request is still being served (its span may have ended).
         holds: reasons to wait beside open spans: calls whose answer is not read to its end.
+        said: masks what goes onto live spans, where payloads do.
         bytes: payload bytes kept so far.
         weight: bytes counted for the trace itself and its ended spans.
     """
@@ -131,6 +132,7 @@ class TraceRecording:
         "over_at",
         "path",
         "payloads",
+        "said",
         "span_ids",
         "state",
         "trace_id",
@@ -153,6 +155,7 @@ class TraceRecording:
         self.payloads: dict[int, CallPayload] = {}
         self.entry_payload: EntryPayload | None = None
         self.gaps: list[Gap] = []
+        self.said: Any = None
         self.lanes = LaneTable()
         self.values: Any = None
         self.calls = 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import secrets
+import secrets as random
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,8 @@ import msgspec
 from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import Answer, Failure, Request
-from timetracer_otel.redaction import Redactor
+from timetracer_otel.redaction import KnownSecrets, Redactor, secrets_in
+from timetracer_otel.redaction.everywhere import mask_cassette
 from timetracer_otel.span import Span, SpanKind
 from timetracer_otel.store import FolderStore
 
@@ -37,8 +39,17 @@ def folder_beside(store: str | Path) -> Path:
     return path.with_name(f"{path.name}-captured")
 
 
-def save_copy(cassette: Cassette, calls: list[Captured], redactor: Redactor, store: FolderStore) -> Path:
+def save_copy(
+    cassette: Cassette, calls: list[Captured], redactor: Redactor, secrets: set[str], store: FolderStore
+) -> Path:
     """Write the cassette with those calls added, as children of its entry.
+
+    Args:
+        cassette: it is not changed.
+        calls: to add.
+        redactor: masks them.
+        secrets: what is masked in all that was said in this replay.
+        store: where to.
 
     Raises:
         OSError: the store cannot be written.
@@ -46,8 +57,44 @@ def save_copy(cassette: Cassette, calls: list[Captured], redactor: Redactor, sto
     copy = Cassette.load(cassette.dump())
     entry = copy.entry
     index = itertools.count(max((call.index for call in copy.calls()), default=0) + 1)
-    copy.append([span_of(entry, call, next(index), redactor) for call in calls])
+    captured = [span_of(entry, call, next(index), redactor) for call in calls]
+    copy.append(captured)
+    mask_all(copy, captured, secrets)
     return store.write(copy)
+
+
+def mask_all(cassette: Cassette, captured: Iterable[Span], secrets: set[str]) -> None:
+    """Mask secrets wherever a cassette says them.
+
+    Args:
+        cassette: it is changed.
+        captured: spans of it that are called what their calls asked for.
+        secrets: see :func:`secrets_of`.
+    """
+    if not secrets:
+        return
+    known = KnownSecrets(secrets)
+    mask_cassette(cassette, known)
+    for span in captured:
+        span.name = known.text(span.name)
+
+
+def secrets_of(requests: Iterable[Request | None], calls: Iterable[Captured], redactor: Redactor) -> set[str]:
+    """What is masked in the messages of a replay: the same values may stand where no name gives them away.
+
+    Args:
+        requests: that the app was sent and that it sent itself.
+        calls: that were captured.
+        redactor: masks.
+    """
+    found: set[str] = set()
+    for request in requests:
+        if request is not None:
+            found |= secrets_in(request, redactor.message(request, []))
+    for call in calls:
+        if call.answer is not None:
+            found |= secrets_in(call.answer, redactor.message(call.answer, [], call.request))
+    return found
 
 
 def span_of(entry: Span, call: Captured, index: int, redactor: Redactor) -> Span:
@@ -63,14 +110,14 @@ def span_of(entry: Span, call: Captured, index: int, redactor: Redactor) -> Span
     answer = None if call.answer is None else redactor.message(call.answer, [], call.request)
     return Span(
         trace_id=entry.trace_id,
-        span_id=secrets.token_hex(8),
+        span_id=random.token_hex(8),
         parent_span_id=entry.span_id,
-        name=call.request.title()[:80],
+        name=request.title()[:80],
         kind=SpanKind.CLIENT,
         start_time_unix_nano=call.started - call.recorded_ago,
         end_time_unix_nano=call.ended - call.recorded_ago,
         attributes={
-            **call.request.span_attributes(),
+            **request.span_attributes(),
             names.CALL_INTEGRATION: call.integration,
             names.CALL_FAMILY: call.family,
             names.CALL_LANE: call.lane,

@@ -27,7 +27,7 @@ from timetracer_otel.nondeterminism import Event as ValueEvent
 from timetracer_otel.nondeterminism import ValueReplayer, drawing_from
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers.answers import followed_answer
-from timetracer_otel.replayers.capture import Captured, folder_beside, save_copy
+from timetracer_otel.replayers.capture import Captured, folder_beside, save_copy, secrets_of
 from timetracer_otel.replayers.exchanges import (
     CapturedExchange,
     DoubtfulExchange,
@@ -90,6 +90,7 @@ class Session:
         """The requests that come in, in a block that the whole process belongs to."""
         self.drawn = None if reuse or len(self.cassettes) != 1 else self._recorded_values(self.cassettes[0])
         self.captured: list[Captured] = []
+        self._came_in: HttpRequest | None = None
         self._recorded_ago = time.time_ns() - self._started
         self.captures: FolderStore | None = None
         """Where the copy with captured calls goes; beside the folder of cassettes by default."""
@@ -190,6 +191,7 @@ class Session:
         """Take note of the request that came in, in place of the recorded one: what the app is given by it is
         known from here on.
         """
+        self._came_in = request
         recorded = self.cassettes[0].inbound_request if self.cassettes else None
         if recorded is not None:
             self.links.inbound_seen = True
@@ -298,10 +300,18 @@ class Session:
         if not calls or len(self.cassettes) != 1:
             return None
         store = self.captures or FolderStore(folder_beside(self._folder()))
-        self.captured_to = path = save_copy(self.cassettes[0], calls, self._redactor, store)
+        self.captured_to = path = save_copy(
+            self.cassettes[0], calls, self._redactor, self.secrets(calls), store
+        )
         what = "1 captured call is" if len(calls) == 1 else f"{len(calls)} captured calls are"
         logger.warning("timetracer-otel: %s in %s", what, path)
         return path
+
+    def secrets(self, captured: list[Captured]) -> set[str]:
+        """What is masked in what the app was sent, in what it asked, and in the answers of captured calls."""
+        with self._lock:
+            asked = [call.request for call in self.calls]
+        return secrets_of([self._came_in, *asked], captured, self._redactor)
 
     def take_captured(self) -> list[Captured]:
         """The calls that were captured; :meth:`close` will not write them."""

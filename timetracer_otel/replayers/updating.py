@@ -9,8 +9,8 @@ from typing import Final
 from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import Answer, Failure
-from timetracer_otel.redaction import Redactor
-from timetracer_otel.replayers.capture import Captured, span_of
+from timetracer_otel.redaction import Redactor, secrets_in
+from timetracer_otel.replayers.capture import Captured, mask_all, span_of
 from timetracer_otel.replayers.livecalls import Outcome, is_live
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Ended, Verdict
@@ -67,8 +67,8 @@ def updated(session: Session, ended: Ended, redactor: Redactor) -> Cassette:
     """
     cassette = Cassette.load(session.cassettes[0].dump())
     entry = cassette.entry
-    _put_outcome(entry, ended, redactor)
     captured = session.take_captured()
+    secrets = session.secrets(captured) | _put_outcome(entry, ended, redactor)
     made, new = _live_order(session, captured)
     spans: list[Span] = []
     order = itertools.count(len(made) + len(captured) + 1)
@@ -89,8 +89,10 @@ def updated(session: Session, ended: Ended, redactor: Redactor) -> Cassette:
     gaps = [gap for gap in cassette.gaps if not gap.span_id or gap.span_id in kept]
     entry.attributes.pop(names.GAPS, None)
     result = Cassette.from_spans(spans, entry_id=entry.span_id)
-    result.append([span_of(entry, call, place, redactor) for call, place in zip(captured, new, strict=True)])
+    added = [span_of(entry, call, place, redactor) for call, place in zip(captured, new, strict=True)]
+    result.append(added)
     result.add_gaps(gaps)
+    mask_all(result, added, secrets)
     return result
 
 
@@ -115,12 +117,16 @@ def _raise_children(span: Span, cassette: Cassette) -> None:
         child.parent_span_id = span.parent_span_id
 
 
-def _put_outcome(entry: Span, ended: Ended, redactor: Redactor) -> None:
+def _put_outcome(entry: Span, ended: Ended, redactor: Redactor) -> set[str]:
+    """Put what the app made of it in place of what was recorded; what was masked in it."""
+    secrets: set[str] = set()
     outcome: Answer | Failure | None = ended.outcome
     for name in [name for name in entry.attributes if name.startswith(_OLD_ANSWER)]:
         del entry.attributes[name]
     if outcome is not None:
-        entry.attributes.update(redactor.message(outcome, []).attributes())
+        clean = redactor.message(outcome, [])
+        secrets = secrets_in(outcome, clean)
+        entry.attributes.update(clean.attributes())
         if "http.status_code" in entry.attributes:
             entry.attributes["http.status_code"] = getattr(outcome, "status", 0)
     error = ended.raised
@@ -131,3 +137,4 @@ def _put_outcome(entry: Span, ended: Ended, redactor: Redactor) -> None:
         exceptions[-1].attributes |= {
             "exception.type": type(error).__name__, "exception.message": str(error)
         }  # fmt: skip
+    return secrets
