@@ -23,7 +23,7 @@ REPLAY_ONLY = frozenset(
         "PyMongoIntegration._stand_in", "_connect_to_nothing", "plugged", "replayed_ends",
         "MySqlIntegration._fail_again", "MySqlIntegration._unplug", "MySqlIntegration._written",
         "MySqlIntegration.no_way_out", "MySqlIntegration.refuse", "MySqlIntegration.replayed_line",
-        "MySqlIntegration.cancelled", "AioMySqlIntegration.cancelled",
+        "MySqlIntegration.cancelled", "AioMySqlIntegration.cancelled", "begun", "stand_in",
     }
 )  # fmt: skip
 """Methods, or classes with methods, that recording never calls."""
@@ -96,7 +96,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.psycopg2.described:Described.lastrowid",
             "timetracer_otel.integrations.psycopg2.described:Described.statusmessage",
             "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._mocks",
-            "timetracer_otel.integrations.sqlalchemy.integration:_Commit.__init__",
+            "timetracer_otel.integrations.sqlalchemy.ending:Commit.__init__",
             "timetracer_otel.integrations.sqlalchemy.integration:isinstance_of_replay",
             "timetracer_otel.integrations.sqlalchemy.pools:is_twin",
             "timetracer_otel.integrations.sqlite3.connection:Connection.__new__",
@@ -139,8 +139,9 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.grpc.rpc:_Requests.__next__",
             "timetracer_otel.integrations.kafka.producing:_Report.__call__",
             "timetracer_otel.integrations.wsgi:_Body.__next__",
-            "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._end_phase",
+            "timetracer_otel.integrations.sqlalchemy.ending:Endings._end_phase",
             "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._executemany.executemany",
+            "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor.__getattr__",
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor.__next__",
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor._timetracer_fetch",
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor._timetracer_run",

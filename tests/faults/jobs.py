@@ -6,6 +6,7 @@ A job returns what the app saw, as plain data: the same each time.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import random
 import secrets
@@ -193,10 +194,24 @@ def _driver() -> Any:
             rows = list(cursor)
             cursor.callproc("generate_series", (1, 3))
             more = [cursor.fetchall(), attempt(cursor.nextset)]
-            return [rows, more, attempt(lambda: cursor.execute("SELECT nothing"))]
+            error = attempt(lambda: cursor.execute("SELECT nothing"))
+        raw.rollback()
+        return [rows, more, error, _copied(raw)]
     finally:
         raw.rollback()
         raw.close()
+
+
+def _copied(raw: Any) -> Any:
+    with raw.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE copied (name text)")
+        cursor.copy_expert("COPY copied FROM STDIN", io.StringIO("ann\nbob\n"))
+        raw.commit()
+        output = io.StringIO()
+        cursor.copy_expert("COPY copied TO STDOUT", output)
+    with raw.driver_connection.cursor() as own:
+        own.execute("SELECT name FROM copied")
+        return [output.getvalue(), own.fetchall()]
 
 
 def _refused() -> Any:
@@ -213,7 +228,21 @@ async def sqlalchemy_async() -> Any:
         async with engine.connect() as connection:
             names = [row.name for row in await connection.execute(_table.select().order_by(_table.c.id))]
             error = await attempt_async(connection.execute(_text("SELECT * FROM missing")))
-        return [names, error]
+        async with engine.begin() as connection:
+            own: Any = (await connection.get_raw_connection()).driver_connection
+            copied = await own.copy_records_to_table("kept", records=[(3, "three")])
+        return [names, error, copied, await _copied_async()]
+    finally:
+        await engine.dispose()
+
+
+async def _copied_async() -> Any:
+    engine = create_async_engine(os.environ["DB_ASYNCPG"].replace("+asyncpg", "+psycopg"), poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            own: Any = (await connection.get_raw_connection()).driver_connection
+            async with own.cursor() as cursor, cursor.copy("COPY (SELECT 1) TO STDOUT") as copy:
+                return [bytes(piece) async for piece in copy]
     finally:
         await engine.dispose()
 

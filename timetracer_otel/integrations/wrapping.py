@@ -37,7 +37,7 @@ _installed: dict[tuple[str, str, str], Callable[[], None]] = {}
 """How to take away what is installed, by integration, module and path."""
 _inserted: dict[str, list[_Inserted]] = {}
 """What is wrapped, by integration."""
-_wanted: set[str] = set()
+_wanted: dict[str, Wrappable] = {}
 _settled: dict[str, Wrappable] = {}
 """Wanted ones each of whose points is wrapped, or will be when its module loads."""
 _hooked: set[tuple[str, str]] = set()
@@ -47,7 +47,7 @@ def install(integration: Wrappable) -> None:
     """Wrap the integration's points, now where their modules are loaded, else when they load."""
     with _lock:
         if _settled.get(integration.name) is not integration:
-            _wanted.add(integration.name)
+            _wanted[integration.name] = integration
             settled = True
             for point in integration.points():
                 if point.module in sys.modules:
@@ -74,7 +74,7 @@ def _see_imports() -> None:
 def uninstall(integration: Wrappable) -> None:
     """Take the integration's wrappers away; everybody else's stay."""
     with _lock:
-        _wanted.discard(integration.name)
+        _wanted.pop(integration.name, None)
         _settled.pop(integration.name, None)
         for key in [key for key in _installed if key[0] == integration.name]:
             _installed.pop(key)()
@@ -84,6 +84,11 @@ def uninstall(integration: Wrappable) -> None:
 def installed(name: str) -> bool:
     """True when the integration of that name is wanted."""
     return name in _wanted
+
+
+def find(name: str) -> Wrappable | None:
+    """The integration of that name, when it is wanted."""
+    return _wanted.get(name)
 
 
 def _key(point: Point) -> str:

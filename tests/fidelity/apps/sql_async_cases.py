@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
+import psycopg
 from sqlalchemy import delete, func, insert, literal, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -196,6 +199,52 @@ async def first_connection(engine: AsyncEngine) -> Any:
         return [*answer, seen(own.dialect.server_version_info)]
     finally:
         await own.dispose()
+
+
+@CASES(
+    "COPY through the driver's own connection: in and out, a refused row, a commit after it",
+    only=ASYNC_ON_POSTGRES,
+)
+async def copying(engine: AsyncEngine) -> Any:
+    answer: list[Any] = []
+    async with AsyncSession(engine) as session:
+        await session.execute(text("DROP TABLE IF EXISTS copied"))
+        await session.execute(text("CREATE TABLE copied (id serial PRIMARY KEY, name text UNIQUE, n int4)"))
+        own = (await (await session.connection()).get_raw_connection()).driver_connection
+        assert own is not None
+        answer.append(await _copy_in(own, [("ann", 1), ("bob", None)]))
+        await session.commit()
+        answer.append((await session.scalars(text("SELECT name FROM copied ORDER BY id"))).all())
+        own = (await (await session.connection()).get_raw_connection()).driver_connection
+        assert own is not None
+        try:
+            await _copy_in(own, [("cid", 2), ("ann", 3)])
+        except (asyncpg.PostgresError, psycopg.Error) as error:
+            answer.append(raised(error))
+        await session.rollback()
+        own = (await (await session.connection()).get_raw_connection()).driver_connection
+        assert own is not None
+        answer.append(await _copied_out(own))
+    return answer
+
+
+async def _copy_in(own: Any, records: list[Any]) -> Any:
+    if isinstance(own, asyncpg.Connection):
+        return await own.copy_records_to_table("copied", records=records, columns=["name", "n"])
+    async with own.cursor() as cursor:
+        async with cursor.copy("COPY copied (name, n) FROM STDIN") as copy:
+            for record in records:
+                await copy.write_row(record)
+        return [cursor.rowcount, cursor.statusmessage]
+
+
+async def _copied_out(own: Any) -> Any:
+    if isinstance(own, asyncpg.Connection):
+        output = io.BytesIO()
+        status = await own.copy_from_query("SELECT name, n FROM copied WHERE id > $1", 0, output=output)
+        return [status, output.getvalue().decode(), seen(await own.fetchrow("SELECT max(n) FROM copied"))]
+    async with own.cursor() as cursor, cursor.copy("COPY copied (name, n) TO STDOUT") as copy:
+        return [seen(row) async for row in copy.rows()]
 
 
 @CASES("gather of five statements on five connections")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -256,6 +257,55 @@ def raw_connection(engine: Engine) -> Any:
         return answer
     finally:
         connection.close()
+
+
+@CASES(
+    "COPY through the driver below a session: in and out, a refused row, a commit after it", only=ON_POSTGRES
+)
+def copying(engine: Engine) -> Any:
+    answer: list[Any] = []
+    with Session(engine) as session:
+        session.execute(text("DROP TABLE IF EXISTS copied"))
+        session.execute(text("CREATE TABLE copied (id serial PRIMARY KEY, name text UNIQUE)"))
+        raw = session.connection().connection
+        with raw.cursor() as cursor:  # as pandas' recipe for a faster to_sql() has it
+            _copy_in(cursor, "ann\nbob\n")
+            answer.append(cursor.rowcount)
+        session.commit()
+        answer.append(session.execute(text("SELECT name FROM copied ORDER BY id")).scalars().all())
+        for lines in ("cid\nann\n", "cid\tsecond column\n"):
+            try:
+                _copy_in(session.connection().connection.cursor(), lines)
+            except session.connection().dialect.dbapi.Error as error:
+                answer.append(raised(error))
+            session.rollback()
+        own = session.connection().connection.driver_connection
+        assert own is not None
+        with own.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM copied")
+            answer.append(seen(cursor.fetchone()))
+            answer.append(_copied_out(cursor))
+        session.rollback()
+    return answer
+
+
+def _copy_in(cursor: Any, lines: str) -> None:
+    statement = "COPY copied (name) FROM STDIN"
+    if hasattr(cursor, "copy_expert"):
+        cursor.copy_expert(statement, io.StringIO(lines))
+        return
+    with cursor.copy(statement) as copy:
+        copy.write(lines)
+
+
+def _copied_out(cursor: Any) -> list[str]:
+    statement = "COPY copied TO STDOUT WITH (FORMAT csv, HEADER)"
+    if hasattr(cursor, "copy_expert"):
+        file = io.StringIO()
+        cursor.copy_expert(statement, file)
+        return file.getvalue().splitlines()
+    with cursor.copy(statement) as copy:
+        return [bytes(piece).decode() for piece in copy]
 
 
 @CASES("ThreadPoolExecutor, four statements at once")

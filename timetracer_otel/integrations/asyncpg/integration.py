@@ -12,7 +12,7 @@ from timetracer_otel import ports
 from timetracer_otel.integrations.asyncpg.known import Known
 from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.dbapi import links
-from timetracer_otel.integrations.dbapi.core import DriverIntegration, Statement, no_session, refused
+from timetracer_otel.integrations.dbapi.core import SharedDriver, Statement, no_session, refused
 from timetracer_otel.integrations.dbapi.held import COPIED
 from timetracer_otel.integrations.dbapi.passing import passing, safely
 from timetracer_otel.integrations.dbapi.values import plain, plain_row, weight
@@ -40,7 +40,7 @@ class Asked(Statement, frozen=True):
     own: Sequence[BaseException] = ()
 
 
-class AsyncpgIntegration(DriverIntegration):
+class AsyncpgIntegration(SharedDriver):
     """Records and answers statements of asyncpg's connections."""
 
     name: ClassVar[str] = "asyncpg"
@@ -114,6 +114,27 @@ class AsyncpgIntegration(DriverIntegration):
         protocol = NoProtocol(call.kwargs, links.learned(self, namespace))
         kind, given = call.kwargs["connection_class"], call.kwargs
         return kind(protocol, NoTransport(), given["loop"], given["addr"], given["config"], parameters)
+
+    # -- below SQLAlchemy
+
+    def stand_in(self, namespace: str, dialect: Any, *, asynchronous: bool) -> Any:
+        """A replayed connection, made by asyncpg's own way to connect, which waits for nothing here."""
+        from timetracer_otel.integrations.asyncpg import below
+
+        return below.stand_in(namespace)
+
+    def begun(self, connection: Any, *, open_: bool) -> None:
+        """In a transaction, or not."""
+        from timetracer_otel.integrations.asyncpg import below
+
+        below.begun(connection, open_=open_)
+
+    def wrote(self, connection: Any) -> bool:
+        """As its link says."""
+        known = self._known.get(connection)
+        return known is not None and links.wrote(known.link)
+
+    # -- what is known of a connection
 
     def known(self, connection: Any) -> Known:
         """What is known of a connection, made when it is first seen."""
@@ -248,6 +269,7 @@ class AsyncpgIntegration(DriverIntegration):
         known.begin()
         message = known.link.statement(query, parameters, executemany=many)
         message.step = step
+        known.link.wrote = known.link.wrote or (message.writes and not message.controls_transaction)
         asked = self._asked(connection, call, message, load, reply, known, protocol, own)
         return (yield from self.ask(asked))
 

@@ -183,6 +183,31 @@ class DriverIntegration(Integration):
             ports.report(f"{self.name}: reading a failure to connect", problem)
 
 
+class SharedDriver(DriverIntegration):
+    """Base class of drivers whose connections, below SQLAlchemy, are at hand for an app as well.
+
+    In a replay SQLAlchemy's integration has one of the driver's made for what it does not answer itself.
+    """
+
+    @abstractmethod
+    def stand_in(self, namespace: str, dialect: Any, *, asynchronous: bool) -> Any:
+        """A replayed connection that nobody connected.
+
+        Args:
+            namespace: the database's name.
+            dialect: SQLAlchemy's, which may say how the driver adapts values.
+            asynchronous: of the driver's asynchronous class.
+        """
+
+    @abstractmethod
+    def begun(self, connection: Any, *, open_: bool) -> None:
+        """SQLAlchemy began a transaction on a connection of :meth:`stand_in`, or ended one."""
+
+    @abstractmethod
+    def wrote(self, connection: Any) -> bool:
+        """Whether something was written on a connection since this was last asked, but not by SQLAlchemy."""
+
+
 def _socket_errors() -> dict[str, type[BaseException]]:
     import socket
 

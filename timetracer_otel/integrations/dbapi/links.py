@@ -56,6 +56,14 @@ class Link(msgspec.Struct, eq=False):
         return self.real
 
 
+def wrote(link: Link | None) -> bool:
+    """Whether something was written on that connection since it was last asked."""
+    if link is None:
+        return False
+    found, link.wrote = link.wrote, False
+    return found
+
+
 def written(driver: str, namespace: str, learned: dict[str, Any]) -> str:
     """What a connection learned of its server, as text."""
     return values.dumps({"driver": driver, "namespace": namespace, "learned": learned})

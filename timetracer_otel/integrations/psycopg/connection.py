@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import psycopg
 from psycopg import conninfo, errors, pq
 from psycopg._encodings import pg2pyenc
+from psycopg.adapt import AdaptersMap
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.dbapi.core import DriverIntegration, replaying
@@ -75,6 +77,10 @@ class NoConnection:
         self.status = pq.ConnStatus.BAD
         self.transaction_status = pq.TransactionStatus.UNKNOWN
 
+    def hold_transaction(self, *, open_: bool) -> None:
+        """Be in a transaction, or not."""
+        self.transaction_status = pq.TransactionStatus.INTRANS if open_ else pq.TransactionStatus.IDLE
+
     def command(self, command: bytes) -> RecordedResult:
         """Do what a command about transactions does."""
         if _BEGINS.match(command) or _BACK.match(command):
@@ -82,6 +88,22 @@ class NoConnection:
         elif _ENDS.match(command):
             self.transaction_status = pq.TransactionStatus.IDLE
         return RecordedResult([], [], {"status": int(pq.ExecStatus.COMMAND_OK), "command": ""})
+
+
+def made(namespace: str, learned: dict[str, Any], adapters: Any, *, asynchronous: bool) -> Any:
+    """A replayed connection that nobody connected.
+
+    Args:
+        namespace: the database's name.
+        learned: what the recorded connection had learned of its server.
+        adapters: how values are adapted; as psycopg does it, where that is ``None``.
+        asynchronous: of psycopg's asynchronous class.
+    """
+    kind: Any = psycopg.AsyncConnection if asynchronous else psycopg.Connection
+    connection = kind(NoConnection({"dbname": namespace}, learned))
+    if adapters is not None:
+        connection._adapters = AdaptersMap(adapters)
+    return connection
 
 
 def is_replayed(context: Any) -> bool:

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Point
 from timetracer_otel.integrations.dbapi import links
-from timetracer_otel.integrations.dbapi.core import DriverIntegration, refused, replaying
+from timetracer_otel.integrations.dbapi.core import SharedDriver, refused, replaying
 from timetracer_otel.messages import Answer, Failure
 
 
-class Psycopg2Integration(DriverIntegration):
+class Psycopg2Integration(SharedDriver):
     """Records and answers what connections made by ``psycopg2.connect`` are asked."""
 
     name: ClassVar[str] = "psycopg2"
@@ -45,9 +45,28 @@ class Psycopg2Integration(DriverIntegration):
         psycopg2 = sys.modules["psycopg2"]
         return psycopg2.Error, psycopg2.Warning
 
+    # -- below SQLAlchemy
+
+    def stand_in(self, namespace: str, dialect: Any, *, asynchronous: bool) -> Any:
+        """A replayed connection."""
+        from timetracer_otel.integrations.psycopg2 import connection
+
+        link = links.Link(self, namespace, learned=links.learned(self, namespace), replayed=True)
+        kind = connection.class_for(None, replayed=True)
+        with connection.making(link):
+            return kind(f"dbname={namespace}")
+
+    def begun(self, connection: Any, *, open_: bool) -> None:
+        """In a transaction, or not."""
+        connection.timetracer_begun(open_=open_)
+
+    def wrote(self, connection: Any) -> bool:
+        """As its link says."""
+        return links.wrote(getattr(connection, "timetracer_link", None))
+
+    # -- connecting
+
     def _connect(self, wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if ports.is_inside():
-            return wrapped(*args, **kwargs)
         link = None
         try:
             from timetracer_otel.integrations.psycopg2 import connection

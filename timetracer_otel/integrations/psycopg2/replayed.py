@@ -70,6 +70,12 @@ class ReplayedConnection(live.Connection):
             case [int(), int(), int()]:
                 self._state = state
 
+    def timetracer_begun(self, *, open_: bool) -> None:
+        """Be in a transaction, or not."""
+        state = (extensions.STATUS_BEGIN, extensions.TRANSACTION_STATUS_INTRANS)
+        idle = (extensions.STATUS_READY, extensions.TRANSACTION_STATUS_IDLE)
+        self._state = [*(state if open_ else idle), self.closed]
+
     def _check(self) -> None:
         if self.closed:
             raise psycopg2.InterfaceError("connection already closed")

@@ -16,25 +16,16 @@ import msgspec
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError
 from timetracer_otel.integrations import exceptions
-from timetracer_otel.integrations.base import Integration, Invocation, Point, run
+from timetracer_otel.integrations.base import Integration, Invocation, Point
 from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.sqlalchemy import asking, facts, pools
 from timetracer_otel.integrations.sqlalchemy.checkout import NAMESPACE, Checkout, checkout_of
 from timetracer_otel.integrations.sqlalchemy.connecting import classes_of, connect_request
-from timetracer_otel.integrations.sqlalchemy.driving import drive
+from timetracer_otel.integrations.sqlalchemy.ending import PHASES, Commit, Endings
 from timetracer_otel.integrations.sqlalchemy.recording import RecordingCursor
 from timetracer_otel.integrations.sqlalchemy.replaying import ReplayConnection, ReplayCursor
 from timetracer_otel.messages import Answer, Failure, Request, SqlResult, SqlStatement
 from timetracer_otel.ports import Port
-
-
-class _Commit:
-    """A commit, or a step of one in two phases, as the instance of a call."""
-
-    def __init__(self, checkout: Checkout, text: str = "COMMIT") -> None:
-        self.text = text
-        self.timetracer_checkout = checkout
-        self.timetracer_span = None
 
 
 class SqlAlchemyIntegration(Integration):
@@ -57,6 +48,13 @@ class SqlAlchemyIntegration(Integration):
             Point(pool, "_ConnectionFairy.cursor", wrapper=self._cursor),
             Point(pool, "_ConnectionFairy.__getattr__", wrapper=self._attribute),
             Point(pool, "_ConnectionFairy._reset", wrapper=self._reset),
+            Point(default, "DefaultDialect.get_driver_connection", wrapper=self._driver_connection),
+            *(
+                Point(
+                    f"{dialects}.{module}", f"{kind}.get_driver_connection", wrapper=self._driver_connection
+                )
+                for module, kind in _ASYNC_DIALECTS
+            ),
             Point(default, "DefaultExecutionContext.create_cursor", wrapper=self._create_cursor),
             Point(default, "DefaultDialect._assert_and_set_isolation_level", wrapper=self._set_level),
             Point(
@@ -76,13 +74,14 @@ class SqlAlchemyIntegration(Integration):
 
     def __init__(self) -> None:
         self._asked_to_connect: weakref.WeakKeyDictionary[Port, int] = weakref.WeakKeyDictionary()
+        self._endings = Endings(self)
 
     # -- the three things an integration says
 
     def request(self, call: Invocation) -> SqlStatement:
         """The statement and its parameters."""
         checkout: Checkout = call.instance.timetracer_checkout
-        if isinstance(call.instance, _Commit):
+        if isinstance(call.instance, Commit):
             return checkout.statement(call.instance.text)
         message = asking.asked(call, checkout)
         call.instance.timetracer_ask(message)
@@ -96,7 +95,7 @@ class SqlAlchemyIntegration(Integration):
 
     def rebuild(self, answer: Answer, call: Invocation) -> Any:
         """Let the cursor hold the recorded result."""
-        if isinstance(call.instance, _Commit):
+        if isinstance(call.instance, Commit):
             return None
         cursor: ReplayCursor = call.instance
         cursor.timetracer_load(cast("SqlResult", answer))
@@ -104,7 +103,7 @@ class SqlAlchemyIntegration(Integration):
 
     def observe(self, result: Any, call: Invocation, exchange: ports.Exchange) -> Any:
         """Watch the cursor from now on."""
-        if isinstance(call.instance, _Commit):
+        if isinstance(call.instance, Commit):
             return super().observe(result, call, exchange)
         try:
             port = ports.current()
@@ -278,58 +277,22 @@ class SqlAlchemyIntegration(Integration):
         if name in ("execute", "executemany"):
             wrapped(*args, **kwargs)  # an AttributeError where the driver has no such shortcut
             return functools.partial(_execute, fairy, name)
-        end = wrapped(*args, **kwargs)
-        try:
-            checkout = checkout_of(fairy)
-        except Exception as error:  # noqa: BLE001  # as above
-            ports.report("sqlalchemy: watching a transaction", error)
-            return end
-        if name in _PHASES:
-            return functools.partial(self._end_phase, checkout, _PHASES[name], end, self._mocks(port))
-        return functools.partial(self._end, checkout, name, end, mocked=self._mocks(port))
-
-    def _end(self, checkout: Checkout, name: str, end: Callable[[], Any], *, mocked: bool) -> Any:
-        """Commit or roll back; a commit of something written is a call of its own."""
-        wrote, checkout.wrote = checkout.wrote, False
-        passed, checkout.passed = checkout.passed, False
-        really = passed or not mocked
-        if name == "commit" and wrote:
-            call = Invocation(_nothing if mocked else end, _Commit(checkout), (), {})
-            try:
-                result = drive(self.exchange(call)) if mocked else run(self.exchange(call), call)
-            except MissError:
-                result = None
-            if not mocked:
-                return result
-        if not really:
-            return None
-        with ports.inside():
-            return end()
-
-    def _end_phase(
-        self, checkout: Checkout, text: str, end: Callable[..., Any], mocked: bool, /, *args: Any
-    ) -> Any:
-        """A step of a transaction in two phases: a call of its own, because it can fail."""
-        act = _nothing if mocked else functools.partial(end, *args)
-        call = Invocation(act, _Commit(checkout, text), (), {})
-        checkout.wrote = False
-        try:
-            return drive(self.exchange(call)) if mocked else run(self.exchange(call), call)
-        except MissError:
-            return None
+        return self._endings.watched(fairy, name, wrapped(*args, **kwargs), mocked=self._mocks(port))
 
     def _last_phase(self, text: str, wrapped: Any, _dialect: Any, args: Any, kwargs: Any) -> Any:
         """The end of a transaction in two phases, which the dialect asks of the driver itself."""
         port = ports.current()
         if port is None:
             return wrapped(*args, **kwargs)
-        try:
-            checkout = checkout_of(args[0].connection)
-        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            ports.report("sqlalchemy: watching a transaction", error)
-            return wrapped(*args, **kwargs)
         end = functools.partial(wrapped, *args, **kwargs)
-        return self._end_phase(checkout, text, end, self._mocks(port))
+        return self._endings.last_phase(args[0], text, end, mocked=self._mocks(port))
+
+    def _driver_connection(self, wrapped: Any, dialect: Any, args: Any, kwargs: Any) -> Any:
+        """The driver's own connection: of a replayed one, that of the driver's integration."""
+        connection = args[0] if args else kwargs["connection"]
+        if isinstance_of_replay(connection):
+            return connection.timetracer_below.own(connection)
+        return wrapped(*args, **kwargs)
 
     def _reset(self, wrapped: Any, fairy: Any, args: Any, kwargs: Any) -> Any:
         # a real connection that goes back to its pool is really reset, in a replay as well
@@ -362,16 +325,11 @@ class SqlAlchemyIntegration(Integration):
         return result
 
 
-def _nothing() -> None:
-    """Stands for a commit that does not go out."""
-
-
-_PHASES = {
-    "tpc_prepare": "PREPARE TRANSACTION",
-    "tpc_commit": "COMMIT PREPARED",
-    "tpc_rollback": "ROLLBACK PREPARED",
-}
-_WATCHED = frozenset({"commit", "rollback", "execute", "executemany", *_PHASES})
+_ASYNC_DIALECTS = (
+    ("postgresql.asyncpg", "PGDialect_asyncpg"),
+    ("postgresql.psycopg", "PGDialectAsync_psycopg"),
+)
+_WATCHED = frozenset({"commit", "rollback", "execute", "executemany", *PHASES})
 
 
 def isinstance_of_replay(connection: Any) -> bool:
@@ -388,7 +346,7 @@ def _execute(fairy: Any, method: str, *args: Any, **kwargs: Any) -> Any:
 
 def _disconnected(dialect: Any, error: Exception, call: Invocation) -> bool:
     cursor = call.instance
-    if isinstance(cursor, _Commit):
+    if isinstance(cursor, Commit):
         return False
     try:
         connection = getattr(cursor, "connection", None) or getattr(cursor, "_adapt_connection", None)

@@ -14,6 +14,7 @@ from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.core import once
 from timetracer_otel.integrations.dbapi.pending import Pending, columns_of, number, quiet
 from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.sqlalchemy.beyond import CURSORS
 from timetracer_otel.integrations.sqlalchemy.checkout import NEXT, Checkout
 from timetracer_otel.messages import SqlResult, SqlStatement
 
@@ -187,6 +188,11 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
                 self._self_pending.cut = True
         if last:
             self.timetracer_finish(complete=True)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in CURSORS:  # the driver's integration says what is asked; what was asked before is over
+            self.timetracer_finish(complete=False)
+        return super().__getattr__(name)
 
     # -- the end
 

@@ -16,19 +16,12 @@ from timetracer_otel.integrations.base import Invocation
 from timetracer_otel.integrations.dbapi.core import once, refused
 from timetracer_otel.integrations.dbapi.pending import Pending
 from timetracer_otel.integrations.dbapi.values import restore
+from timetracer_otel.integrations.sqlalchemy.beyond import CURSORS, UNRECORDED, Below, by_driver
 from timetracer_otel.integrations.sqlalchemy.checkout import NEXT, Checkout
 from timetracer_otel.integrations.sqlalchemy.drivers import Driver
 from timetracer_otel.integrations.sqlalchemy.driving import breathe, drive
 from timetracer_otel.integrations.sqlalchemy.silent import SilentCursor
 from timetracer_otel.messages import Failure, SqlResult, SqlStatement
-
-UNRECORDED = frozenset(
-    {
-        *("copy", "copy_expert", "copy_from", "copy_to", "scroll", "stream"),
-        *("backup", "blobopen", "iterdump", "lobject", "notifies", "pipeline", "serialize", "transaction"),
-    }
-)
-"""What drivers have beyond statements: of a connection below SQLAlchemy nobody records it."""
 
 
 class ReplayConnection:
@@ -44,6 +37,7 @@ class ReplayConnection:
         learned = facts.get("learned")
         self._pool = pool
         self._live: Any = None
+        self.timetracer_below = Below(driver, pool)
         self._driver = driver
         self._level: str | None = None
         self._default_level = learned.get("default_isolation_level") if isinstance(learned, dict) else None
@@ -64,7 +58,7 @@ class ReplayConnection:
         return self._driver.connection or ReplayConnection
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        """A cursor that no recorded call belongs to."""
+        """A cursor that no recorded call belongs to, but those that the driver's integration saw."""
         return SilentCursor(self)
 
     def timetracer_live(self) -> Any:
@@ -76,7 +70,8 @@ class ReplayConnection:
         return self._live
 
     def timetracer_release(self) -> None:
-        """Give the real connection back, where there is one."""
+        """Give the real connection back, where there is one; forget the driver's own."""
+        self.timetracer_below.release()
         live, self._live = self._live, None
         if live is not None:
             with ports.inside():
@@ -106,8 +101,25 @@ class ReplayConnection:
         level = None if self._level == "AUTOCOMMIT" else self._level
         return level or self._default_level or "READ COMMITTED"
 
+    @property
+    def driver_connection(self) -> Any:
+        """What an async adapter has below it."""
+        return self.timetracer_below.own(self)
+
+    def run_async(self, function: Callable[[Any], Any]) -> Any:
+        """Have a coroutine function called with the driver's own connection."""
+        return self.timetracer_below.run_async(function)
+
+    def timetracer_begun(self) -> None:
+        """A statement was asked: where none commits itself, a transaction is open now."""
+        if self._level != "AUTOCOMMIT":
+            self.timetracer_below.begun(open_=True)
+
     def __getattr__(self, name: str) -> Any:
-        return _like(self._driver.connection, name)
+        kind = self._driver.connection
+        if name in UNRECORDED and hasattr(kind, name):
+            return self.timetracer_below.method(name)
+        return _like(kind, name)
 
 
 class _DriverConnection:
@@ -121,12 +133,10 @@ class _DriverConnection:
         return owner is None or owner.closed
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        owner = self._owner()
+        if name.startswith("__") or owner is None:
             raise AttributeError(name)
-        raise ReplayError(
-            f"the driver's own connection was used ({name}) below SQLAlchemy, where nothing was recorded;"
-            " make that call live, or through SQLAlchemy"
-        )
+        return getattr(owner.timetracer_below.connection(f"{name} of the driver's own connection"), name)
 
 
 class ReplayCursor:
@@ -186,6 +196,8 @@ class ReplayCursor:
             if not self._integration.request(call).controls_transaction:
                 raise
             result = self.timetracer_returned()
+        if type(self.connection) is ReplayConnection:
+            self.connection.timetracer_begun()
         breathe(self.timetracer_checkout.dialect)
         return result
 
@@ -327,6 +339,8 @@ class ReplayCursor:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name in CURSORS and hasattr(self._driver_class, name):
+            return functools.partial(by_driver, self, self.connection.timetracer_below, name)
         return _like(self._driver_class, name)
 
 
