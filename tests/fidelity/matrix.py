@@ -109,10 +109,10 @@ def _title(title: str) -> str:
 
 
 _BEYOND = (
-    "what a driver has beyond statements, through a raw connection or its own below an asynchronous engine, where"
-    " it is none of psycopg, psycopg2 and asyncpg (`backup`, `blobopen`, `iterdump`, `serialize`); `scroll` of a"
-    " cursor of a raw connection. Types that a `connect` listener looks up on the server and registers with"
-    " psycopg are not known to the driver's own connection in a replay"
+    "what a driver has beyond statements, through a raw connection or its own below an asynchronous engine,"
+    " where it is none of psycopg, psycopg2 and asyncpg (`backup`, `blobopen`, `iterdump`, `serialize`);"
+    " `scroll` of a cursor of a raw connection. Types that a `connect` listener looks up on the server and"
+    " registers with psycopg are not known to the driver's own connection in a replay"
 )
 _REFUSED = f"""\
 ## Refused in a replay
