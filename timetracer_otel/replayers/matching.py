@@ -18,6 +18,7 @@ from timetracer_otel.cassette import Call
 from timetracer_otel.comparison import Difference, differences
 from timetracer_otel.messages import Request
 from timetracer_otel.redaction import Redactor, masked_equal
+from timetracer_otel.replayers.cookies import as_recorded
 from timetracer_otel.replayers.normalising import ByShape, Normalised
 from timetracer_otel.replayers.recorded import Place, RecordedCalls, Unused, not_recorded
 from timetracer_otel.volatile import Links, Rules
@@ -109,6 +110,7 @@ class Matcher:
             found = found or self._equal(forms, place)
             if found is None and not active:
                 found = self._normalised(forms, place)
+            found = found or self._with_their_cookies(forms, place)
             if found is None:
                 loosely = self._incomplete(forms[-1])
                 found = None if loosely is None else (loosely, Grade.NORMALISED)
@@ -144,6 +146,15 @@ class Matcher:
         if best.trial.differs:
             return best.at, Grade.NORMALISED
         return best.at, Grade.MOVED if place.path is not None and best.distance >= 4 else Grade.EXACT
+
+    def _with_their_cookies(self, forms: list[Request], place: Place) -> tuple[int, Grade] | None:
+        """The nearest call that asked this, but for what a client keeps of other requests."""
+        for form in forms:
+            for other in as_recorded(form, self._recorded.cookies, self._unused.used):
+                found = self._equal([other], place) or self._normalised([other], place)
+                if found is not None:
+                    return found[0], Grade.NORMALISED
+        return None
 
     def unused(self) -> list[Call]:
         """Recorded calls that no live one asked for."""

@@ -15,6 +15,7 @@ from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.messages import Canonical, HttpRequest
 from timetracer_otel.redaction import MASK
 from timetracer_otel.replayers.answers import answer_content
+from timetracer_otel.replayers.cookies import Sent, sent
 from timetracer_otel.volatile import Origins
 
 _Group: TypeAlias = "tuple[Hashable, Hashable, Hashable]"
@@ -96,6 +97,11 @@ class RecordedCalls:
     def canonical(self) -> list[Canonical | None]:
         """What each call asked; ``None`` where that was not recorded."""
         return [None if call.request is None else call.request.canonical() for call in self.calls]
+
+    @cached_property
+    def cookies(self) -> list[Sent]:
+        """What each call sent."""
+        return sent(self.calls, self._inbound)
 
     @cached_property
     def origins(self) -> Origins:

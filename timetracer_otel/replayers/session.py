@@ -26,6 +26,7 @@ from timetracer_otel.messages import HttpRequest, Request
 from timetracer_otel.nondeterminism import Event as ValueEvent
 from timetracer_otel.nondeterminism import ValueReplayer, drawing_from
 from timetracer_otel.redaction import Redactor
+from timetracer_otel.replayers import cookies
 from timetracer_otel.replayers.answers import followed_answer
 from timetracer_otel.replayers.capture import Captured, folder_beside, save_copy, secrets_of
 from timetracer_otel.replayers.exchanges import (
@@ -160,6 +161,7 @@ class Session:
                 path,
             )
         self._note(caller, request, Outcome.ANSWERED, path, match.grade, match.call)
+        cookies.note(answer)
         given = answer if self._reuse else followed_answer(answer, self.links)
         return ReplayedExchange(given, seconds_before(answer, match.call) if self.pace else 0.0)
 
