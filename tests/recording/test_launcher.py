@@ -415,3 +415,35 @@ def test_spans_of_messages_are_drawn_as_soon_as_somebody_else_sees_them(tmp_path
     ]
     alone, _ = [cassette for _, cassette in FolderStore(tmp_path / "cassettes").iter()]
     assert [span.name for span in alone.spans] == ["GET /"]
+
+
+METRICS = """
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+provider = metrics.get_meter_provider()
+early = provider.get_meter("shop").create_counter("sold")
+early.add(1)
+reader = InMemoryMetricReader()
+provider.add_metric_reader(reader)
+early.add(2)
+provider.get_meter("stock").create_counter("bought").add(3)
+for scope in reader.get_metrics_data().resource_metrics[0].scope_metrics:
+    sold = [(one.name, [point.value for point in one.data.data_points]) for one in scope.metrics]
+    print(scope.scope.name, sold)
+"""
+
+
+@pytest.mark.parametrize("exporter", ["timetracer", "console"])
+def test_measurements_are_made_as_soon_as_somebody_reads_them(tmp_path: Path, exporter: str) -> None:
+    """Before that they are nobody's: the same with another exporter, where they are made."""
+    launcher = str(Path(sysconfig.get_path("scripts"), ONE_FLAG[0]))
+    done = subprocess.run(
+        [launcher, "--traces_exporter", exporter, sys.executable, "-c", METRICS],
+        cwd=tmp_path,
+        env={**os.environ, "TIMETRACER_DIR": str(tmp_path / "cassettes"), "TIMETRACER_MODE": "record"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["shop [('sold', [2])]", "stock [('bought', [3])]"]

@@ -2,11 +2,13 @@
 
 contrib draws one span for each message of the ASGI protocol, and the SDK queues every span for the
 exporter that the launcher was given. Cassettes keep no such message, and ours takes traces from a
-processor of its own. What others might want to see comes back as soon as there is another.
+processor of its own. And the SDK makes measurements that no reader of metrics gets. What others might want
+to see comes back as soon as there is another.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import weakref
 from collections.abc import Callable
@@ -14,7 +16,9 @@ from types import ModuleType
 from typing import Any
 
 import wrapt
+from opentelemetry import metrics
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from timetracer_otel import ports
 from timetracer_otel.exporters.light_spans import lighten
@@ -42,8 +46,8 @@ def leave_out(exporter: type[Any]) -> None:
 
 
 def spare(provider: TracerProvider, tap: SpanTap) -> None:
-    """Draw no spans of single ASGI messages, and light ones else, if the launcher was asked for no exporter
-    but ours.
+    """Draw no spans of single ASGI messages, light ones else, and measure for nobody, if the launcher was
+    asked for no exporter but ours.
 
     Args:
         provider: makes the spans.
@@ -54,6 +58,30 @@ def spare(provider: TracerProvider, tap: SpanTap) -> None:
         _alone = True
         wrapt.register_post_import_hook(_wrap, "opentelemetry.instrumentation.asgi")
         lighten(provider, tap)
+        _spare_measurements(metrics.get_meter_provider())
+
+
+def _spare_measurements(provider: Any) -> None:
+    """Switch meters off until there is a reader, in an SDK that can."""
+    if not hasattr(provider, "add_metric_reader") or not hasattr(provider, "_set_meter_configurator"):
+        return
+    if provider._measurement_consumer._reader_storages:
+        return
+    configure, before = provider._set_meter_configurator, provider._meter_configurator
+
+    def off(scope: InstrumentationScope) -> Any:
+        return dataclasses.replace(before(scope), is_enabled=False)
+
+    def added(wrapped: Callable[..., None], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            if provider._meter_configurator is off:
+                configure(meter_configurator=before)
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("switching meters on", error)
+        wrapped(*args, **kwargs)
+
+    configure(meter_configurator=off)
+    wrapt.wrap_function_wrapper(provider, "add_metric_reader", added)
 
 
 def _join() -> None:
