@@ -191,6 +191,8 @@ def call_attributes(payload: CallPayload) -> Attributes:
 
 def _unsupported(span: Span, span_id: int) -> list[RecordedGap]:
     """Values of payloads in whose place there is only what they were called."""
+    if values.all_supported():
+        return []
     found = []
     for name, text in span.attributes.items():
         if type(text) is str and name.startswith("timetracer.") and '"$unsupported"' in text:

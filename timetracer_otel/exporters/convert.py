@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
 from timetracer_otel import span as plain
-from timetracer_otel.exporters.sdk_spans import attributes_of, events_of, links_of
+from timetracer_otel.exporters.sdk_spans import parts_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-    from opentelemetry.trace import Status
+    from opentelemetry.trace import Link, Status
 
-_KINDS: Final = {kind: plain.SpanKind(kind.value + 1) for kind in SpanKind}
+_KINDS: Final = {kind.value: plain.SpanKind(kind.value + 1) for kind in SpanKind}
 _UNSET: Final = plain.Status()
 _PLAIN: Final = frozenset({str, int, bool, float})
+_NO_STATE: Final = DEFAULT_TRACE_STATE
 _REMOTE = 0x200
 _REMOTE_KNOWN = 0x100
 
@@ -34,51 +37,66 @@ def convert(span: ReadableSpan, resource: plain.Resource, scopes: dict[int, plai
     context = span.get_span_context()
     assert context is not None, "only spans that were started get here"
     trace_id, span_id, _, trace_flags, trace_state, _ = context
-    parent = span.parent
-    flags = int(trace_flags) | (_REMOTE_KNOWN if parent is not None else 0)
-    if parent is not None and parent.is_remote:
-        flags |= _REMOTE
-    scope = span.instrumentation_scope
-    key = id(scope)
-    if key not in scopes:
-        scopes[key] = _scope(scope)
+    (
+        name, parent, kind, start, end, status, scope, dropped_attributes, dropped_events, dropped_links,
+        given, events, links,
+    ) = parts_of(span)  # fmt: skip
+    flags = int(trace_flags)
+    if parent is None:
+        parent_id = ""
+    else:
+        parent_id = _hex(parent[1], 16)
+        flags |= _REMOTE | _REMOTE_KNOWN if parent[2] else _REMOTE_KNOWN
+    converted = scopes.get(id(scope))
+    if converted is None:
+        converted = scopes[id(scope)] = _scope(scope)
+    # by place, in the order of the fields: this runs for every span
     return plain.Span(
-        trace_id=f"{trace_id:032x}",
-        span_id=f"{span_id:016x}",
-        parent_span_id=f"{parent.span_id:016x}" if parent is not None else "",
-        name=span.name,
-        kind=_KINDS[span.kind],
-        start_time_unix_nano=span.start_time or 0,
-        end_time_unix_nano=span.end_time or 0,
-        attributes=attributes(attributes_of(span)),
-        events=[
-            plain.Event(
-                name=event.name,
-                time_unix_nano=event.timestamp or 0,
-                attributes=attributes(event.attributes),
-                dropped_attributes_count=event.dropped_attributes,
-            )
-            for event in events_of(span)
-        ],
-        links=[
-            plain.Link(
-                trace_id=f"{link.context.trace_id:032x}",
-                span_id=f"{link.context.span_id:016x}",
-                trace_state=link.context.trace_state.to_header(),
-                attributes=attributes(link.attributes),
-                dropped_attributes_count=link.dropped_attributes,
-                flags=int(link.context.trace_flags),
-            )
-            for link in links_of(span)
-        ],
-        status=_status(span.status),
-        trace_state=trace_state.to_header() if trace_state else "",
-        flags=flags,
-        dropped_attributes_count=span.dropped_attributes,
-        dropped_events_count=span.dropped_events,
-        dropped_links_count=span.dropped_links,
-        scope=scopes[key],
-        resource=resource,
+        _hex(trace_id, 32),
+        f"{span_id:016x}",
+        name,
+        parent_id,
+        _KINDS[kind._value_],  # an enum's hash and its ``value`` are functions
+        start or 0,
+        end or 0,
+        given if type(given) is dict and _PLAIN.issuperset(map(type, given.values())) else attributes(given),
+        [_event(event) for event in events] if events else [],
+        [_link(link) for link in links] if links else [],
+        _status(status),
+        trace_state.to_header() if trace_state is not _NO_STATE and trace_state else "",
+        flags,
+        dropped_attributes,
+        dropped_events,
+        dropped_links,
+        converted,
+        resource,
+    )
+
+
+@lru_cache(maxsize=256)
+def _hex(number: int, digits: int) -> str:
+    """An id that many spans have in common."""
+    return f"{number:0{digits}x}"
+
+
+def _event(event: Event) -> plain.Event:
+    return plain.Event(
+        name=event.name,
+        time_unix_nano=event.timestamp or 0,
+        attributes=attributes(event.attributes),
+        dropped_attributes_count=event.dropped_attributes,
+    )
+
+
+def _link(link: Link) -> plain.Link:
+    context = link.context
+    return plain.Link(
+        trace_id=f"{context.trace_id:032x}",
+        span_id=f"{context.span_id:016x}",
+        trace_state=context.trace_state.to_header(),
+        attributes=attributes(link.attributes),
+        dropped_attributes_count=link.dropped_attributes,
+        flags=int(context.trace_flags),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from typing import NamedTuple, cast
+from typing import cast
+
+import msgspec
 
 from timetracer_otel import values
 from timetracer_otel.exporters.trace import Gap
@@ -17,7 +19,7 @@ _SHORTEST = 8
 """Characters a drawn value needs to be looked for: shorter ones are found everywhere."""
 
 
-class _Said(NamedTuple):
+class _Said(msgspec.Struct):
     """A message of the trace, as it was masked by itself."""
 
     span_id: int

@@ -5,13 +5,44 @@ is recorded each is read twice. Where an SDK keeps it elsewhere, the properties 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.sdk.trace import ReadableSpan
 
 from timetracer_otel.exporters.light_spans import LightSpan
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import Event, ReadableSpan
+    from opentelemetry.sdk.trace import Event
     from opentelemetry.trace import Link
+
+_HEAD: Final = ("name", "parent", "kind", "start_time", "end_time", "status", "instrumentation_scope")
+_LISTS: Final = ("attributes", "events", "links")
+_MADE_LATER: Final = frozenset(f"_{name}" for name in _LISTS)
+"""What a light span has only when it was asked for it."""
+_head: Final = attrgetter(*(f"_{name}" for name in _HEAD))
+_said: Final = attrgetter(*_HEAD, *(f"dropped_{name}" for name in _LISTS))
+_bounded: Final = attrgetter(
+    *(f"_{name}.dropped" for name in _LISTS),
+    "_attributes._dict", "_events._dq", "_links._dq",
+)  # fmt: skip
+
+
+def parts_of(span: ReadableSpan) -> tuple[Any, ...]:
+    """The span's name, parent, kind, start, end, status and scope; how many attributes, events and links it
+    dropped; and those that it has, see below.
+    """
+    if type(span) is LightSpan:
+        if _MADE_LATER.isdisjoint(vars(span)):
+            return *_head(span), 0, 0, 0, span.plain.copy(), (), ()
+    elif type(span) is ReadableSpan:
+        try:
+            *dropped, attributes, events, links = _bounded(span)
+            if type(attributes) is dict:
+                return *_head(span), *dropped, attributes.copy(), tuple(events), tuple(links)
+        except AttributeError:
+            pass  # another SDK's
+    return *_said(span), attributes_of(span), events_of(span), links_of(span)
 
 
 def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:

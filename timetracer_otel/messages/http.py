@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Hashable
 from functools import lru_cache
-from itertools import chain
 from typing import Any, ClassVar, Self
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -17,6 +16,7 @@ from timetracer_otel import values
 from timetracer_otel.errors import CodecError
 from timetracer_otel.messages import graphql
 from timetracer_otel.messages.base import Canonical, Failure
+from timetracer_otel.messages.headers import HeaderAttributes, sendable
 from timetracer_otel.span import Attributes, AttributeValue
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -69,8 +69,9 @@ PIECE_BYTES = 64
 size and time are kept as well, so a megabyte that came byte by byte would hold a hundred.
 """
 
+_request_headers = HeaderAttributes(names.HTTP_REQUEST_HEADER, names.HTTP_REQUEST_HEADER_NAMES)
+_response_headers = HeaderAttributes(names.HTTP_RESPONSE_HEADER, names.HTTP_RESPONSE_HEADER_NAMES)
 _FAILURE = "timetracer.http.response.failure"
-_NOT_IN_HEADERS = re.compile(r"[\0\r\n]|[^\0-\xff]")
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.I)
 
 
@@ -94,7 +95,7 @@ class HttpRequest(msgspec.Struct):
     def attributes(self) -> Attributes:
         """Payload attributes of the request."""
         data: Attributes = {names.HTTP_REQUEST_METHOD: self.method, names.URL_FULL: self.url}
-        _write_headers(data, self.headers, names.HTTP_REQUEST_HEADER, names.HTTP_REQUEST_HEADER_NAMES)
+        _request_headers.write(self.headers, data)
         if self.body is not None:
             data[names.HTTP_REQUEST_BODY] = _body_value(self.body)
         if not self.complete:
@@ -109,7 +110,7 @@ class HttpRequest(msgspec.Struct):
         return cls(
             method=str(attributes.get(names.HTTP_REQUEST_METHOD, "GET")),
             url=str(attributes.get(names.URL_FULL, "")),
-            headers=_read_headers(attributes, names.HTTP_REQUEST_HEADER, names.HTTP_REQUEST_HEADER_NAMES),
+            headers=_request_headers.read(attributes),
             body=_body_bytes(attributes.get(names.HTTP_REQUEST_BODY)),
             complete=attributes.get(names.HTTP_REQUEST_INCOMPLETE) is not True,
             headers_recorded=attributes.get(names.HTTP_REQUEST_NO_HEADERS) is not True,
@@ -224,7 +225,7 @@ class HttpResponse(msgspec.Struct):
     def attributes(self) -> Attributes:
         """Payload attributes of the response."""
         data: Attributes = {names.HTTP_RESPONSE_STATUS_CODE: self.status}
-        _write_headers(data, self.headers, names.HTTP_RESPONSE_HEADER, names.HTTP_RESPONSE_HEADER_NAMES)
+        _response_headers.write(self.headers, data)
         if self.body is not None:
             data[names.HTTP_RESPONSE_BODY] = _body_value(self.body)
         if self.chunks is not None:
@@ -248,11 +249,11 @@ class HttpResponse(msgspec.Struct):
         failure = attributes.get(_FAILURE)
         return cls(
             status=_status(status),
-            headers=_read_headers(attributes, names.HTTP_RESPONSE_HEADER, names.HTTP_RESPONSE_HEADER_NAMES),
+            headers=_response_headers.read(attributes),
             body=_body_bytes(attributes.get(names.HTTP_RESPONSE_BODY)),
             chunks=_chunks(attributes.get(names.HTTP_RESPONSE_CHUNKS)),
-            reason=_sendable(reason, "reason phrase") if isinstance(reason, str) else None,
-            http_version=_sendable(version, "HTTP version") if isinstance(version, str) else None,
+            reason=sendable(reason, "reason phrase") if isinstance(reason, str) else None,
+            http_version=sendable(version, "HTTP version") if isinstance(version, str) else None,
             complete=attributes.get(names.HTTP_RESPONSE_INCOMPLETE) is not True,
             failure=Failure.from_plain(values.loads(failure)) if isinstance(failure, str) else None,
         )
@@ -341,15 +342,6 @@ def _status(value: AttributeValue) -> int:
     return value
 
 
-def _sendable(text: str, what: str) -> str:
-    """Text of a header line, where it is one line: another could end the head of a response that an app
-    passes on.
-    """
-    if _NOT_IN_HEADERS.search(text):
-        raise CodecError(f"the recorded {what} {text[:60]!r} cannot be sent: HTTP allows no such character")
-    return text
-
-
 def _chunks(value: AttributeValue) -> list[list[int]] | None:
     if not isinstance(value, list):
         return None
@@ -362,47 +354,3 @@ def _chunks(value: AttributeValue) -> list[list[int]] | None:
             return None
         chunks.append([size, time])
     return chunks
-
-
-def _write_headers(data: Attributes, headers: list[tuple[str, str]], prefix: str, names_key: str) -> None:
-    """One attribute a name, as semconv has it; order and case beside them where those are lost."""
-    grouped: dict[str, list[AttributeValue]] = {}
-    as_given = True
-    for name, value in headers:
-        lower = name.lower()
-        as_given = as_given and lower == name
-        if lower in grouped:
-            grouped[lower].append(value)
-        else:
-            grouped[lower] = [value]
-    if not as_given or len(grouped) != len(headers):
-        given = [name for name, _ in headers]
-        if given != [name for name, group in grouped.items() for _ in group]:
-            data[names_key] = list(given)
-    for name, group in grouped.items():
-        data[prefix + name] = group
-
-
-def _read_headers(attributes: Attributes, prefix: str, names_key: str) -> list[tuple[str, str]]:
-    grouped: dict[str, list[str]] = {}
-    for key, value in attributes.items():
-        if key.startswith(prefix):
-            grouped[key[len(prefix) :]] = list(map(str, value)) if isinstance(value, list) else [str(value)]
-    headers = _in_order(grouped, attributes.get(names_key))
-    if _NOT_IN_HEADERS.search("".join(chain.from_iterable(headers))):
-        for name, text in headers:
-            _sendable(name, "header name")
-            _sendable(text, f"value of header {name}")
-    return headers
-
-
-def _in_order(grouped: dict[str, list[str]], order: AttributeValue) -> list[tuple[str, str]]:
-    if not isinstance(order, list):
-        return [(name, value) for name, group in grouped.items() for value in group]
-    left = {name: iter(group) for name, group in grouped.items()}
-    headers: list[tuple[str, str]] = []
-    for name in map(str, order):
-        text = next(left.get(name.lower(), iter(())), None)
-        if text is not None:
-            headers.append((name, text))
-    return headers

@@ -57,6 +57,8 @@ _URLS: Final = frozenset({"url.full", "url.query", "http.url", "http.target"})
 _HEADERS: Final = (attribute_names.HTTP_REQUEST_HEADER, attribute_names.HTTP_RESPONSE_HEADER)
 _PARAMETERS: Final = "db.query.parameter."
 _MAX_RULES: Final = 4096
+_MAX_NAME_SETS: Final = 1024
+_MAX_TEXT: Final = 4096
 
 
 class Redactor:
@@ -72,6 +74,7 @@ class Redactor:
         self._http = HttpRules(self._names, headers)
         self._data = DataRules(self._names)
         self._rules: dict[str, Callable[[str], str] | None] = {}
+        self._of_names: dict[tuple[str, ...], tuple[tuple[str, Callable[[str], str]], ...]] = {}
         self._documents = DocumentRules(self._names)
         self._grpc = GrpcRules(self._names, self._http)
         self._tasks = TaskRules(self._data, self._http)
@@ -134,15 +137,30 @@ class Redactor:
 
     def span_attributes(self, attributes: Attributes) -> Attributes:
         """What instrumentations write on spans, without secrets in URLs, headers and parameters."""
+        key = (*attributes,)
+        rules = self._of_names.get(key)
+        if rules is None:
+            rules = self._learned(key)
+        if not rules:  # as most have none
+            return attributes
         changes: Attributes = {}
-        rules = self._rules
-        for name, value in attributes.items():
-            rule = rules[name] if name in rules else self._rule(name)
-            if rule is not None:
-                clean = _applied(rule, value)
-                if clean is not value:
-                    changes[name] = clean
+        for name, rule in rules:
+            value = attributes[name]
+            clean = _applied(rule, value)
+            if clean is not value:
+                changes[name] = clean
         return {**attributes, **changes} if changes else attributes
+
+    def _learned(self, attribute_names: tuple[str, ...]) -> tuple[tuple[str, Callable[[str], str]], ...]:
+        """The rules of attributes that stand together on a span."""
+        rules = tuple(
+            (name, rule)
+            for name in attribute_names
+            if (rule := self._rules[name] if name in self._rules else self._rule(name)) is not None
+        )
+        if len(self._of_names) < _MAX_NAME_SETS and sum(map(len, attribute_names)) < _MAX_TEXT:
+            self._of_names[attribute_names] = rules
+        return rules
 
     def _rule(self, name: str) -> Callable[[str], str] | None:
         """How the text of an attribute of that name is masked; ``None``: it is not."""

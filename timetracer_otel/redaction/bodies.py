@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote_plus, unquote_plus
 
@@ -36,7 +37,7 @@ _JSON_MASK: Final = json.dumps(MASK).encode()
 
 def body_edits(body: bytes, content_type: str, names: SensitiveNames) -> list[Edit]:
     """What to mask in a body (already decoded), by its content type."""
-    kind = content_type.split(";", 1)[0].strip().lower()
+    kind = _kind(content_type)
     if kind == "application/x-www-form-urlencoded":
         # curl -d says that of JSON, too
         return json_edits(body, names) if looks_like_json(body) else form_edits(body, names)
@@ -47,6 +48,11 @@ def body_edits(body: bytes, content_type: str, names: SensitiveNames) -> list[Ed
     if kind.startswith(_BINARY) or not (kind or looks_like_json(body)):
         return []
     return json_edits(body, names)
+
+
+@lru_cache(maxsize=256)
+def _kind(content_type: str) -> str:
+    return content_type.split(";", 1)[0].strip().lower()
 
 
 def looks_like_json(body: bytes) -> bool:

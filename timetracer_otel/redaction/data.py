@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from operator import is_
 from typing import Any, Final
 
@@ -23,8 +24,12 @@ from timetracer_otel.redaction.names import SensitiveNames
 from timetracer_otel.redaction.placeholders import placeholder_names
 
 _FIELD_WRITES: Final = frozenset({"HSET", "HMSET", "HSETNX"})
+_WITH_SECRETS: Final = _FIELD_WRITES | {"AUTH", "HELLO", "MIGRATE", "CONFIG", "CONFIG SET"}
 _FIELD_READS: Final = frozenset({"HGET", "HMGET", "HGETDEL", "HGETEX"})
+_OPENING: Final = frozenset("{[")
+_SCALARS: Final = frozenset({int, float, bool, type(None)})
 _MAX_DEPTH: Final = 32
+_MAX_STATEMENTS: Final = 512
 _SAID: Final = re.compile(
     r"""(?P<name>[\w-]{1,100})["')\]]{0,2}\s{0,8}(?:=>|[=:])\s{0,8}(?P<value>\([^)]*\)|"[^"]*"|'[^']*'|[^\s,;]+)"""
 )
@@ -40,19 +45,28 @@ class DataRules:
 
     def __init__(self, names: SensitiveNames) -> None:
         self._names = names
+        # a service has its few statements
+        self._columns = lru_cache(maxsize=_MAX_STATEMENTS)(self._secret_columns)
+
+    def _secret_columns(self, text: str) -> tuple[str, ...]:
+        """The columns of a statement's positional parameters; none where none of them is secret."""
+        columns = placeholder_names(text)
+        return columns if any(name in self._names for name in columns) else ()
 
     def statement(self, message: SqlStatement, masked: list[str]) -> SqlStatement:
         """The statement without secret parameters; the same object when it has none."""
-        columns = placeholder_names(message.text)
+        columns = self._columns(message.text)
 
         def one(parameters: Any) -> Any:
             if isinstance(parameters, dict):
                 return self._mapping(parameters, "SQL parameter", masked)
-            if isinstance(parameters, list | tuple) and any(name in self._names for name in columns):
+            if columns and isinstance(parameters, list | tuple):
                 return _rebuilt(parameters, lambda at, value: self._named(columns, at, value, masked))
             return parameters
 
         given = message.parameters
+        if given is None or (not columns and type(given) is tuple and not message.executemany):
+            return message  # most statements
         if message.executemany and isinstance(given, list | tuple):
             clean = _rebuilt(given, lambda _, parameters: one(parameters))
         else:
@@ -172,7 +186,11 @@ class DataRules:
         if not command:
             return command
         verb = _text(command[0]).upper()
-        secret = self._secret_arguments(verb, command)
+        secret: dict[int, str] = {}
+        if verb in _WITH_SECRETS or verb.startswith("ACL"):
+            secret = self._secret_arguments(verb, command)
+        elif not any(map(_may_hold_names, command[1:])):
+            return command  # most commands
 
         def one(at: int, value: Any) -> Any:
             if at in secret:
@@ -232,6 +250,8 @@ class DataRules:
 
     def _tree(self, value: Any, masked: list[str], depth: int = 0, what: str = "Redis") -> Any:
         """Replies and arguments: dicts of fields, and JSON documents in strings, at any depth."""
+        if not _may_hold_names(value):
+            return value
         if isinstance(value, str):
             clean = self._json(value.encode("utf-8", "surrogatepass"), masked, what)
             return value if clean is None else clean.decode("utf-8", "surrogatepass")
@@ -274,6 +294,14 @@ def _rebuilt(items: Any, change: Callable[[int, Any], Any]) -> Any:
     if all(map(is_, clean, items)):
         return items
     return tuple(clean) if isinstance(items, tuple) else clean
+
+
+def _may_hold_names(value: Any) -> bool:
+    """False for what certainly is neither a container nor JSON."""
+    kind = type(value)
+    if kind is str:
+        return value[:64].lstrip()[:1] in _OPENING
+    return kind not in _SCALARS
 
 
 def _text(part: Any) -> str:

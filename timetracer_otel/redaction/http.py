@@ -22,7 +22,9 @@ H = TypeVar("H", bound=HttpRequest | HttpResponse)
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
 _URLS: Final = frozenset({"location", "content-location", "referer", "refresh", "link"})
 _COOKIES: Final = frozenset({"cookie", "set-cookie"})
+_OF_BODY: Final = frozenset({"content-type", "content-encoding"})
 _MAX_RULES: Final = 4096
+_MAX_NAME: Final = 200
 _MAX_URLS: Final = 128
 _MAX_URL: Final = 2048
 _URL: Final = re.compile(r'[^\s<>"]+')
@@ -40,23 +42,23 @@ class HttpRules:
     def __init__(self, names: SensitiveNames, headers: Iterable[str] = ()) -> None:
         self._names = names
         self._headers = frozenset(name.strip().lower() for name in headers)
-        self._rules: dict[str, bool] = {}
+        self._rules: dict[str, tuple[str, bool] | None] = {}
         # one request's URL stands in several attributes
         self._known_urls = lru_cache(maxsize=_MAX_URLS)(self._find_in_url)
 
     def request(self, message: HttpRequest, masked: list[str]) -> HttpRequest:
         """The request without secrets; the same object when it has none."""
         url = self._noted_url(message.url, "request URL", masked)
-        headers = self._mask_headers(message.headers, "request header", masked)
-        body, _ = self._body(message, "request body", masked)
+        headers, content_type, coding = self._mask_headers(message.headers, "request header", masked)
+        body, _ = self._body(message.body, content_type, coding, "request body", masked)
         if url == message.url and headers is message.headers and body is message.body:
             return message
         return msgspec.structs.replace(with_body(message, headers, body, []), url=url)
 
     def response(self, message: HttpResponse, masked: list[str]) -> HttpResponse:
         """The response without secrets; the same object when it has none."""
-        headers = self._mask_headers(message.headers, "response header", masked)
-        body, edits = self._body(message, "response body", masked)
+        headers, content_type, coding = self._mask_headers(message.headers, "response header", masked)
+        body, edits = self._body(message.body, content_type, coding, "response body", masked)
         if headers is message.headers and body is message.body:
             return message
         return with_body(message, headers, body, edits)
@@ -82,34 +84,47 @@ class HttpRules:
             return _URL.sub(lambda found: self._mask_url(found[0])[0], value)
         return value
 
-    def _mask_headers(self, headers: Headers, where: str, masked: list[str]) -> Headers:
+    def _mask_headers(self, headers: Headers, where: str, masked: list[str]) -> tuple[Headers, str, str]:
+        """The headers masked, and what they say of the body: its type and its coding."""
         result: Headers | None = None
+        content_type = coding = ""
+        of_body = 0
         rules = self._rules
         for at, (name, value) in enumerate(headers):
             # most headers may say what they like
-            if not (rules[name] if name in rules else self._looked_at(name)):
+            rule = rules[name] if name in rules else self._rule(name)
+            if rule is None:
                 continue
-            clean = self.header(name, value)
-            if clean != value:
-                note(f"{where} {name.lower()}", masked)
+            lower, secret = rule
+            if lower == "content-type" and not of_body & 1:
+                content_type = value
+                of_body |= 1
+            elif lower == "content-encoding" and not of_body & 2:
+                coding = value.strip().lower()
+                of_body |= 2
+            if secret and (clean := self.header(name, value)) != value:
+                note(f"{where} {lower}", masked)
                 if result is None:
                     result = list(headers)
                 result[at] = (name, clean)
-        return headers if result is None else result
+        return headers if result is None else result, content_type, coding
 
-    def _looked_at(self, name: str) -> bool:
-        """True when a header of that name may hold a secret; see :meth:`header`."""
+    def _rule(self, name: str) -> tuple[str, bool] | None:
+        """The header's name in lower case, and whether it may hold a secret (see :meth:`header`); ``None``
+        where it may not, nor says anything of the body.
+        """
         lower = name.lower()
-        known = (
+        secret = (
             lower in _CREDENTIALS
             or lower in _COOKIES
             or lower in _URLS
             or lower in self._headers
             or lower in self._names
         )
-        if len(self._rules) < _MAX_RULES:
-            self._rules[name] = known
-        return known
+        rule = (lower, secret) if secret or lower in _OF_BODY else None
+        if len(self._rules) < _MAX_RULES and len(name) < _MAX_NAME:
+            self._rules[name] = rule
+        return rule
 
     def _noted_url(self, url: str, where: str, masked: list[str]) -> str:
         clean, found = self._mask_url(url)
@@ -146,14 +161,11 @@ class HttpRules:
         return url, tuple(found)
 
     def _body(
-        self, message: HttpRequest | HttpResponse, where: str, masked: list[str]
+        self, body: bytes | None, content_type: str, coding: str, where: str, masked: list[str]
     ) -> tuple[bytes | None, list[Edit]]:
         """The body to keep, and the edits where they were made in it as it stands."""
-        body = message.body
         if not body:
             return body, []
-        content_type = message.header("content-type") or ""
-        coding = (message.header("content-encoding") or "identity").strip().lower()
         try:
             plain = body if coding in ("identity", "") else codings.decode(body, coding)
             edits = body_edits(plain, content_type, self._names)

@@ -80,6 +80,7 @@ class SensitiveNames:
         self._own = _any_of(own) if own else None
         self._numbers = _any_of([*_NUMBERS, *own])
         self._known: dict[str, bool] = {}
+        self._harmless: set[bytes] = set()
 
     def __contains__(self, name: str) -> bool:
         known = self._known.get(name)
@@ -107,7 +108,15 @@ class SensitiveNames:
         """False when no key of the JSON text can be one of a secret: quick, for the many without."""
         if b"\\u00" in text and _ESCAPED.search(text):
             return True
-        return any(name.decode("utf-8", "replace") in self for name in set(_KEY.findall(text)))
+        keys = set(_KEY.findall(text))
+        if keys <= self._harmless:
+            return False
+        for key in keys:
+            if key.decode("utf-8", "replace") in self:
+                return True
+        if len(self._harmless) < _MAX_CACHED:
+            self._harmless.update(key for key in keys if len(key) < _MAX_NAME)
+        return False
 
 
 @lru_cache(maxsize=_MAX_CACHED)

@@ -26,6 +26,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_REPR",
     "Unsupported",
+    "all_supported",
     "canonical",
     "dumps",
     "dumps_checked",
@@ -63,6 +64,11 @@ def unsupported_in(text: str) -> list[str]:
     """As :func:`unsupported`, of text that :func:`dumps` wrote; costs next to nothing."""
     # a quote inside a JSON string is escaped, so what is found can only be a key
     return _UNSUPPORTED.findall(text)
+
+
+def all_supported() -> bool:
+    """True as long as this process wrote every value: then no text of its own says ``$unsupported``."""
+    return not writing.unsupported_met
 
 
 def loads(text: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection
+from itertools import chain
 from math import isfinite
 from typing import Any, Final
 
@@ -23,9 +24,14 @@ from timetracer_otel.values.registry import (
 )
 
 _AS_THEY_ARE: Final = frozenset({str, int, bool, type(None)})
+_LISTS: Final = frozenset({list})
 _STRINGS: Final = frozenset({str})
 _SCALARS: Final = _AS_THEY_ARE | {float}
 _HEX_FROM_BITS: Final = 1024
+_FEW: Final = 10_000
+
+unsupported_met: Final[list[str]] = []
+"""The name of the first type that this process could not write; empty as long as it wrote everything."""
 
 _json: Final = msgspec.json.Encoder()
 _sorted_json: Final = msgspec.json.Encoder(order="deterministic")
@@ -39,6 +45,35 @@ def encode(value: Any, *, ordered: bool = False) -> tuple[bytes, list[str]]:
         ordered: set the order of dicts aside.
     """
     encoder = _sorted_json if ordered else _json
+    try:
+        plain = _as_json(value)
+        if plain is not None or value is None:
+            return encoder.encode(plain), []
+    except (UnicodeEncodeError, OverflowError, ValueError):
+        pass  # as below
+    text, problems = _written(value, encoder, ordered)
+    if problems and not unsupported_met:
+        unsupported_met.append(problems[0])
+    return text, problems
+
+
+def _as_json(value: Any) -> Any:
+    """What JSON has for the value, where that can be told at a glance; else ``None``, as for ``None``."""
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is list:
+        kinds = set(map(type, value))
+        if kinds <= _AS_THEY_ARE:
+            return value
+        if kinds == _LISTS and len(value) < _FEW:  # rows, and what describes their columns
+            return value if _AS_THEY_ARE.issuperset(map(type, chain.from_iterable(value))) else None
+    elif kind is tuple and _AS_THEY_ARE.issuperset(map(type, value)):
+        return {"$tuple": value}
+    return None
+
+
+def _written(value: Any, encoder: msgspec.json.Encoder, ordered: bool) -> tuple[bytes, list[str]]:
     reason = ""
     for careful in (False, True):
         writer = _Writer(ordered=ordered, careful=careful)
