@@ -447,3 +447,47 @@ def test_measurements_are_made_as_soon_as_somebody_reads_them(tmp_path: Path, ex
         check=True,
     )
     assert done.stdout.splitlines() == ["shop [('sold', [2])]", "stock [('bought', [3])]"]
+
+
+def made_up(folder: Path) -> None:
+    """The instrumentation of a library, for versions of it that nobody has any more."""
+    info = folder / "a_library-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: a-library\nVersion: 1\nProvides-Extra: instruments\n"
+        'Requires-Dist: click<1; extra == "instruments"\n'
+    )
+    (info / "entry_points.txt").write_text("[opentelemetry_instrumentor]\na-library = a_library:Made\n")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [(ONE_FLAG[1:], ["a-library"]), (("--traces_exporter", "none"), ["a-library", "sqlalchemy"])],
+)
+def test_a_library_that_the_standard_instrumentation_does_not_take_is_no_error_where_ours_does(
+    tmp_path: Path, flags: tuple[str, ...], said: list[str]
+) -> None:
+    made_up(tmp_path)
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))}
+    done = subprocess.run(
+        [Path(sysconfig.get_path("scripts"), ONE_FLAG[0]), *flags, sys.executable, "-c", ONE_STATEMENT],
+        env={**own, "PYTHONPATH": str(tmp_path), "OTEL_METRICS_EXPORTER": "none"},
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    conflicts = [line for line in done.stderr.splitlines() if "only instruments" in line]
+    assert sorted(line.partition(" only")[0] for line in conflicts) == said
+    store = FolderStore(tmp_path / "cassettes")
+    calls = [call for path in files(store) for call in store.load(path).calls()]
+    ours = set() if "sqlalchemy" in said else {("sqlalchemy", "timetracer_otel")}
+    assert {(call.integration, call.span.scope.name) for call in calls} == ours
+
+
+ONE_STATEMENT = """
+import sqlalchemy
+from opentelemetry import trace
+
+with trace.get_tracer("app").start_as_current_span("script"):
+    with sqlalchemy.create_engine("sqlite://").connect() as connection:
+        connection.execute(sqlalchemy.text("SELECT 1"))
+"""

@@ -48,9 +48,11 @@ def before_instrumentors() -> None:
     """Entry point ``opentelemetry_pre_instrument``: record or replay, as the environment says."""
     start()
     if _started:
+        from timetracer_otel.launcher.conflicts import say_them_softly
         from timetracer_otel.launcher.django_later import load_django_later
 
         load_django_later()
+        say_them_softly()
     _watch_sigterm()
 
 
