@@ -82,12 +82,14 @@ class Masking:
         if not secrets:
             return
         known = KnownSecrets(secrets)
-        by_id = {int(span.span_id, 16): span for span in spans}
+        by_id = {int(span.span_id, 16): span for span in spans if known.may_be_on(span)}
         payloads: dict[int, set[str]] = {}
         for said in self._said:
-            payloads.setdefault(said.span_id, set()).update(said.attributes)
             span = by_id.get(said.span_id)
-            if span is not None and any(map(known.may_be_in, said.attributes.values())):
+            if span is None:
+                continue
+            payloads.setdefault(said.span_id, set()).update(said.attributes)
+            if any(map(known.may_be_in, said.attributes.values())):
                 self._mask_again(span, said, known)
         for span_id, span in by_id.items():
             mask_the_rest(span, known, payloads.get(span_id, set()))

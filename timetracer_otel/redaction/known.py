@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from operator import is_
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, quote_plus, unquote_plus
@@ -20,7 +21,7 @@ from timetracer_otel.messages import Failure, HttpRequest, HttpResponse, KafkaRe
 from timetracer_otel.redaction import codings
 from timetracer_otel.redaction.http import with_body
 from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply, note
-from timetracer_otel.span import AttributeValue
+from timetracer_otel.span import AttributeValue, Span
 
 M = TypeVar("M")
 
@@ -36,6 +37,10 @@ _ENCODED: Final = ('"$bytes"', '"$bytearray"', '"$memoryview"', '"$bson.binary"'
 """Tags below which text is base64, where it cannot be searched."""
 _WITHIN: Final = (KafkaRecord, Failure)
 """What of a message is looked into; other structures are values whose form the app relies on."""
+_SAME_EVERYWHERE: Final = re.compile(r"[A-Za-z0-9_.~-]+")
+"""What is written alike in text, in JSON and in a URL."""
+_HIDDEN: Final = re.compile(r"""[^ -~]|[\\'"]""")
+"""What ``repr`` of a text writes in another way."""
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _PLACE_OF_URL: Final = re.compile(r"^[^/?#]*//[^/?#]*")
@@ -70,15 +75,36 @@ class KnownSecrets:
         forms: dict[str, str] = {}
         for text in chosen:
             forms[text] = MASK
+            if _SAME_EVERYWHERE.fullmatch(text):
+                continue
             forms.setdefault(json.dumps(text)[1:-1], MASK)
             forms.setdefault(json.dumps(text, ensure_ascii=False)[1:-1], MASK)
             for quoted in (quote(text, safe=""), quote_plus(text)):
                 forms.setdefault(quoted, URL_MASK)
-        ordered = sorted(forms, key=len, reverse=True)
-        pattern = "|".join(map(re.escape, ordered))
         self._masks = forms
-        self._text = re.compile(pattern)
-        self._bytes = re.compile(pattern.encode("utf-8", "surrogatepass"))
+        self._shown = not any(map(_HIDDEN.search, forms))
+
+    # each trace has its own secrets, and most traces say them nowhere else
+
+    @cached_property
+    def _text(self) -> re.Pattern[str]:
+        return re.compile(self._pattern())
+
+    @cached_property
+    def _bytes(self) -> re.Pattern[bytes]:
+        return re.compile(self._pattern().encode("utf-8", "surrogatepass"))
+
+    def _pattern(self) -> str:
+        return "|".join(map(re.escape, sorted(self._masks, key=len, reverse=True)))
+
+    def may_be_on(self, span: Span) -> bool:
+        """False when nothing that the span says holds one, in one look at all of it."""
+        if not self._shown:
+            return True
+        text = repr(span.attributes)
+        if span.events or span.status.message:
+            text += repr((span.status.message, [event.attributes for event in span.events]))
+        return any(form in text for form in self._masks) or any(tag in text for tag in _ENCODED)
 
     def may_be_in(self, value: AttributeValue) -> bool:
         """False when the encoded attribute certainly holds none."""
@@ -90,6 +116,8 @@ class KnownSecrets:
 
     def text(self, text: str) -> str:
         """The text, masked."""
+        if not any(form in text for form in self._masks):
+            return text
         return self._text.sub(lambda found: self._masks[found[0]], text)
 
     def attribute(self, value: AttributeValue) -> AttributeValue:
