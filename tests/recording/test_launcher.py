@@ -491,3 +491,33 @@ with trace.get_tracer("app").start_as_current_span("script"):
     with sqlalchemy.create_engine("sqlite://").connect() as connection:
         connection.execute(sqlalchemy.text("SELECT 1"))
 """
+
+
+IN_CODE = """
+import timetracer_otel
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
+{own}
+timetracer_otel.auto_setup()
+print(type(trace.get_tracer("shop").start_span("tea")).__name__)
+"""
+OWN = """
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
+trace.set_tracer_provider(provider)
+"""
+
+
+@pytest.mark.parametrize(("own", "kind"), [("", "LightSpan"), (OWN, "_Span")])
+def test_spans_are_light_where_nobody_but_us_sees_them(tmp_path: Path, own: str, kind: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_CODE.format(own=own)],
+        cwd=tmp_path,
+        env={**os.environ, "TIMETRACER_MODE": "record"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [kind]

@@ -46,19 +46,19 @@ def leave_out(exporter: type[Any]) -> None:
 
 
 def spare(provider: TracerProvider, tap: SpanTap) -> None:
-    """Draw no spans of single ASGI messages, light ones else, and measure for nobody, if the launcher was
-    asked for no exporter but ours.
+    """Have light spans made, and no measurements, until somebody else looks; and draw no spans of single ASGI
+    messages, if the launcher was asked for no exporter but ours.
 
     Args:
         provider: makes the spans.
         tap: our processor of it.
     """
     global _alone  # once a process
+    lighten(provider, tap)
+    _spare_measurements(metrics.get_meter_provider())
     if os.environ.get("OTEL_TRACES_EXPORTER", "").strip() == "timetracer" and not _alone:
         _alone = True
         wrapt.register_post_import_hook(_wrap, "opentelemetry.instrumentation.asgi")
-        lighten(provider, tap)
-        _spare_measurements(metrics.get_meter_provider())
 
 
 def _spare_measurements(provider: Any) -> None:
