@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import boto3
 import pytest
 
 from tests.docs import curl
+from tests.docs.markdown import blocks
+from tests.fidelity.servers import instrumenting
 from tests.services.aws import Aws
 from tests.services.kafka import Kafka
 from tests.services.ports import free_port
 from timetracer_otel.demo import story
 from timetracer_otel.demo.processes import Server, send
 from timetracer_otel.demo.shop import Services, copy_shop, fill
+
+SHOP = ("asyncpg", "fastapi", "httpx", "redis", "sqlalchemy")
+"""What the shop is made of."""
 
 
 class Place:
@@ -26,9 +33,10 @@ class Place:
     Args:
         directory: empty so far.
         recordings: gives the folder of the shop's recordings.
+        instrumented: the libraries that are instrumented: a reader has those installed that a page speaks of.
     """
 
-    def __init__(self, directory: Path, recordings: Callable[[], Path]) -> None:
+    def __init__(self, directory: Path, recordings: Callable[[], Path], instrumented: Iterable[str]) -> None:
         self.directory = directory
         self._recordings = recordings
         self._services = Services()
@@ -42,6 +50,7 @@ class Place:
             if not name.startswith(("OTEL_", "TIMETRACER_", "PYTEST_"))
         }
         self.environment |= {
+            **instrumenting(*instrumented),
             "PAYMENTS_KEY": story.KEY,
             "UVICORN_PORT": str(free_port()),
             "STOCK_ADDRESS": f"127.0.0.1:{free_port()}",
@@ -96,9 +105,9 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+def place(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
     """A place for one page."""
-    place = Place(tmp_path, lambda: request.getfixturevalue("recordings"))
+    place = Place(tmp_path, lambda: request.getfixturevalue("recordings"), {*SHOP, *_named_in(page)})
     yield place
     place.close()
 
@@ -111,10 +120,17 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Services() as services:
         fill(directory, services.environment)
         command = ["timetracer-otel", "record", "--", *story.SERVE]
-        with Server(command, directory, services.environment) as shop:
+        with Server(command, directory, services.environment | instrumenting(*SHOP)) as shop:
             for request in story.REQUESTS:
                 send(shop.url, request)
     return directory / "cassettes"
+
+
+def _named_in(page: Path) -> set[str]:
+    """The instrumentations of libraries that a page has code of."""
+    code = "".join(block.text for block in blocks(page.read_text()))
+    known = {found.name for found in entry_points(group="opentelemetry_instrumentor")}
+    return {name for name in known if re.split("[-_]", name)[0] in code}
 
 
 def _programs(directory: Path) -> Path:
