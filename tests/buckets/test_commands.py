@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.buckets.conftest import NAME, S3
+from tests.fidelity.servers import instrumenting
 from tests.services.aws import Aws
 from tests.services.upstream import Upstream
 from timetracer_otel import Cassette, config, record, replay
@@ -44,7 +45,7 @@ def shop(s3: S3, upstream: Upstream) -> dict[str, str]:
     """The shop in the working directory; what it is told."""
     Path("shop.py").write_text(APP)
     ours = {name: value for name, value in os.environ.items() if name.startswith("TIMETRACER_S3_")}
-    return {"UPSTREAM": upstream.url, **ours}
+    return {**instrumenting("fastapi", "httpx"), "UPSTREAM": upstream.url, **ours}
 
 
 def test_a_service_records_to_a_bucket_and_replays_from_it(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import samples
+from tests.fidelity.servers import instrumenting
 from timetracer_otel.demo.processes import Received, Sent, Server, send
 
 APP = """
@@ -47,7 +48,7 @@ class Upstream(http.server.ThreadingHTTPServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"UPSTREAM": f"http://127.0.0.1:{self.server_port}"}
+        return {**instrumenting("fastapi", "httpx"), "UPSTREAM": f"http://127.0.0.1:{self.server_port}"}
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -13,17 +13,19 @@ from typing import Any
 import httpx
 
 from tests.converting.conftest import Run, cassettes
-from tests.fidelity.servers import ROOT, Server
+from tests.fidelity.servers import ROOT, Server, instrumenting
 from tests.recording.sink import OtlpSink
 from timetracer_otel.span import SpanKind
 
 LAUNCHER = ("opentelemetry-instrument", "--traces_exporter", "otlp_proto_http")
+INSTRUMENTED = instrumenting("fastapi", "httpx", "sqlite3")
 
 
 def service(app: str, directory: Path, sink: OtlpSink, **environment: str) -> Server:
     command = ["uvicorn", f"tests.converting.apps:{app}", "--host", "127.0.0.1", "--port", "0"]
     variables = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": sink.url,
+        **INSTRUMENTED,
         "OTEL_BSP_SCHEDULE_DELAY": "50",
         "OTEL_SERVICE_NAME": app,
         "TIMETRACER_PAYLOADS": "span",
@@ -39,7 +41,7 @@ def replayed(app: str, store: str, **environment: str) -> list[dict[str, Any]]:
             *(sys.executable, "-m", "timetracer_otel", "replay", store),
             *("--app", f"tests.converting.apps:{app}", "--json"),
         ],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, **INSTRUMENTED, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         check=False,

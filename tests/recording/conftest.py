@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fidelity.servers import RECORDING, Server
+from tests.fidelity.servers import RECORDING, Server, instrumenting
 from tests.recording.sink import OtlpSink
 from tests.services.upstream import Upstream
 from timetracer_otel.store import FolderStore
@@ -34,7 +34,12 @@ def run(tmp_path: Path, upstream: Upstream, store: FolderStore) -> Iterator[Run]
     servers: list[Server] = []
 
     def start(launcher: tuple[str, ...] = RECORDING, **environment: str) -> Server:
-        variables = {"UPSTREAM_URL": upstream.url, "TIMETRACER_DIR": str(store.path), **environment}
+        variables = {
+            **instrumenting("fastapi", "httpx"),
+            "UPSTREAM_URL": upstream.url,
+            "TIMETRACER_DIR": str(store.path),
+            **environment,
+        }
         server = Server("small", launcher, variables, tmp_path / f"server{len(servers)}")
         servers.append(server)
         return server

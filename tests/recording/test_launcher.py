@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from websockets.sync.client import connect
 
-from tests.fidelity.servers import PLAIN, Server
+from tests.fidelity.servers import PLAIN, Server, instrumenting
 from tests.recording.conftest import Run
 from tests.recording.sink import OtlpSink
 from tests.services.upstream import Upstream
@@ -351,7 +351,7 @@ def test_credentials_that_were_masked_are_supplied_to_a_replay(
                 *(sys.executable, "-m", "timetracer_otel", "replay", str(path)),
                 *("--app", "tests.recording.small_app:app", *options),
             ],
-            env={**os.environ, "UPSTREAM_URL": upstream.url},
+            env={**os.environ, **instrumenting("fastapi", "httpx"), "UPSTREAM_URL": upstream.url},
             cwd=Path(__file__).parents[2],
             capture_output=True,
             text=True,

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fidelity.servers import RECORDING, Server
+from tests.fidelity.servers import RECORDING, Server, instrumenting
 from tests.regressions.upstream import Upstream
 from tests.services.valkey import Valkey
 from timetracer_otel.cassette import Cassette
@@ -121,7 +121,12 @@ def recorded_by(world: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
     def record(framework: str) -> Recorded:
         if framework not in known:
             directory = tmp_path_factory.mktemp(framework)
-            environment = {**world, "SHOP_DB": str(directory / "shop.db"), "PYTHONPATH": str(ROOT)}
+            environment = {
+                **world,
+                **instrumenting(framework, "httpx", "redis", "sqlalchemy"),
+                "SHOP_DB": str(directory / "shop.db"),
+                "PYTHONPATH": str(ROOT),
+            }
             subprocess.run(
                 [sys.executable, "-c", f"from {APP} import shop; shop.set_up()"],
                 env={**os.environ, **environment},

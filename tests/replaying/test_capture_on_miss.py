@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.fidelity.servers import instrumenting
 from tests.services.upstream import Upstream
 from timetracer_otel import Cassette, config, record, replay
 from timetracer_otel.demo.processes import Sent, Server, send
@@ -81,7 +82,7 @@ def test_by_the_command_and_by_a_server(
 ) -> None:
     (tmp_path / "shop.py").write_text(APP)
     monkeypatch.chdir(tmp_path)
-    environment = {"UPSTREAM": upstream.url, "NAMES": "tea"}
+    environment = {**instrumenting("fastapi", "httpx"), "UPSTREAM": upstream.url, "NAMES": "tea"}
     command = str(Path(sys.executable).with_name("timetracer-otel"))
     with Server(
         [command, "record", "--dir", "recorded", "--", "uvicorn", "shop:app"], tmp_path, environment
@@ -125,7 +126,7 @@ def test_an_update_puts_a_captured_write_where_it_was_made(
     app = APP.replace("httpx.get", "httpx.post").replace("/json/", "/echo/").replace("place", "path")
     (tmp_path / "shop.py").write_text(app)
     monkeypatch.chdir(tmp_path)
-    environment = {"UPSTREAM": upstream.url, "NAMES": "tea"}
+    environment = {**instrumenting("fastapi", "httpx"), "UPSTREAM": upstream.url, "NAMES": "tea"}
     command = str(Path(sys.executable).with_name("timetracer-otel"))
     with Server([command, "record", "--", "uvicorn", "shop:app"], tmp_path, environment) as server:
         assert send(server.url, Sent("GET", "/prices")).body == '["/echo/tea"]'

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fidelity.servers import instrumenting
 from tests.services.upstream import Upstream
 from timetracer_otel.demo.processes import Sent, Server, send
 
@@ -43,7 +44,7 @@ def test_paths_that_are_not_recorded_are_for_the_app(
 ) -> None:
     (tmp_path / "shop.py").write_text(APP)
     monkeypatch.chdir(tmp_path)
-    environment = {"UPSTREAM": upstream.url}
+    environment = {**instrumenting("fastapi", "httpx"), "UPSTREAM": upstream.url}
     command = str(Path(sys.executable).with_name("timetracer-otel"))
     recording = {**environment, "TIMETRACER_EXCLUDE_PATHS": "/health,/ready"}
     with Server([command, "record", "--", "uvicorn", "shop:app"], tmp_path, recording) as server:

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.fidelity.servers import instrumenting
 from tests.integrations.upstream import Upstream
 from timetracer_otel.demo.processes import Server
 
@@ -53,7 +54,11 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     upstream.on(
         "/seen", b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"seen": 1}'
     )
-    environment = {"UPSTREAM": upstream.url, "DATABASE": str(folder / "shop.db")}
+    environment = {
+        **instrumenting("fastapi", "httpx", "sqlite3"),
+        "UPSTREAM": upstream.url,
+        "DATABASE": str(folder / "shop.db"),
+    }
     command = ["timetracer-otel", "record", "--", "uvicorn", "app:app"]
     with Server(command, folder, environment) as app:
         assert httpx.get(f"{app.url}/orders/7", timeout=60).json()["seen"] == 1

@@ -17,6 +17,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from tests.fidelity.servers import instrumenting
 from timetracer_otel.demo.processes import Server
 
 APP = """
@@ -55,7 +56,10 @@ class Upstream(http.server.ThreadingHTTPServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"UPSTREAM": f"http://127.0.0.1:{self.server_port}"}
+        return {
+            **instrumenting("fastapi", "httpx", "sqlite3"),
+            "UPSTREAM": f"http://127.0.0.1:{self.server_port}",
+        }
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
+from tests.fidelity.servers import instrumenting
+
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sys.executable).parent
 
@@ -26,7 +28,10 @@ class Worker:
         self.pool = pool
         self.store = store
         self.log = Path(tempfile.mkdtemp()) / "log"
-        environ = {**os.environ, "BROKER": broker, "TIMETRACER_DIR": str(store), "PYTHONPATH": str(ROOT)}
+        environ = {
+            **os.environ, **instrumenting("celery", "redis"), "BROKER": broker, "TIMETRACER_DIR": str(store),
+            "PYTHONPATH": str(ROOT),
+        }  # fmt: skip
         command = [
             SCRIPTS / "timetracer-otel", "record", "--", "celery", "-A", "tests.tasks.apps.shop", "worker",
             "--pool", pool, "--concurrency", "2", "--queues", pool, "--hostname", f"{pool}@here",
@@ -52,6 +57,6 @@ def replayed(store: Path, *arguments: str, path: Path = ROOT) -> subprocess.Comp
     """The cassettes of a store replayed by the command, with no broker."""
     return subprocess.run(
         [SCRIPTS / "timetracer-otel", "replay", store, *arguments],
-        env={**os.environ, "PYTHONPATH": str(path)}, cwd=path, capture_output=True, text=True, check=False,
-        timeout=120,
+        env={**os.environ, **instrumenting("celery", "fastapi", "redis"), "PYTHONPATH": str(path)},
+        cwd=path, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import confluent_kafka
 import pytest
 
+from tests.fidelity.servers import instrumenting
 from tests.services.valkey import Valkey
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.store import FolderStore
@@ -22,6 +23,8 @@ COMMAND = Path(sys.executable).with_name("timetracer-otel")
 MODULE = "tests.topics.apps.orders"
 CONSUMERS = ("consume", "consume_many", "consume_async", "consume_async_many")
 COUNT = 3
+
+INSTRUMENTED = instrumenting("aiokafka", "confluent_kafka", "redis")
 
 
 class Recorded(NamedTuple):
@@ -41,8 +44,8 @@ class Recorded(NamedTuple):
 def run(*command: object, **environ: str) -> subprocess.CompletedProcess[str]:
     """A process and what it said."""
     return subprocess.run(
-        list(map(str, command)), env={**os.environ, "PYTHONPATH": str(ROOT), **environ}, cwd=ROOT,
-        capture_output=True, text=True, check=False, timeout=180,
+        list(map(str, command)), env={**os.environ, **INSTRUMENTED, "PYTHONPATH": str(ROOT), **environ},
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
 
 

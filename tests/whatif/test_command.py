@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.cli import samples
+from tests.fidelity.servers import instrumenting
 from tests.integrations.upstream import Upstream
 from timetracer_otel.demo.processes import Server
 from timetracer_otel.store import FolderStore
@@ -50,7 +51,11 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     upstream = Upstream()
     body = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"rate": 7}'
     upstream.on("/rates", body)
-    environment = {"UPSTREAM": upstream.url, "DATABASE": str(folder / "shop.db")}
+    environment = {
+        **instrumenting("fastapi", "httpx", "sqlite3"),
+        "UPSTREAM": upstream.url,
+        "DATABASE": str(folder / "shop.db"),
+    }
     command = ["timetracer-otel", "record", "--", "uvicorn", "app:app"]
     with Server(command, folder, environment) as app:
         assert httpx.get(f"{app.url}/price/tea", timeout=60).json() == {"item": "tea", "rate": 7}
