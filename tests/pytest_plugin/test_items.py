@@ -53,8 +53,8 @@ def test_they_are_named_by_their_requests(suite: Suite) -> None:
     assert result.parseoutcomes() == {"passed": 2, "failed": 1}
     result.stdout.fnmatch_lines(
         [
-            "cassettes/*/GET__prices_cup__*.json::GET /prices/cup PASSED*",
-            "cassettes/*/GET__prices_tea__*.json::GET /prices/tea PASSED*",
+            "cassettes/*/GET__prices_name__*.json::GET /prices/<name> PASSED*",
+            "cassettes/*/GET__prices_name__*.json::GET /prices/<name> PASSED*",
             "cassettes/damaged.json::damaged* FAILED*",
             "*damaged.json: not an OTLP JSON document: Input data was truncated",
         ]
@@ -68,7 +68,7 @@ def test_one_that_is_not_as_recorded_fails_with_its_verdict(suite: Suite) -> Non
     result = suite.run("--timetracer", "--timetracer-app", "shop:app", "cassettes")
     assert result.parseoutcomes() == {"failed": 2}
     result.stdout.fnmatch_lines(
-        ["GET /prices/cup: different", "*response body $.price: recorded 12.5, live 25.0"]
+        ["GET /prices/<name>: different", "*response body $.price: recorded 12.5, live 25.0"]
     )
     result.stdout.no_fnmatch_line("*Traceback*")
 

@@ -132,8 +132,10 @@ class StarletteIntegration(AsgiIntegration):
     class_name = "Starlette"
 
     def route(self, app: Any, scope: Message) -> str | None:
-        """The path of the route that matched."""
-        return matching_route(app, scope) if not self.traced(app) else None
+        """The path of the route that matched; with mounts, the instrumentation knows the outermost only."""
+        if self.traced(app) and not any(hasattr(route, "routes") for route in app.routes):
+            return None
+        return matching_route(app, scope)
 
 
 def matching_route(app: Any, scope: Message) -> str | None:

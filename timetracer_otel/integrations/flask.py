@@ -25,6 +25,18 @@ class FlaskIntegration(WsgiIntegration):
             Point("flask.app", "Flask.handle_exception", wrapper=self._exception, optional=True),
         )
 
+    def traced(self, app: Any) -> bool:
+        """True where the instrumentation opens the request's span before the app does anything.
+
+        It does so in a function to be called before the request. An app that was instrumented late has
+        functions of its own before that; what these call belongs to the request, too.
+        """
+        if not super().traced(app):
+            return False
+        opens = getattr(app, "_before_request", None)
+        first = next(iter(getattr(app, "before_request_funcs", {}).get(None, ())), None)
+        return opens is None or first is None or first is opens
+
     def route(self, app: Any, environ: dict[str, Any]) -> str | None:
         """The rule that matched."""
         request = environ.get("werkzeug.request")

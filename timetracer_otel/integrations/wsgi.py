@@ -54,7 +54,7 @@ class WsgiIntegration(Wrappable):
             safely(_watch_input, environ, entry)
         try:
             with activated(entry):
-                result = wrapped(environ, _starting(entry, start_response))
+                result = wrapped(environ, self._starting(entry, instance, environ, start_response))
         except BaseException as error:
             safely(entry.failed, error)
             safely(entry.close)
@@ -64,6 +64,22 @@ class WsgiIntegration(Wrappable):
 
     def _open(self, port: ports.EntryPort, app: Any, environ: dict[str, Any]) -> ports.Entry | None:
         return port.open(self.name, request_head(environ), None, traced=self.traced(app))
+
+    def _starting(
+        self, entry: ports.Entry, app: Any, environ: dict[str, Any], start_response: StartResponse
+    ) -> StartResponse:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Callable[[bytes], Any]:
+            safely(_note_start, entry, status, headers)
+            safely(self._name, entry, app, environ)  # Flask forgets it before it returns
+            write = start_response(status, headers, *rest)
+
+            def noting_write(data: bytes) -> Any:
+                safely(entry.response_body, data)
+                return write(data)
+
+            return noting_write
+
+        return start
 
     def _name(self, entry: ports.Entry, app: Any, environ: dict[str, Any]) -> None:
         route = self.route(app, environ)
@@ -93,20 +109,6 @@ def request_head(environ: dict[str, Any]) -> HttpRequest:
         )
     url = f"{environ.get('wsgi.url_scheme', 'http')}://{host}{target}"
     return HttpRequest(environ.get("REQUEST_METHOD", "GET"), url, headers, body=None)
-
-
-def _starting(entry: ports.Entry, start_response: StartResponse) -> StartResponse:
-    def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Callable[[bytes], Any]:
-        safely(_note_start, entry, status, headers)
-        write = start_response(status, headers, *rest)
-
-        def noting_write(data: bytes) -> Any:
-            safely(entry.response_body, data)
-            return write(data)
-
-        return noting_write
-
-    return start
 
 
 def _watch_input(environ: dict[str, Any], entry: ports.Entry) -> None:

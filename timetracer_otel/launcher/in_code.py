@@ -74,6 +74,18 @@ def _instrument(app: Any) -> None:
     if instrumentor is not None and not getattr(app, _INSTRUMENTED, False) and not _traces_itself(app):
         # after its first request an app takes no more middleware: our own span stands in for theirs
         instrumentor.instrument_app(app)
+        _before_all_else(app)
+
+
+def _before_all_else(app: Any) -> None:
+    """Flask's instrumentation opens the request's span in a function to be called before the request: before
+    those that the app registered, which belong to the request.
+    """
+    functions = getattr(app, "before_request_funcs", {}).get(None, [])
+    opens = getattr(app, "_before_request", None)
+    if opens in functions:
+        functions.remove(opens)
+        functions.insert(0, opens)
 
 
 def _traces_itself(app: Any) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from timetracer_otel.cassette import Cassette
 
+_ENTRIES = (otel_trace.SpanKind.SERVER, otel_trace.SpanKind.CONSUMER)
 _parents: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 _entries: weakref.WeakKeyDictionary[Any, Span] = weakref.WeakKeyDictionary()
 _watched: weakref.WeakSet[TracerProvider] = weakref.WeakSet()
@@ -101,6 +102,8 @@ def path_above(span: Any, scopes: tuple[str, ...]) -> tuple[str, ...] | None:
     while span is not None:
         parent = _parents.get(span)
         # the entry's own name does not count: a renamed route moves nothing
-        names.append(ENTRY if parent is None else span.name)
+        if parent is not None or span.kind not in _ENTRIES:
+            names.append(span.name)
         span = parent
-    return tuple(reversed(names))
+    # where nothing draws a span for the request itself (Litestar), it is there all the same
+    return (ENTRY, *reversed(names))

@@ -83,6 +83,52 @@ timetracer_otel.auto_setup(app)
 """
 )
 
+FLASK_FACTORY = (
+    _ASK
+    + """\
+from flask import Blueprint, Flask, g, jsonify
+
+parts = Blueprint("parts", __name__, url_prefix="/parts")
+
+
+@parts.get("/ask/<int:number>")
+def answer(number):
+    return jsonify([g.who, ask(number)])
+
+
+def create():
+    app = Flask("service")
+
+    @app.before_request
+    def who():
+        g.who = ask(1)
+
+    app.register_blueprint(parts)
+    INSTRUMENT
+    return app
+
+
+app = create()
+"""
+)
+
+STARLETTE_MOUNTED = (
+    _ASK
+    + """\
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+
+def answer(request):
+    return JSONResponse([ask(1), ask(request.path_params["number"])])
+
+
+app = Starlette(routes=[Mount("/parts", routes=[Route("/ask/{number}", answer)])])
+timetracer_otel.auto_setup(app)
+"""
+)
+
 _DJANGO = """\
 from django.conf import settings
 from django.http import JsonResponse

@@ -127,6 +127,49 @@ def test_a_service_is_recorded_and_replayed(
     assert (replayed, unknown.status) == (recorded, 501)
 
 
+@pytest.mark.parametrize(
+    ("command", "text", "route"),
+    [
+        pytest.param(
+            GUNICORN,
+            code.FLASK_FACTORY.replace("INSTRUMENT", "timetracer_otel.auto_setup(app)"),
+            "/parts/ask/<int:number>",
+            id="flask, a factory",
+        ),
+        pytest.param(
+            GUNICORN,
+            code.FLASK_FACTORY.replace(
+                "INSTRUMENT",
+                "from opentelemetry.instrumentation.flask import FlaskInstrumentor\n"
+                "    timetracer_otel.auto_setup()\n"
+                "    FlaskInstrumentor().instrument_app(app)",
+            ),
+            "/parts/ask/<int:number>",
+            id="flask, instrumented by itself and last",
+        ),
+        pytest.param(UVICORN, code.STARLETTE_MOUNTED, "/parts/ask/{number}", id="starlette, mounted"),
+    ],
+)
+def test_what_an_app_asks_before_its_view_is_part_of_the_request(
+    command: tuple[str, ...], text: str, route: str, tmp_path: Path, upstream: Upstream
+) -> None:
+    cassettes = tmp_path / "cassettes"
+    environment = {"UPSTREAM_URL": upstream.url, "TIMETRACER_DIR": str(cassettes)}
+
+    recording = serve(tmp_path, {"service.py": text}, command, {**environment, "TIMETRACER_MODE": "record"})
+    recorded = send(recording.port, Request("GET", "/parts/ask/7"))
+    recording.stop()
+    upstream.stop()
+    replaying = serve(tmp_path, {"service.py": text}, command, {**environment, "TIMETRACER_MODE": "replay"})
+    replayed = send(replaying.port, Request("GET", "/parts/ask/7"))
+    replaying.stop()
+
+    (cassette,) = [one for _, one in FolderStore(cassettes).iter()]
+    assert (cassette.title, len(cassette.calls()), list(cassette.gaps)) == (f"GET {route}", 2, [])
+    assert (recorded.status, json.loads(recorded.body)) == (200, ["1", "7"])
+    assert replayed == recorded
+
+
 def test_off_it_does_nothing(tmp_path: Path, upstream: Upstream) -> None:
     environment = {"UPSTREAM_URL": upstream.url, "TIMETRACER_DIR": str(tmp_path / "cassettes")}
 
@@ -193,3 +236,66 @@ def test_a_django_project_is_replayed_by_the_name_of_its_settings(tmp_path: Path
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("same       GET /ask/<int:number>  200  1 call")
+
+
+NOTED = """
+from pathlib import Path
+
+from litestar import post
+
+
+@post("/ask/{number:int}", sync_to_thread=True, media_type="application/json")
+def noted(number: int) -> str:
+    with Path("served").open("a") as file:
+        file.write("once more\\n")
+    answers = [ask(one) for one in ORDER]
+    return f'"{min(answers)}"'
+
+
+app = Litestar([answer, noted], openapi_config=None)
+timetracer_otel.auto_setup(app)
+"""
+
+
+def test_an_app_whose_requests_have_no_span_is_replayed_once_and_calls_have_their_place(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    service = tmp_path / "service.py"
+    files = {service.name: code.LITESTAR + NOTED.replace("ORDER", "(number, 8)")}
+    environment = {
+        "UPSTREAM_URL": upstream.url,
+        "TIMETRACER_DIR": str(tmp_path / "cassettes"),
+        "TIMETRACER_MODE": "record",
+    }
+    recording = serve(tmp_path, files, UVICORN, environment)
+    send(recording.port, Request("POST", "/ask/7"))
+    recording.stop()
+    upstream.stop()
+    served = tmp_path / "served"
+    assert served.read_text() == "once more\n"
+
+    verdicts = []
+    for order in ("(number, 8)", "(8, number)"):
+        service.write_text(code.LITESTAR + NOTED.replace("ORDER", order))
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "timetracer_otel",
+                "replay",
+                "cassettes",
+                "--app",
+                "service:app",
+                "--json",
+            ],
+            cwd=tmp_path,
+            env={**os.environ, "UPSTREAM_URL": upstream.url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        verdicts.append(json.loads(done.stdout.splitlines()[0]))
+
+    assert [(one["calls"], len(one["notes"])) for one in verdicts] == [(2, 0), (2, 1)]
+    assert served.read_text() == "once more\n" * 3
