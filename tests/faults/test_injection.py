@@ -16,6 +16,7 @@ import pytest
 
 from tests.faults.hooks import KEPT_BY_NOBODY, MARKED, ON_MYSQL, hooks, trusted
 from tests.fidelity.servers import ROOT
+from tests.services import c_extension
 from tests.services.together import Services
 from timetracer_otel.integrations.httpx import HttpxIntegration
 
@@ -28,7 +29,7 @@ def inject(services: Services, folder: Path, *how: str) -> dict[str, Any]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))}
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.run_injections", str(folder), *how],
-        env={**own, **services.environment, "PYTHONPATH": str(ROOT)},
+        env={**own, **services.environment, **c_extension.environment(), "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         capture_output=True,
         text=True,

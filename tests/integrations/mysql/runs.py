@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,8 @@ from timetracer_otel import ports
 
 Scenario = Callable[[Any], Any]
 NOWHERE = 1
+IN_C = "MYSQL_IN_C" in os.environ
+"""Connections of mysql.connector are those of its C extension; see ``test_c_extension.py``."""
 DATABASE = "drivers"
 _TABLES = """
     CREATE TABLE people (
@@ -97,7 +100,7 @@ class PyMySqlRuns(Runs):
 
 class ConnectorRuns(Runs):
     def run(self, port: int, scenario: Scenario, **options: Any) -> Any:
-        options = {"database": DATABASE, "use_pure": True, **options}
+        options = {"database": DATABASE, "use_pure": not IN_C, **options}
         with contextlib.closing(mysql.connector.connect(**self.place(port, **options))) as connection:
             return scenario(connection)
 

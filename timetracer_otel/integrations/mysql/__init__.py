@@ -1,8 +1,8 @@
-"""The drivers of MySQL and MariaDB that are written in Python: PyMySQL, aiomysql, mysql-connector-python.
+"""Drivers of MySQL and MariaDB: PyMySQL, aiomysql, mysql-connector-python.
 
 A call is recorded as the replies that the server sent to it, and a replay lets the driver read them again
 from a connection with nothing behind it. So rows, types, warnings, several results, cursors that stream and
-exceptions are the driver's own work, in every version.
+exceptions are the driver's own work, in every version. Of a driver in C it is what its library told of them.
 """
 
 from __future__ import annotations

@@ -98,6 +98,7 @@ class MySqlIntegration(DriverIntegration):
                 self.watch(connection, line)
             except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
                 ports.report(f"{self.name}: what a connection knows of its server", error)
+                line.deaf = line.deaf or "it could not be watched"
         return line
 
     def known_line(self, connection: Any) -> Line | None:
@@ -195,9 +196,9 @@ class MySqlIntegration(DriverIntegration):
                 self.cancelled(connection)
             raise
         if failure is not None:
-            return (yield from self._fail_again(call, line, failure))
+            return (yield from self._fail_again(call, connection, line, failure))
         if isinstance(outcome, Recorded):
-            packets = self._written(lambda: replies.written(outcome.result))
+            packets = self._written(lambda: self.given(connection, replies.parts_of(outcome.result)))
             with ports.inside(), line.giving(packets or None):
                 return (yield call.proceed)
         return outcome
@@ -228,12 +229,12 @@ class MySqlIntegration(DriverIntegration):
 
         return refused("a call that is let through on a replayed connection", self.name)
 
-    def _fail_again(self, call: Invocation, line: Line, failure: Failure) -> Flow[Any]:
+    def _fail_again(self, call: Invocation, connection: Any, line: Line, failure: Failure) -> Flow[Any]:
         """Let the driver meet a recorded failure; it is raised in any case."""
         expected = failures.rebuild(failure, self.exception_classes())
         parts = failure.fields.get(STATE)
         ending = expected.__context__ if isinstance(expected.__context__, OSError) else expected
-        given = self._written(lambda: replies.of_parts(parts if isinstance(parts, list) else []))
+        given = self._written(lambda: self.given(connection, parts if isinstance(parts, list) else []))
         met: BaseException | None = None
         try:
             with ports.inside(), line.giving(given, ending):
@@ -244,8 +245,12 @@ class MySqlIntegration(DriverIntegration):
             raise met
         raise expected
 
-    def _written(self, write: Callable[[], list[list[bytes]]]) -> list[list[bytes]]:
-        """Recorded replies as packets.
+    def given(self, connection: Any, parts: list[replies.Part]) -> list[list[Any]]:
+        """Recorded results as what the driver reads of each reply: packets."""
+        return replies.written(parts)
+
+    def _written(self, write: Callable[[], list[list[Any]]]) -> list[list[Any]]:
+        """Recorded replies as the driver reads them.
 
         Raises:
             ReplayError: no server replies like that.

@@ -1,9 +1,9 @@
-"""mysql-connector-python in Python, used directly: connections, pools, and cursors of all kinds.
+"""mysql-connector-python, used directly: connections, pools, and cursors of all kinds.
 
-A replayed connection is the library's own, on a socket that gives the recorded replies. Prepared statements
-are recorded as the server sent their rows, in binary. What a connection of its C extension, or a compressed
-one, is asked is a gap; ``mysql.connector.aio`` is not recorded. The first and the last are refused in a
-replay.
+A replayed connection is the library's own: one in Python on a socket that gives the recorded replies, one of
+the C extension on what stands for its C library, see :mod:`c_library`. Prepared statements of the former are
+recorded as the server sent their rows, in binary. What a compressed connection in Python is asked is a gap;
+``mysql.connector.aio`` is not recorded, and refused in a replay.
 """
 
 from __future__ import annotations
@@ -16,18 +16,25 @@ from typing import Any, ClassVar
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Flow, Invocation, Point, run
-from timetracer_otel.integrations.dbapi.core import refused, told
+from timetracer_otel.integrations.dbapi.core import refused, replaying, told
 from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.mysql import replies
+from timetracer_otel.integrations.mysql.c_library import WatchedMySql, WatchedStatement
+from timetracer_otel.integrations.mysql.c_replayed import ReplayedMySql
 from timetracer_otel.integrations.mysql.calls import MySqlIntegration, read_once, statement_of
 from timetracer_otel.integrations.mysql.lines import Line, WatchedSocket
-from timetracer_otel.integrations.mysql.server import ReplayedSocket
+from timetracer_otel.integrations.mysql.packets import MORE_RESULTS
+from timetracer_otel.integrations.mysql.server import AUTOCOMMIT, IN_TRANSACTION, ReplayedSocket
 from timetracer_otel.messages import SqlStatement
 
 _UNASKED = (
     "_execute_query", "cmd_ping", "cmd_reset_connection", "cmd_change_user", "cmd_statistics",
 )  # fmt: skip
+_UNASKED_IN_C = (
+    "_execute_query", "is_connected", "ping", "cmd_reset_connection", "cmd_change_user", "cmd_statistics",
+)  # fmt: skip
 _COMPRESSED = 0x20
-_IN_C = "a connection of the C extension (use_pure=False)"
+_OF_A_CALL = IN_TRANSACTION | MORE_RESULTS
 _DATABASE = "SELECT DATABASE()"
 _USE = re.compile(r"\s*use\s+`?([^`;\s]+)", re.I)
 _connecting: ContextVar[Line | None] = ContextVar("timetracer_mysqlconnector_connecting", default=None)
@@ -64,9 +71,16 @@ class MySqlConnectorIntegration(MySqlIntegration):
                 for method, handler in (("execute", self._execute), ("executemany", self._executemany))
             ),
             Point(f"{cursors}_cext", "CMySQLCursor.callproc", self._callproc),
+            Point(f"{connections}_cext", "CMySQLConnection._open_connection", wrapper=self._open_in_c),
             Point(f"{connections}_cext", "CMySQLConnection.cmd_query", self._query),
+            Point(f"{connections}_cext", "CMySQLConnection.cmd_init_db", self._init_db),
+            Point(f"{connections}_cext", "CMySQLConnection.info_query", wrapper=self._probe),
             Point(f"{connections}_cext", "CMySQLConnection.commit", self._commit),
             Point(f"{connections}_cext", "CMySQLConnection.rollback", self._rollback),
+            *(
+                Point(f"{connections}_cext", f"CMySQLConnection.{name}", self._unasked, optional=True)
+                for name in _UNASKED_IN_C
+            ),
             Point(cursors, "MySQLCursor.callproc", self._callproc),
             Point(connections, "MySQLConnection.cmd_query", self._query),
             Point(connections, "MySQLConnection.cmd_init_db", self._init_db),
@@ -80,9 +94,10 @@ class MySqlConnectorIntegration(MySqlIntegration):
         )
 
     def error_roots(self) -> tuple[type[BaseException], ...]:
-        """``mysql.connector.errors.Error`` and ``Warning``."""
-        errors = sys.modules["mysql.connector.errors"]
-        return errors.Error, errors.Warning
+        """``mysql.connector.errors.Error`` and ``Warning``, and those of the C library."""
+        errors, library = sys.modules["mysql.connector.errors"], sys.modules.get("_mysql_connector")
+        below = () if library is None else (library.MySQLError,)  # the cause of those above it
+        return errors.Error, errors.Warning, *below
 
     # -- connections
 
@@ -94,6 +109,8 @@ class MySqlConnectorIntegration(MySqlIntegration):
         """What the server said of itself when it was connected to."""
         said = connection._handshake or {}
         status = said.get("server_status")
+        if _in_c(connection):
+            status = connection._cmysql.st_server_status()
         return {
             "version": said.get("server_version_original"),
             "capabilities": said.get("capabilities"),
@@ -102,38 +119,60 @@ class MySqlConnectorIntegration(MySqlIntegration):
         }
 
     def watch(self, connection: Any, line: Line) -> None:
-        """Watch its socket."""
+        """Watch its socket, or what it asks of the C library."""
         if _in_c(connection):
-            line.deaf = f"{_IN_C} is not recorded; connect with use_pure=True"
+            if connection._cmysql is not None:
+                connection._cmysql = WatchedMySql(
+                    connection._cmysql, line, lambda real: _answering_in_c(connection, line, real)
+                )
         elif connection._client_flags & _COMPRESSED:
             line.deaf = "a compressed connection is not recorded"
         elif connection._socket is not None and connection._socket.sock is not None:
             self.plug(connection, self.watched(connection, line))
 
     def watched(self, connection: Any, line: Line) -> Any:
-        """Its socket, watched."""
+        """Its socket, watched; its object in the C library."""
+        if _in_c(connection):
+            library = connection._cmysql
+            return library.real if isinstance(library, WatchedMySql) else library
         return WatchedSocket(connection._socket.sock, line)
 
     def plugged(self, connection: Any) -> Any:
-        """Its socket."""
-        if _in_c(connection):
-            raise refused(_IN_C, self.name)
-        return connection._socket.sock
+        """Its socket; in C, what a call is let through to."""
+        return connection._cmysql.through if _in_c(connection) else connection._socket.sock
 
     def plug(self, connection: Any, ends: Any) -> None:
-        """Give it a socket."""
-        if connection._socket is not None:
+        """Give it a socket; in C, what a call is let through to."""
+        if _in_c(connection):
+            connection._cmysql.through = ends
+        elif connection._socket is not None:
             connection._socket.sock = ends
 
     def replayed_ends(self, line: Line) -> Any:
         """A socket with nothing behind it."""
         return ReplayedSocket(line.serve())
 
+    def settle(self, connection: Any, line: Line) -> None:
+        """In C it is known call by call who answers."""
+        if not _in_c(connection):
+            super().settle(connection, line)
+        elif isinstance(connection._cmysql, WatchedMySql):
+            connection._cmysql.lent = self.mocks()
+
+    def unsettle(self, connection: Any, line: Line) -> None:
+        """As above."""
+        if not _in_c(connection):
+            super().unsettle(connection, line)
+        elif isinstance(connection._cmysql, WatchedMySql):
+            connection._cmysql.lent = False
+
+    def given(self, connection: Any, parts: list[replies.Part]) -> list[list[Any]]:
+        """Packets; in C, results as they are."""
+        return replies.by_reply(parts) if _in_c(connection) else super().given(connection, parts)
+
     def _connect(self, call: Invocation) -> Flow[None]:
         connection = call.instance
         if self.mocks():
-            if _in_c(connection):
-                raise refused(_IN_C, self.name)
             self._connect_to_nothing(call.wrapped, connection, call.args, call.kwargs)
             return
         try:
@@ -143,11 +182,6 @@ class MySqlConnectorIntegration(MySqlIntegration):
             self.report_connect(self.named(connection), error)
             raise
         self.line_of(connection)
-        if _in_c(connection):
-            ports.report(
-                "mysqlconnector: connections of the C extension are not recorded",
-                "connect with use_pure=True",
-            )
 
     def _connect_to_nothing(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> None:
         if kwargs:
@@ -170,7 +204,10 @@ class MySqlConnectorIntegration(MySqlIntegration):
                 wrapped(*args, **kwargs)
         finally:
             _connecting.reset(before)
-        line.serve().connected()
+        if _in_c(connection):
+            connection._cmysql.replayed().set_up = True
+        else:
+            line.serve().connected()
 
     def _open_connection(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
         line = _connecting.get()
@@ -188,6 +225,22 @@ class MySqlConnectorIntegration(MySqlIntegration):
             capabilities = line.learned.get("capabilities")
             if isinstance(capabilities, int) and connection._handshake:
                 connection._handshake["capabilities"] = capabilities
+
+    def _open_in_c(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
+        line = _connecting.get()
+        if line is None:
+            told("mysqlconnector: connecting anew", lambda: self.forget(connection), None)
+            opened = wrapped(*args, **kwargs)
+            # now, whoever asks it later: what it prepares is then watched as well
+            told("mysqlconnector: a new connection", lambda: self.line_of(connection), None)
+            return opened
+        replayed = _replayed_in_c(connection, line)
+        connection._cmysql = WatchedMySql(None, line, lambda _: replayed)
+        replayed.converter_str_fallback = connection._converter_str_fallback
+        if connection.converter:
+            connection.converter.str_fallback = connection._converter_str_fallback
+        connection._do_handshake()
+        return None
 
     def _refuse(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
         if told("mysqlconnector: asking whether this is a replay", self.mocks, False):
@@ -223,9 +276,10 @@ class MySqlConnectorIntegration(MySqlIntegration):
 
     def _on_cursor(self, call: Invocation, message: Any) -> Flow[Any]:
         connection = getattr(call.instance, "_connection", None)
-        behind = "_cmysql" if _in_c(connection) else "_socket"
-        if connection is None or getattr(connection, behind, None) is None:
+        if connection is None or not _is_open(connection):
             return (yield call.proceed)  # closed: the library's to refuse
+        self.line_of(connection)
+        _adopt(getattr(call.instance, "_stmt", None), connection)
         return (yield from self.converse(call, connection, message))
 
     def _query(self, call: Invocation) -> Flow[Any]:
@@ -238,11 +292,16 @@ class MySqlConnectorIntegration(MySqlIntegration):
         return self.unasked(call, call.instance)
 
     def _probe(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
-        line = told("mysqlconnector: what a connection asks", lambda: self.known_line(connection), None)
+        line = told("mysqlconnector: what a connection asks", lambda: self._asking(connection), None)
         if line is None:
             return wrapped(*args, **kwargs)
         call = Invocation(wrapped, connection, args, kwargs)
-        return run(self._probing(call, line), None if line.answering is not None else call)
+        answered = line.answering is not None or line.replayed or replaying()
+        return run(self._probing(call, line), None if answered else call)
+
+    def _asking(self, connection: Any) -> Line | None:
+        calls = _in_c(connection) and ports.current() is not None
+        return self.line_of(connection) if calls else self.known_line(connection)
 
     def _probing(self, call: Invocation, line: Line) -> Flow[Any]:
         """What a connection asks for itself, or an instrumentation of it: learned, and no call's.
@@ -256,7 +315,9 @@ class MySqlConnectorIntegration(MySqlIntegration):
             with ports.inside():
                 return (yield call.proceed)
         if not ports.is_inside():
-            return (yield call.proceed)
+            if not _in_c(call.instance):
+                return (yield call.proceed)  # on a cursor of its own
+            return (yield from self.converse(call, call.instance, lambda line: line.statement(query)))
         known = line.learned.setdefault("asked", {})
         if line.given is not None:
             return tuple(known.get(query) or ("",))
@@ -283,6 +344,40 @@ class MySqlConnectorIntegration(MySqlIntegration):
 def _in_c(connection: Any) -> bool:
     """True for a connection of the C extension, or what a cursor has of it."""
     return hasattr(connection, "_cmysql")
+
+
+def _is_open(connection: Any) -> bool:
+    if _in_c(connection):
+        return connection._cmysql is not None and bool(connection._cmysql.connected())
+    return getattr(connection, "_socket", None) is not None
+
+
+def _adopt(statement: Any, connection: Any) -> None:
+    """Watch a statement that was prepared before its connection was known."""
+    made = getattr(statement, "_wrapped", None)
+    if type(made).__module__ == "_mysql_connector":
+        statement._wrapped = WatchedStatement(made, connection._cmysql, connection._cmysql.real)
+
+
+def _replayed_in_c(connection: Any, line: Line) -> ReplayedMySql:
+    """What answers for the C library on a connection."""
+    status = line.learned.get("status")
+    return ReplayedMySql(
+        line,
+        charset=connection._character_set.get_info(connection._charset_id)[0],
+        raw=connection._raw,
+        buffered=connection._buffered,
+        use_unicode=connection.use_unicode,
+        status=status & ~_OF_A_CALL if isinstance(status, int) else AUTOCOMMIT,
+    )
+
+
+def _answering_in_c(connection: Any, line: Line, real: Any) -> ReplayedMySql:
+    """The same on a connection to a server, which a replay borrows."""
+    replayed = _replayed_in_c(connection, line)
+    replayed.set_up = True
+    replayed.converter_str_fallback = real.converter_str_fallback
+    return replayed
 
 
 def _statement(line: Line, call: Invocation, names: tuple[str, str]) -> SqlStatement:

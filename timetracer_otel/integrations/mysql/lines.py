@@ -13,6 +13,7 @@ from timetracer_otel.integrations.dbapi.links import Link, written
 from timetracer_otel.integrations.mysql import packets, replies
 from timetracer_otel.integrations.mysql.replies import Reply
 from timetracer_otel.integrations.mysql.server import ReplayedServer
+from timetracer_otel.integrations.mysql.told import Told
 
 
 class Talk:
@@ -26,7 +27,7 @@ class Talk:
 
     def __init__(self, limit: int, *, deaf: str = "") -> None:
         self._deaf = deaf
-        self.replies: list[Reply] = []
+        self.replies: list[Reply | Told] = []
         self.exchange: Any = None
         """Where it is reported, once the call has returned."""
         self._limit = limit
@@ -37,10 +38,19 @@ class Talk:
 
     def packet(self, payload: bytes) -> None:
         """The server replies."""
-        if self.replies:
-            self.replies[-1].take(payload)
-            if self.exchange is not None:
-                self.returned(self.exchange)
+        if self.replies and isinstance(reply := self.replies[-1], Reply):
+            reply.take(payload)
+            self.heard()
+
+    def told(self) -> Told:
+        """A driver in C sends a command: what it will tell of the reply."""
+        self.replies.append(reply := Told(self._limit))
+        return reply
+
+    def heard(self) -> None:
+        """Something of a reply came in."""
+        if self.exchange is not None:
+            self.returned(self.exchange)
 
     def lose(self) -> None:
         """A reply could not be read: this call's result is not known."""
@@ -100,7 +110,7 @@ class Line(Link, eq=False, weakref=True):
     asking: Talk | None = None
     reading: Talk | None = None
     answering: ReplayedServer | None = None
-    given: list[list[bytes]] | None = None
+    given: list[list[Any]] | None = None
     failing: BaseException | None = None
     current: str = ""
     deaf: str = ""
@@ -117,10 +127,9 @@ class Line(Link, eq=False, weakref=True):
         """The driver sends one packet."""
         try:
             if len(data) > packets.HEADER and data[3] == 0:
-                self._settle()
-                self.reading = self.asking
-                if self.reading is not None:
-                    self.reading.command(data[packets.HEADER])
+                reading = self.begin()
+                if reading is not None:
+                    reading.command(data[packets.HEADER])
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("mysql: watching a connection", error)
 
@@ -138,15 +147,22 @@ class Line(Link, eq=False, weakref=True):
                         self.reading.packet(payload)
         except Exception as error:  # noqa: BLE001  # as above
             ports.report("mysql: watching a connection", error)
-            reading, self.reading = self.reading, None
-            if reading is not None:
-                with contextlib.suppress(Exception):  # it was said above
-                    reading.lose()
+            self.lose()
 
-    def _settle(self) -> None:
-        """What was not read by now is not read any more."""
+    def lose(self) -> None:
+        """A reply could not be read, which was said: the call's result is not known. Never raises."""
+        for talk in (self.reading, self.asking):
+            if talk is not None:
+                with contextlib.suppress(Exception):
+                    talk.lose()
+        self.reading = None
+
+    def begin(self) -> Talk | None:
+        """A command is sent: what was not read by now never will be. The call it belongs to, if any."""
         if self.reading is not None and self.reading is not self.asking:
             self.reading.finish()
+        self.reading = self.asking
+        return self.reading
 
     def ended(self) -> None:
         """The connection is closed."""
@@ -168,14 +184,12 @@ class Line(Link, eq=False, weakref=True):
     def serve(self) -> ReplayedServer:
         """Who answers here in a replay."""
         if self.answering is None:
-            self.answering = ReplayedServer(self.learned, self._next_reply)
-            self.answering.failure = self._beyond
+            self.answering = ReplayedServer(self.learned, self.next_reply)
+            self.answering.failure = self.beyond
         return self.answering
 
     @contextlib.contextmanager
-    def giving(
-        self, answers: list[list[bytes]] | None, failing: BaseException | None = None
-    ) -> Iterator[None]:
+    def giving(self, answers: list[list[Any]] | None, failing: BaseException | None = None) -> Iterator[None]:
         """A call is answered with those replies, and that; without any, as one that no call belongs to."""
         self.given, self.failing = answers, failing
         try:
@@ -183,7 +197,12 @@ class Line(Link, eq=False, weakref=True):
         finally:
             self.given = None
 
-    def _next_reply(self) -> list[bytes] | None:
+    def next_reply(self) -> list[Any] | None:
+        """The recorded reply to the next command, empty where there is none; ``None``: it belongs to no call.
+
+        Raises:
+            NoSessionError: nothing replays here.
+        """
         if self.given is None:
             self.failing = None
             if ports.current() is None and not ports.is_inside():
@@ -191,7 +210,15 @@ class Line(Link, eq=False, weakref=True):
             return None
         return self.given.pop(0) if self.given else []
 
-    def _beyond(self) -> BaseException | None:
+    def leave(self, unwanted: Callable[[Any], bool]) -> bool:
+        """Leave out the next recorded reply if it is one of those; true where it was."""
+        if not self.given or not unwanted(self.given[0]):
+            return False
+        self.given.pop(0)
+        return True
+
+    def beyond(self) -> BaseException | None:
+        """What reading beyond the last recorded reply raises, if it does."""
         if self.failing is not None:
             return self.failing if isinstance(self.failing, OSError) else None
         return ReplayError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations.mysql import binary, packets, texts
@@ -141,7 +141,22 @@ def _end(payload: bytes) -> list[int]:
     return [int.from_bytes(payload[1:3], "little"), int.from_bytes(payload[3:5], "little")]
 
 
-def read(replies: Iterable[Reply]) -> SqlResult:
+class Replying(Protocol):
+    """A reply that is read as it comes in."""
+
+    @property
+    def complete(self) -> bool:
+        """Nothing of it is still to come."""
+
+    @property
+    def cut(self) -> bool:
+        """Rows were left out."""
+
+    def parts(self) -> list[Part]:
+        """Each of its results."""
+
+
+def read(replies: Iterable[Replying]) -> SqlResult:
     """Replies as a message: the first rows as its own, the other results beside them."""
     found = list(replies)
     parts = [part for reply in found for part in reply.parts()]
@@ -163,41 +178,56 @@ def read(replies: Iterable[Reply]) -> SqlResult:
     )
 
 
-def written(result: SqlResult) -> list[list[bytes]]:
-    """The packets of each reply that :func:`read` read.
-
-    Raises:
-        ReplayError: they are not what a server replies.
-    """
+def parts_of(result: SqlResult) -> list[Part]:
+    """The results that :func:`read` read."""
     shape = result.extra.get("shape")
     if shape is None:
         return []
     parts = list(result.extra.get("more", ()))
     parts.insert(result.extra.get("at", 0), [result.columns or [], result.rows, shape])
-    return of_parts(parts)
+    return parts
 
 
-def of_parts(parts: list[Part]) -> list[list[bytes]]:
-    """The packets of each reply with those results."""
-    replies: list[list[bytes]] = []
+def by_reply(parts: list[Part]) -> list[list[Part]]:
+    """The results of each reply.
+
+    Raises:
+        ReplayError: one cannot be given back.
+    """
+    replies: list[list[Part]] = []
     begun = False
-    for columns, rows, shape in parts:
-        if not begun:
-            replies.append([])
+    for part in parts:
+        shape = part[2]
         if "file" in shape:
             raise ReplayError(
                 "LOAD DATA LOCAL INFILE is not recorded and cannot be replayed; let it go live with"
                 " TIMETRACER_LIVE_PLUGINS=db"
             )
-        replies[-1] += _packets(columns, rows, shape)
+        if not begun:
+            replies.append([])
+        replies[-1].append(part)
         status = shape["ok"][2] if "ok" in shape else shape.get("end", [0])[-1]
         begun = bool(status & packets.MORE_RESULTS) and "error" not in shape
     return replies
 
 
+def written(parts: list[Part]) -> list[list[bytes]]:
+    """The packets of each reply with those results.
+
+    Raises:
+        ReplayError: they are not what a server replies.
+    """
+    return [[packet for part in reply for packet in _packets(*part)] for reply in by_reply(parts)]
+
+
 def _packets(columns: list[Any], rows: list[Any], shape: dict[str, Any]) -> list[bytes]:
     if "ok" in shape:
         return [packets.ok_packet(shape["ok"])]
+    if "told" in shape:
+        raise ReplayError(
+            "this was recorded on a connection of mysql.connector's C extension, and such a one is needed to"
+            " replay it: connect without use_pure, or record again"
+        )
     if "prepared" in shape:
         statement, warnings, parameters, results = shape["prepared"]
         counts = len(results).to_bytes(2, "little") + len(parameters).to_bytes(2, "little")

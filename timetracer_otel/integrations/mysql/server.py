@@ -12,7 +12,7 @@ from typing import Any
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations.mysql import packets
 
-_AUTOCOMMIT, _IN_TRANSACTION = 0x0002, 0x0001
+AUTOCOMMIT, IN_TRANSACTION = 0x0002, 0x0001
 _NOT_HERE = (1 << 11) | (1 << 28)
 """TLS and authentication by several factors: nothing is sent that would need them."""
 _PLUGIN = b"mysql_native_password"
@@ -25,6 +25,28 @@ _BEGINS = re.compile(rb"\s*(begin|start\s+transaction)\b", re.I)
 _ENDS = re.compile(rb"\s*(commit|rollback(?!\s+to))\b", re.I)
 # a server of a cassette that says nothing of it
 _VERSION, _CAPABILITIES, _CHARSET = "8.0.0", 0x00BFF7FF, 45
+
+
+def status_after(text: bytes, status: int, *, set_up: bool) -> int:
+    """The status of a connection after a statement that no recorded call made.
+
+    Args:
+        text: the statement.
+        status: before it.
+        set_up: the connection is set up, so only statements that ask nothing can be answered.
+
+    Raises:
+        ReplayError: it asks something.
+    """
+    if set_up and not _HARMLESS.match(text):
+        shown = text[:200].decode("utf-8", "replace")
+        raise ReplayError(f"mysql: a statement that was not recorded cannot be answered: {shown}")
+    if (found := _SETS_AUTOCOMMIT.match(text)) is not None:
+        on = found[1].lower() in (b"on", b"1", b"true")
+        return status | AUTOCOMMIT if on else status & ~AUTOCOMMIT
+    if _BEGINS.match(text):
+        return status | IN_TRANSACTION
+    return status & ~IN_TRANSACTION if _ENDS.match(text) else status
 
 
 class ReplayedServer:
@@ -45,7 +67,7 @@ class ReplayedServer:
         self.failure: Callable[[], BaseException | None] = lambda: None
         """What reading beyond the last packet raises; nothing comes where it is ``None``."""
         status = learned.get("status")
-        self.status = status if isinstance(status, int) else _AUTOCOMMIT
+        self.status = status if isinstance(status, int) else AUTOCOMMIT
         self._greet(learned)
 
     def _greet(self, learned: dict[str, Any]) -> None:
@@ -113,17 +135,8 @@ class ReplayedServer:
     def _of_its_own(self, command: int, text: bytes) -> bytes:
         if command == packets.STATISTICS:
             return b"Uptime: 1"
-        if command == packets.QUERY and self.set_up and not _HARMLESS.match(text):
-            shown = text[:200].decode("utf-8", "replace")
-            raise ReplayError(f"mysql: a statement that was not recorded cannot be answered: {shown}")
         if command == packets.QUERY:
-            if (found := _SETS_AUTOCOMMIT.match(text)) is not None:
-                on = found[1].lower() in (b"on", b"1", b"true")
-                self.status = self.status | _AUTOCOMMIT if on else self.status & ~_AUTOCOMMIT
-            elif _BEGINS.match(text):
-                self.status |= _IN_TRANSACTION
-            elif _ENDS.match(text):
-                self.status &= ~_IN_TRANSACTION
+            self.status = status_after(text, self.status, set_up=self.set_up)
         return packets.ok_packet([0, 0, self.status, 0, ""])
 
     def _send(self, packet: bytes, *, number: int) -> int:
