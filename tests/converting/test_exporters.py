@@ -20,8 +20,8 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, TraceFl
 
 from tests.converting.conftest import Run, cassettes, contents
 from tests.recording.sink import OtlpSink
-from timetracer_otel.exporters.convert import convert, convert_resource
-from timetracer_otel.span import Scope, Span
+from timetracer_otel.exporters.convert import Scopes, convert, convert_resource
+from timetracer_otel.span import Span
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def without_flags(spans: list[Span]) -> dict[str, Span]:
 
 
 def plain(spans: list[ReadableSpan]) -> list[Span]:
-    scopes: dict[int, Scope] = {}
+    scopes = Scopes()
     resource = convert_resource(spans[0].resource, {})
     return [convert(span, resource, scopes) for span in spans]
 

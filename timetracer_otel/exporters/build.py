@@ -11,18 +11,18 @@ from timetracer_otel import __version__, ports, values
 from timetracer_otel import attributes as names
 from timetracer_otel.cassette import VERSION, Cassette, Gap, answers_with_errors
 from timetracer_otel.config import Settings
-from timetracer_otel.exporters.convert import convert, convert_resource
+from timetracer_otel.exporters.convert import Scopes, convert, convert_resource
 from timetracer_otel.exporters.masking import Masking
 from timetracer_otel.exporters.trace import Batch, CallPayload, EntryPayload, TraceRecording
 from timetracer_otel.exporters.trace import Gap as RecordedGap
 from timetracer_otel.exporters.value_events import value_events
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
 from timetracer_otel.redaction import Redactor
-from timetracer_otel.span import Attributes, Event, Resource, Scope, Span, SpanKind, Status, StatusCode
+from timetracer_otel.span import Attributes, Event, Resource, Span, SpanKind, Status, StatusCode
 from timetracer_otel.store import FolderStore
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.resources import Resource as SdkResource
 
 
 _OUTBOUND: Final = frozenset({SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER})
@@ -40,6 +40,7 @@ class CassetteBuilder:
         self._settings = settings
         self.redactor = Redactor.from_settings(settings) if settings.redact else None
         self._resources: dict[int, tuple[Any, Resource]] = {}
+        self._scopes = Scopes()
 
     def write(self, recording: TraceRecording, batch: Batch, store: FolderStore) -> bool:
         """Write what was taken of a recording; false when it is not one to keep.
@@ -75,16 +76,19 @@ class CassetteBuilder:
         cassette.add_gaps(_listed(batch))
 
     def _spans(self, recording: TraceRecording, batch: Batch) -> list[Span]:
-        scopes: dict[int, Scope] = {}
         sdk_spans = [*batch.ended, *(span._readable_span() for span in batch.never_ended)]
         bodies = self._bodies_kept(batch)
         masking = Masking(self.redactor, batch.gaps)
         spans: list[Span] = []
+        sdk_resource = resource = None
         for sdk_span in sdk_spans:
-            span = convert(sdk_span, self._resource(sdk_span), scopes)
+            if resource is None or sdk_span.resource is not sdk_resource:
+                sdk_resource = sdk_span.resource
+                resource = self._resource(sdk_resource)
+            span = convert(sdk_span, resource, self._scopes)
             if "asgi.event.type" in span.attributes:
                 continue  # one span a message of the ASGI protocol: noise
-            span_id = sdk_span.get_span_context().span_id
+            _, span_id, *_ = sdk_span.get_span_context()
             try:
                 if self.redactor is not None:
                     span.attributes = self.redactor.span_attributes(span.attributes)
@@ -92,7 +96,8 @@ class CassetteBuilder:
                     self._add_entry(span, batch, masking, bodies)
                 if (payload := batch.payloads.get(span_id)) is not None:
                     self._add_call(span, span_id, payload, masking, bodies)
-                batch.gaps.extend(_unsupported(span, span_id))
+                if not values.all_supported():
+                    batch.gaps.extend(_unsupported(span, span_id))
             except Exception as error:  # noqa: BLE001  # one bad payload must not cost the cassette
                 ports.report("encoding a payload", error)
                 recording.gap("unencodable payload", f"{span.name}: {type(error).__name__}: {error}", span_id)
@@ -124,7 +129,8 @@ class CassetteBuilder:
         response = payload.response
         for message in (payload.request, response):
             if message is not None:
-                _drop_body(message, bodies)
+                if not bodies:
+                    _drop_body(message)
                 span.attributes.update(masking.attributes(message, "inbound ", int(span.span_id, 16)))
         if payload.failure is not None:
             _add_exception(span, payload)
@@ -137,16 +143,16 @@ class CassetteBuilder:
         self, span: Span, span_id: int, payload: CallPayload, masking: Masking, bodies: bool
     ) -> None:
         span.attributes.update(call_attributes(payload))
-        _drop_body(payload.request, bodies)
-        span.attributes.update(masking.attributes(payload.request, span_id=span_id))
+        if not bodies:
+            _drop_body(payload.request)
+            _drop_body(payload.answer)
+        span.attributes.update(masking.attributes(payload.request, "", span_id))
         if payload.answer is None and not any(gap.span_id == span_id for gap in masking.gaps):
             masking.gaps.append(RecordedGap("no answer", payload.request.title()[:200], span_id))
         if payload.answer is not None:
-            _drop_body(payload.answer, bodies)
             span.attributes.update(masking.attributes(payload.answer, "", span_id, payload.request))
 
-    def _resource(self, span: ReadableSpan) -> Resource:
-        resource = span.resource
+    def _resource(self, resource: SdkResource) -> Resource:
         known = self._resources.get(id(resource))
         if known is None or known[0] is not resource:
             extra: Attributes = {
@@ -191,8 +197,6 @@ def call_attributes(payload: CallPayload) -> Attributes:
 
 def _unsupported(span: Span, span_id: int) -> list[RecordedGap]:
     """Values of payloads in whose place there is only what they were called."""
-    if values.all_supported():
-        return []
     found = []
     for name, text in span.attributes.items():
         if type(text) is str and name.startswith("timetracer.") and '"$unsupported"' in text:
@@ -206,8 +210,8 @@ def _listed(batch: Batch) -> list[Gap]:
     return [Gap(gap.kind, gap.detail, f"{gap.span_id:016x}" if gap.span_id else "") for gap in batch.gaps]
 
 
-def _drop_body(message: Request | Answer | Failure, bodies: bool) -> None:
-    if not bodies and isinstance(message, HttpRequest | HttpResponse) and message.body:
+def _drop_body(message: Request | Answer | Failure | None) -> None:
+    if isinstance(message, HttpRequest | HttpResponse) and message.body:
         message.body = None
 
 

@@ -22,17 +22,34 @@ _KINDS: Final = {kind.value: plain.SpanKind(kind.value + 1) for kind in SpanKind
 _UNSET: Final = plain.Status()
 _PLAIN: Final = frozenset({str, int, bool, float})
 _NO_STATE: Final = DEFAULT_TRACE_STATE
+_MAX_SCOPES: Final = 256
 _REMOTE = 0x200
 _REMOTE_KNOWN = 0x100
 
 
-def convert(span: ReadableSpan, resource: plain.Resource, scopes: dict[int, plain.Scope]) -> plain.Span:
+class Scopes:
+    """Scopes, converted once: every trace has the same few."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[InstrumentationScope | None, plain.Scope]] = {}
+
+    def converted(self, scope: InstrumentationScope | None) -> plain.Scope:
+        """The SDK's scope as a plain one, which is not to be changed."""
+        known = self._known.get(id(scope))
+        if known is None or known[0] is not scope:
+            if len(self._known) >= _MAX_SCOPES:  # a tracer for each request, say
+                self._known.clear()
+            known = self._known[id(scope)] = scope, _scope(scope)
+        return known[1]
+
+
+def convert(span: ReadableSpan, resource: plain.Resource, scopes: Scopes) -> plain.Span:
     """One SDK span as a plain one.
 
     Args:
         span: a span that ended, or a live one (its end time is then 0).
         resource: the converted resource of its provider.
-        scopes: converted scopes by identity; filled as they are met.
+        scopes: those met before.
     """
     context = span.get_span_context()
     assert context is not None, "only spans that were started get here"
@@ -47,9 +64,6 @@ def convert(span: ReadableSpan, resource: plain.Resource, scopes: dict[int, plai
     else:
         parent_id = _hex(parent[1], 16)
         flags |= _REMOTE | _REMOTE_KNOWN if parent[2] else _REMOTE_KNOWN
-    converted = scopes.get(id(scope))
-    if converted is None:
-        converted = scopes[id(scope)] = _scope(scope)
     # by place, in the order of the fields: this runs for every span
     return plain.Span(
         _hex(trace_id, 32),
@@ -68,7 +82,7 @@ def convert(span: ReadableSpan, resource: plain.Resource, scopes: dict[int, plai
         dropped_attributes,
         dropped_events,
         dropped_links,
-        converted,
+        scopes.converted(scope),
         resource,
     )
 
