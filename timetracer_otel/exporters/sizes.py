@@ -91,6 +91,8 @@ def _sum(items: Iterable[Any], depth: int) -> int:
             size += _FIELD_BYTES
         elif kind in _TEXTS:
             size += len(item) + _FIELD_BYTES
+        elif kind is list and depth:  # a row
+            size += _FIELD_BYTES + _sum(item, depth - 1)
         else:
             size += _rough(item, depth)
     return size

@@ -41,14 +41,16 @@ class Pending(msgspec.Struct):
         """Copy rows that the app just fetched, as far as there is room."""
         if self.cut:
             return
+        kept, size = self.rows, self.bytes
         for row in rows:
             copy = plain_row(row)
-            self.bytes += weight(copy)
-            if self.bytes > self.limit:
+            size += weight(copy)
+            if size > self.limit:
                 self.cut = True
-                self.exchange.gap("rows over the limit", f"{len(self.rows)} rows of a result are kept")
-                return
-            self.rows.append(copy)
+                self.exchange.gap("rows over the limit", f"{len(kept)} rows of a result are kept")
+                break
+            kept.append(copy)
+        self.bytes = size
 
     def result(self, rowcount: int, *, complete: bool) -> SqlResult:
         """The answer, as far as it was fetched."""

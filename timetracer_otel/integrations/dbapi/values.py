@@ -66,7 +66,7 @@ def _of_a_class(value: Any, kind: type) -> Any:
 
 def plain_row(row: Any) -> Any:
     """One row as a list; as a dict where the cursor makes dicts."""
-    if isinstance(row, Mapping):
+    if type(row) is not tuple and isinstance(row, Mapping):
         return plain(dict(row))
     items = list(row)
     return items if _PLAIN.issuperset(map(type, items)) else list(map(plain, items))
@@ -74,8 +74,14 @@ def plain_row(row: Any) -> Any:
 
 def weight(row: Any) -> int:
     """Roughly how many bytes of a recording one row takes."""
-    items = row.values() if isinstance(row, dict) else row
-    return 2 + sum(len(item) + 3 if isinstance(item, str | bytes) else _weight(item) for item in items)
+    size = 2
+    for item in row.values() if isinstance(row, dict) else row:
+        kind = type(item)
+        if kind is str or kind is bytes:
+            size += len(item) + 3
+        else:
+            size += 12 if kind in _PLAIN else _weight(item)
+    return size
 
 
 def _weight(value: Any) -> int:
