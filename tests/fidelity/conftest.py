@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.fidelity.servers import RECORDING, REPLAYING, Server
+from tests.fidelity.apps.calls import choosing
+from tests.fidelity.servers import RECORDING, REPLAYING, Server, instrumenting
 from tests.services.together import Services
+
+ASKED = choosing(
+    ("httpx", "httpx, asynchronous", "SQLAlchemy", "SQLAlchemy, asynchronous", "redis", "redis, asynchronous")
+)
+INSTRUMENTED = ("asyncpg", "httpx", "psycopg", "psycopg2", "redis", "sqlalchemy", "sqlite3", "threading")
+"""As nothing else is asked of an application here, it starts a third sooner."""
 
 
 class Stage:
@@ -57,7 +64,9 @@ class Stage:
     def _server(
         self, framework: str, launcher: tuple[str, ...], name: str, added: dict[str, Any]
     ) -> Iterator[Server]:
-        server = Server(framework, launcher, {**self.services.environment, **added}, self.directory / name)
+        smaller = {**ASKED, **instrumenting(framework, *INSTRUMENTED)}
+        environment = {**self.services.environment, **smaller, **added}
+        server = Server(framework, launcher, environment, self.directory / name)
         try:
             yield server
         finally:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.fidelity.apps.calls import choosing
 from tests.fidelity.row import Row
 from tests.fidelity.scenarios import Variant, rows_of
 from tests.fidelity.servers import PLAIN, RECORDING, REPLAYING, Server, ServerFailed
@@ -78,6 +79,8 @@ def run_variant(variant: Variant, services: Services, directory: Path) -> Result
     environment = services.environment
     if path := python_path(variant.sqlalchemy):
         environment["PYTHONPATH"] = path
+    if variant.libraries:
+        environment |= choosing(variant.libraries)
 
     def run(name: str, launcher: tuple[str, ...], added: dict[str, str], *orders: Iterable[Row]) -> list[Run]:
         server = Server(variant.framework, launcher, {**environment, **added}, directory / name)

@@ -40,7 +40,6 @@ from tests.fidelity.apps.checkout import checkout
 from tests.fidelity.apps.databases import async_engines, create_tables, sync_engines
 from tests.fidelity.apps.drifting import DRIFTS
 from tests.fidelity.apps.httpx_told import url
-from tests.fidelity.apps.mongodb_async_cases import new_database
 from tests.fidelity.apps.orders import async_order, order
 from tests.fidelity.apps.psycopg_pool_cases import close_pools, open_async_pool, open_pool
 from tests.fidelity.apps.redis_clients import new_async_client, sync_clients
@@ -86,6 +85,7 @@ def endpoint(case: Case) -> Callable[..., Any]:
 
         return answer_from_database
     if case.path.startswith("/mongodb-async"):
+        from tests.fidelity.apps.mongodb_async_cases import new_database  # loaded where it is asked for
 
         async def answer_from_mongodb(backend: str) -> Any:
             async with new_database(backend) as database:
