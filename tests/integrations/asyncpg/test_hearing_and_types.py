@@ -103,6 +103,43 @@ def test_codecs_of_the_app_s_own(db: Runs) -> None:
     assert seen[2:4] == [{"a": [1]}, 1 + 2j]
 
 
+def test_codecs_within_a_composite_type_with_one_of_its_own(db: Runs) -> None:
+    class Priced:
+        def __init__(self, parts: tuple[Any, ...]) -> None:
+            self.parts = parts
+
+        def __repr__(self) -> str:
+            return f"Priced{self.parts}"
+
+    async def scenario(connection: Any, _: str) -> Any:
+        await connection.execute("DROP TYPE IF EXISTS priced; CREATE TYPE priced AS (n int, price bigint)")
+        await connection.set_type_codec(  # asyncpg takes binary ones alone within a composite type
+            "int8",
+            schema="pg_catalog",
+            encoder=lambda money: int(money.amount).to_bytes(8, "big"),
+            decoder=lambda data: Money(str(int.from_bytes(data, "big"))),
+            format="binary",
+        )
+        await connection.set_type_codec(
+            "priced", encoder=lambda one: one.parts, decoder=Priced, format="tuple"
+        )
+        row = await connection.fetchrow(
+            """SELECT ROW(1, 2)::priced AS one, 7::bigint AS after,
+               ARRAY[ROW(2, 1), ROW(3, NULL)]::priced[] AS more,
+               $1::priced AS given, ROW(4, 8::bigint) AS bare, 9::bigint AS last""",
+            Priced((5, Money("6"))),
+        )
+        seen = [repr(row)]
+        await connection.set_type_codec(
+            "priced", encoder=lambda one: one, decoder=lambda parts: float(parts[1].amount), format="tuple"
+        )
+        return [*seen, repr(await connection.fetchrow("SELECT ROW(1, 2)::priced AS one, 7::bigint AS after"))]
+
+    seen = db.same(scenario)
+    assert seen[0].startswith("<Record one=Priced<Record n=1 price=Money(2)> after=Money(7) more=[Priced")
+    assert seen[1] == "<Record one=2.0 after=Money(7)>"
+
+
 def test_a_codec_that_is_missing(db: Runs) -> None:
     def scenario(*, with_codecs: bool) -> Any:
         async def run(connection: Any, _: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -40,8 +40,9 @@ class Codecs(msgspec.Struct, eq=False):
         def decode(raw: Any) -> Any:
             value = decoder(raw)
             try:
+                kept = self._within(raw) if self.decoded else raw
                 if not _exact(value):
-                    self.decoded.append((key, raw, value))
+                    self.decoded.append((key, kept, value))
             except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
                 ports.report("asyncpg: a value that a codec of the app's made", error)
             return value
@@ -52,6 +53,18 @@ class Codecs(msgspec.Struct, eq=False):
         """Values of a row, those that a codec made as the server sent them."""
         return [self._raw(value) for value in values] if self.decoded else list(values)
 
+    def _within(self, raw: Any) -> Any:
+        """What a codec of a composite type is given; values that other codecs made as they were sent."""
+        inner = {id(value) for value in _parts(raw)}
+        start = len(self.decoded)
+        while start and id(self.decoded[start - 1][2]) in inner:
+            start -= 1
+        before, self.decoded = self.decoded[:start], self.decoded[start:]
+        try:
+            return self._raw(raw)
+        finally:
+            self.decoded = before
+
     def _raw(self, value: Any) -> Any:
         if self.decoded and self.decoded[0][2] is value:
             key, raw, _ = self.decoded.pop(0)
@@ -60,7 +73,7 @@ class Codecs(msgspec.Struct, eq=False):
         if kind is list or kind is tuple:
             return kind(self._raw(item) for item in value)
         name = f"{kind.__module__}.{kind.__qualname__}"
-        if name in ("asyncpg.protocol.record.Record", "asyncpg.Record"):
+        if _is_record(value):
             return DriverValue("asyncpg.record", [list(value.keys()), [plain(self._raw(v)) for v in value]])
         if name == "asyncpg.types.Range":
             bounds = [plain(self._raw(value.lower)), plain(self._raw(value.upper))]
@@ -97,7 +110,20 @@ class Codecs(msgspec.Struct, eq=False):
                 f"asyncpg: a recorded row holds a {schema}.{name} that a codec of the app's made;"
                 " set_type_codec() was not called for it on this connection"
             )
-        return decoder(restore(raw))
+        return decoder(self._restored(raw))
+
+
+def _is_record(value: Any) -> bool:
+    kind = type(value)
+    return f"{kind.__module__}.{kind.__qualname__}" in ("asyncpg.protocol.record.Record", "asyncpg.Record")
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """The values in a record, tuple or list, and those within them."""
+    if type(value) is tuple or type(value) is list or _is_record(value):
+        for item in value:
+            yield item
+            yield from _parts(item)
 
 
 def _exact(value: Any, depth: int = 0) -> bool:
