@@ -113,8 +113,20 @@ def test_more_than_is_kept(db: Runs) -> None:
     with pytest.raises(MissError):
         db.replayed(calls, giving(101), body_limit=1000)
     _, calls = db.recorded(receiving, body_limit=1000)
+    kinds = [kind for call in calls for kind, _ in call.gaps]
+    assert kinds == ["copied data over the limit"]
     with pytest.raises(ReplayError, match="over the limit"):
         db.replayed(calls, receiving)
+
+
+def test_more_rows_than_are_kept(db: Runs) -> None:
+    async def scenario(connection: Any, _: str) -> Any:
+        return len(await connection.fetch("SELECT repeat('x', 100) FROM generate_series(1, 100)"))
+
+    _, calls = db.recorded(scenario, body_limit=1000)
+    assert [kind for call in calls for kind, _ in call.gaps] == ["rows over the limit"]
+    with pytest.raises(ReplayError, match="not all rows were kept"):
+        db.replayed(calls, scenario)
 
 
 def test_asyncpg_s_own_refusals(db: Runs) -> None:

@@ -259,6 +259,37 @@ def test_copy(db: Runs) -> None:
     assert db.same(scenario)[0] == 2
 
 
+def test_copies_of_more_than_is_kept(db: Runs) -> None:
+    def giving(count: int) -> Any:
+        def scenario(connection: Any) -> Any:
+            lines = "".join(f"name {number}\n" for number in range(count))
+            connection.cursor().copy_expert("COPY people (name) FROM STDIN", io.StringIO(lines))
+
+        return scenario
+
+    def receiving(connection: Any) -> Any:
+        connection.cursor().copy_to(io.StringIO(), "people")
+        connection.cursor().copy_expert("COPY (SELECT generate_series(1, 9999)) TO STDOUT", io.StringIO())
+
+    def recorded(scenario: Any) -> list[Any]:
+        db.fresh()
+        port = RecordingPort(body_limit=1000)
+        with using(port):
+            db.run(db.url, scenario)
+        return port.calls
+
+    calls = recorded(giving(500))
+    assert "sha256" in calls[0].request
+    with using(ReplayPort(calls, body_limit=1000)):
+        db.run(NOWHERE, giving(500))
+        with pytest.raises(MissError):
+            db.run(NOWHERE, giving(501))
+    calls = recorded(receiving)
+    assert [[kind for kind, _ in call.gaps] for call in calls] == [[], ["copied data over the limit"]]
+    with using(ReplayPort(calls)), pytest.raises(ReplayError, match="over the limit"):
+        db.run(NOWHERE, receiving)
+
+
 def test_extras_callproc_and_composed_statements(db: Runs) -> None:
     def scenario(connection: Any) -> Any:
         cursor = connection.cursor()

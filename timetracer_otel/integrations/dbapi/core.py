@@ -30,6 +30,10 @@ STATE = "$state"
 """What a failure left behind: the state of the connection, for :attr:`Statement.failed`."""
 
 
+OVER = "over"
+"""That what was copied is over the limit, in :attr:`SqlResult.extra`."""
+
+
 class Statement(Invocation, frozen=True):
     """One statement, or another call of a driver.
 
@@ -98,11 +102,17 @@ class DriverIntegration(Integration):
     def observe(self, result: Any, call: Invocation, exchange: Exchange) -> Any:
         """Watch the cursor from now on."""
         watch = cast("Statement", call).watch
-        if watch is None:
-            return super().observe(result, call, exchange)
         try:
-            port = ports.current()
-            watch(exchange, 0 if port is None else port.body_limit)
+            if watch is None:
+                answer = self.answer(result, call)
+                if not answer.complete:
+                    exchange.gap("rows over the limit", f"{len(answer.rows)} rows of a result are kept")
+                elif answer.extra.get(OVER) is True:
+                    exchange.gap("copied data over the limit", self.request(call).title()[:200])
+                exchange.finish(answer)
+            else:
+                port = ports.current()
+                watch(exchange, 0 if port is None else port.body_limit)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report(f"{self.name}: reading a result", error)
             exchange.finish(None)

@@ -138,6 +138,8 @@ class WatchedCursor:
             result = pending.result(pending.rowcount, complete=True)
             if finish is not None:
                 finish(result)
+            if not result.complete:
+                exchange.gap("copied data over the limit", asked.title()[:200])
             exchange.finish(result)
 
         def passed(*args: Any, **kwargs: Any) -> Any:

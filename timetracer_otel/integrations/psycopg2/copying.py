@@ -13,7 +13,7 @@ from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations.dbapi.core import told
 from timetracer_otel.integrations.dbapi.held import COPIED
-from timetracer_otel.integrations.dbapi.passing import safely
+from timetracer_otel.integrations.dbapi.passing import Passed, safely
 from timetracer_otel.messages import SqlResult
 
 _COPYING = "psycopg2: reading what is copied"
@@ -53,11 +53,10 @@ def stated(text: str) -> Asked:
 class _Reading(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type checkers only
     """An app's file, what is read of it copied."""
 
-    def __init__(self, file: Any, kept: list[Any], limit: int) -> None:
+    def __init__(self, file: Any, passed: Passed) -> None:
         super().__init__(file)
-        self._self_kept = kept
-        self._self_room = limit
-        self._self_keep = safely(self._timetracer_keep, _COPYING, kept.clear)
+        self._self_passed = passed
+        self._self_keep = safely(self._timetracer_keep, _COPYING, passed.lose)
 
     def read(self, *args: Any) -> Any:
         """Read, and copy as far as there is room."""
@@ -67,9 +66,7 @@ class _Reading(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type
 
     def _timetracer_keep(self, data: Any) -> None:
         if data:
-            self._self_room -= len(data)
-            if self._self_room >= 0:
-                self._self_kept.append(data)
+            self._self_passed.keep(data, len(data))
 
 
 class _Writing(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
@@ -100,14 +97,16 @@ def send(cursor: Any, asked: Asked, file: Any, copy: Callable[[Any], Any]) -> No
     if link is None or port is None:
         copy(file)
         return
-    kept: list[Any] = []
+    passed = Passed(port.body_limit)
     message: Any = None
     parameters = [*asked.options, None]
     if told(_COPYING, lambda: link.replayed or link.integration.mocks(), False):
-        parameters[-1] = _joined(_all_of(file))
+        for piece in _all_of(file):
+            passed.keep(piece, len(piece))
+        parameters[-1] = _whole(passed)
     else:
-        limit, given = port.body_limit, file
-        file = told(_COPYING, lambda: _Reading(given, kept, limit), file)
+        given = file
+        file = told(_COPYING, lambda: _Reading(given, passed), file)
 
     def see(statement: Any) -> Any:
         nonlocal message
@@ -116,7 +115,7 @@ def send(cursor: Any, asked: Asked, file: Any, copy: Callable[[Any], Any]) -> No
 
     def note(_: Any) -> None:
         if message is not None:
-            message.parameters[-1] = _joined(kept)
+            message.parameters[-1] = _whole(passed)
 
     noted = safely(note, _COPYING)
 
@@ -144,6 +143,7 @@ def receive(cursor: Any, asked: Asked, file: Any, copy: Callable[[Any], Any]) ->
     def finish(result: SqlResult) -> None:
         if result.columns is None:  # as rows, where masking looks
             result.columns, result.rows = [[COPIED]], [[piece] for piece in kept]
+            result.complete = None not in kept
             return
         if [None] in result.rows:
             raise ReplayError("what this COPY wrote was over the limit when it was recorded; record again")
@@ -158,6 +158,11 @@ def _all_of(file: Any) -> list[Any]:
     while piece := file.read(8192):
         pieces.append(piece)
     return pieces
+
+
+def _whole(passed: Passed) -> Any:
+    """What the app's file gave; its hash where that is over the limit."""
+    return passed.whole() if passed.over else _joined(passed.pieces())
 
 
 def _joined(pieces: list[Any]) -> Any:
