@@ -75,13 +75,29 @@ def streams() -> Any:
         told += [[one.channel, one.payload] for one in connection.notifies(timeout=30, stop_after=1)]
         told += list(connection.notifies(timeout=0.01))
         with connection.pipeline():
-            piped = [connection.execute("SELECT 1"), connection.execute("SELECT 2")]
-        seen += [told, [one.fetchone() for one in piped]]
+            piped = [connection.execute("SELECT 1"), connection.execute("SELECT 2", prepare=True)]
+        seen += [told, [one.fetchone() for one in piped], attempt(lambda: _piped(connection))]
     with contextlib.closing(psycopg.connect(address("DB_PSYCOPG"))) as connection:
         seen += [connection.tpc_recover(), attempt(lambda: connection.tpc_commit("missing"))]
         connection.tpc_begin("faults")
         connection.execute("SELECT 1")
         return [*seen, attempt(connection.tpc_prepare)]
+
+
+def _piped(connection: psycopg.Connection[Any]) -> Any:
+    """Statements that wait for their answers together, one of them refused."""
+    with connection.pipeline() as pipeline, connection.transaction():
+        many = connection.cursor()
+        many.executemany("SELECT %s::int", [(1,), (2,)], returning=True)
+        connection.execute("CREATE TEMPORARY TABLE piped (id int PRIMARY KEY)")
+        told: Any = connection.cursor()
+        told.executemany("INSERT INTO piped VALUES (%s)", [(1,), (2,)])
+        pipeline.sync()
+    with connection.pipeline() as pipeline:
+        connection.execute("SELECT nothing")
+        refused = attempt(pipeline.sync)
+        wrong = attempt(lambda: connection.execute("SELECT %s", (object(),)))
+    return [many.fetchall(), told.rowcount, refused, wrong]
 
 
 async def copies_async() -> Any:

@@ -114,6 +114,10 @@ _BEYOND = (
     " `scroll` of a cursor of a raw connection. Types that a `connect` listener looks up on the server and"
     " registers with psycopg are not known to the driver's own connection in a replay"
 )
+_LARGE = (
+    "reading a COPY that gave more than `TIMETRACER_MAX_BODY_KB` (a gap of the cassette); one that was given"
+    " more is replayed, told apart by its hash"
+)
 _REFUSED = f"""\
 ## Refused in a replay
 
@@ -122,7 +126,7 @@ call:
 
 | library | what |
 |---|---|
-| psycopg | pipelines (`connection.pipeline()`); `executemany`, which uses one itself, is replayed |
+| psycopg, psycopg2, asyncpg | {_LARGE} |
 | SQLAlchemy | {_BEYOND} |
 | asyncpg | rows with a value that a codec of the app's made, on a connection without that codec |
 | MySQL | see [mysql.md](mysql.md#what-is-not) |

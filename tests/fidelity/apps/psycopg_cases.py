@@ -273,6 +273,57 @@ def hearing() -> Any:
         return [*answer, seen(connection.execute("SELECT sum(n) FROM p3_hearing").fetchone())]
 
 
+@CASES("pipelines: results within and after, executemany, a transaction, an error, a commit that is refused")
+def pipelines() -> Any:
+    with connected("p3_piped") as connection:
+        with connection.pipeline() as pipeline:
+            first = connection.execute("SELECT name, n FROM p3_piped ORDER BY id")
+            second = connection.execute("SELECT count(*) FROM p3_piped WHERE id > %s", (1,))
+            answer: list[Any] = [seen(first.fetchall())]
+            pipeline.sync()
+            answer.append(seen(second.fetchone()))
+            with connection.transaction():
+                many = connection.cursor()
+                many.executemany("INSERT INTO p3_piped (name) VALUES (%s)", [("dan",), ("eve",)])
+            prepared = [connection.execute("SELECT max(name) FROM p3_piped", prepare=True) for _ in "ab"]
+        answer += [many.rowcount, [seen(one.fetchone()) for one in prepared]]
+
+        def refuse() -> None:
+            with connection.pipeline():
+                connection.execute("SELECT 1")
+                connection.execute("INSERT INTO p3_piped (name) VALUES ('ann')")
+
+        answer.append(failing(refuse))
+        connection.rollback()
+        with connection.pipeline() as pipeline:
+            connection.execute("INSERT INTO p3_piped (name) VALUES ('fay')")
+            connection.commit()
+            connection.execute("SELECT nothing")
+            answer.append(failing(pipeline.sync))
+        connection.rollback()
+        return [*answer, seen(connection.execute("SELECT count(*) FROM p3_piped").fetchone())]
+
+
+@CASES("asynchronous: pipelines")
+async def pipelines_async() -> Any:
+    async with connected_async("p3_piped_async") as connection:
+        async with connection.pipeline() as pipeline:
+            first = await connection.execute("SELECT name FROM p3_piped_async ORDER BY id")
+            await connection.execute("INSERT INTO p3_piped_async (name) VALUES ('dan')")
+            answer: list[Any] = [seen(await first.fetchall())]
+            second = await connection.execute("SELECT count(*) FROM p3_piped_async")
+            await pipeline.sync()
+            answer.append(seen(await second.fetchone()))
+        await connection.commit()
+        try:
+            async with connection.pipeline():
+                await connection.execute("SELECT 1/0")
+        except psycopg.Error as error:
+            answer.append(raised(error))
+        await connection.rollback()
+        return answer
+
+
 @CASES("asynchronous: COPY, stream(), notifies()")
 async def streams_async() -> Any:
     async with connected_async("p3_streams_async") as connection, connection.cursor() as cursor:

@@ -35,7 +35,10 @@ class NoConnection:
 
     def __init__(self, parameters: dict[str, Any], learned: dict[str, Any]) -> None:
         self.status = pq.ConnStatus.OK
-        self.transaction_status = pq.TransactionStatus.IDLE
+        self.held = pq.TransactionStatus.IDLE
+        """The transaction, whatever is under way in a pipeline."""
+        self.busy = False
+        """Something was sent in a pipeline, and not all of it is answered."""
         self.pipeline_status = pq.PipelineStatus.OFF
         self.socket = -1
         self.backend_pid = 0
@@ -49,6 +52,7 @@ class NoConnection:
         self.notify_handler: Any = None
         self._learned = dict(learned.get("parameters") or {})
         self._known = self._learned
+        self._synced = False
 
         def told(name: str, default: str = "") -> bytes:
             return str(parameters.get(name) or default).encode()
@@ -57,6 +61,39 @@ class NoConnection:
         self.hostaddr, self.port = told("hostaddr"), told("port", "5432")
         self.password, self.options, self.tty = told("password"), told("options"), b""
         self.info: list[Any] = []
+
+    @property
+    def transaction_status(self) -> pq.TransactionStatus:
+        """The transaction; active while a pipeline is."""
+        return pq.TransactionStatus.ACTIVE if self.busy else self.held
+
+    @transaction_status.setter
+    def transaction_status(self, status: pq.TransactionStatus) -> None:
+        self.held = status
+
+    def enter_pipeline_mode(self) -> None:
+        """Begin a pipeline."""
+        self.pipeline_status = pq.PipelineStatus.ON
+
+    def exit_pipeline_mode(self) -> None:
+        """End it."""
+        self.pipeline_status, self.busy = pq.PipelineStatus.OFF, False
+
+    def pipeline_sync(self) -> None:
+        """What is sent from here on is answered whatever failed before."""
+        self._synced = True
+
+    def settle(self) -> None:
+        """All that was sent is answered."""
+        if self._synced:
+            self._synced = self.busy = False
+            self.pipeline_status = pq.PipelineStatus.ON
+
+    def fail(self) -> None:
+        """Something failed in a pipeline."""
+        self.pipeline_status = pq.PipelineStatus.ABORTED
+        if self.held == pq.TransactionStatus.INTRANS:
+            self.held = pq.TransactionStatus.INERROR
 
     @property
     def _encoding(self) -> str:

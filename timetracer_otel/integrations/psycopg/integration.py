@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from collections.abc import Generator, Mapping, Sequence
@@ -21,6 +22,7 @@ from timetracer_otel.integrations.dbapi.core import (
     told,
 )
 from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.psycopg.piping import Piping
 from timetracer_otel.messages import Answer, Failure, SqlResult, SqlStatement
 
 _LOCAL = re.compile(r"\s*(begin|start|savepoint|release|rollback\s+to|rollback\s*(;|$)|deallocate|set)", re.I)
@@ -34,6 +36,10 @@ class PsycopgIntegration(SharedDriver):
     name: ClassVar[str] = "psycopg"
     system: ClassVar[str] = "postgresql"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.psycopg",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._piping = Piping(self)
 
     def points(self) -> Sequence[Point]:
         """Statements, commands about transactions, and connecting."""
@@ -52,16 +58,16 @@ class PsycopgIntegration(SharedDriver):
             *streaming.points(self),
             *hearing.points(self),
             *pooling.points(self),
+            *self._piping.points(),
         ]
         for suffix, prefix in (("", ""), (_ASYNC, "Async")):
             aside = bool(prefix)
-            cursor, connection = f"psycopg.cursor{suffix}", f"psycopg.connection{suffix}"
+            cursor = f"psycopg.cursor{suffix}"
             server = f"psycopg._server_cursor{suffix}"
             found += [
                 Point(cursor, f"{prefix}Cursor.execute", self._execute, aside),
                 Point(cursor, f"{prefix}Cursor.executemany", self._execute, aside),
                 Point(server, f"{prefix}ServerCursor.execute", self._execute, aside, optional=True),
-                Point(connection, f"{prefix}Connection.pipeline", wrapper=self._refuse),
             ]
         return found
 
@@ -135,14 +141,6 @@ class PsycopgIntegration(SharedDriver):
             return _as_they_are(*args, **kwargs)  # names of hosts are not looked up
         return wrapped(*args, **kwargs)
 
-    def _refuse(self, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        from timetracer_otel.integrations.psycopg import connection
-
-        mocked = told("psycopg: asking whether this is a replay", self.mocks, False)
-        if mocked or connection.is_replayed(instance):
-            raise refused(f"{type(instance).__name__}.{wrapped.__name__}()", self.name)
-        return wrapped(*args, **kwargs)
-
     # -- statements
 
     def _execute(self, call: Invocation) -> Flow[Any]:
@@ -150,8 +148,8 @@ class PsycopgIntegration(SharedDriver):
 
         cursor = call.instance
         link = connection.link_of(cursor.connection, self)
-        if getattr(cursor.connection, "_pipeline", None) is not None and not link.replayed:
-            return (yield call.proceed)  # its results come later
+        if getattr(cursor.connection, "_pipeline", None) is not None:
+            return (yield call.proceed)  # see piping
         many = call.wrapped.__name__ == "executemany"
         if many:
             call = yield Once(call, once)
@@ -233,6 +231,9 @@ class PsycopgIntegration(SharedDriver):
             instance._check_connection_ok()
             if ports.current() is None:
                 raise no_session()
+            if instance._pipeline is not None:
+                self._piping.again.command(instance, command, text.encode(), local=bool(local))
+                return None
             if not local:
                 answered: list[Any] = []
                 statement = Statement(
@@ -247,9 +248,12 @@ class PsycopgIntegration(SharedDriver):
                 return results.rebuild(answered[0])[0] if answered[0].extra.get("shape") else done
             return instance.pgconn.command(text.encode())
         port = ports.current()
-        if local or port is None or instance._pipeline is not None:
+        if local or port is None:
             return (yield from wrapped(*args, **kwargs))
         exchange = port.begin(self, command)
+        if instance._pipeline is not None:
+            send = functools.partial(wrapped, *args, **kwargs)
+            return (yield from self._piping.command(send, instance._pipeline, command, exchange))
         try:
             with exchange:
                 result = yield from wrapped(*args, **kwargs)

@@ -27,6 +27,13 @@ def of(connection: Any) -> list[Any]:
     return [*state, changed] if changed else state
 
 
+def hold_settings(connection: Any, state: Any) -> None:
+    """Leave a replayed connection with recorded settings, in the transaction it is in."""
+    if isinstance(state, list) and len(state) > 1:
+        place = connection.pgconn
+        hold(connection, [int(place.held), int(place.status), *state[2:]])
+
+
 def hold(connection: Any, state: Any) -> None:
     """Leave a replayed connection in a recorded state."""
     place = connection.pgconn
