@@ -6,6 +6,7 @@ stands behind a port, and of everything that OpenTelemetry's SDK calls.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import sys
@@ -58,6 +59,16 @@ PENDING: dict[str, str] = {}
 
 Nothing of them is made to fail. Whoever adds an integration adds a job, or names it here.
 """
+
+NOT_REACHED: dict[str, str] = {
+    "timetracer_otel.integrations.aiohttp.integration:_waited": "only where an answer is late",
+    "timetracer_otel.integrations.celery.integration:_unseen": "a worker's own, before any task",
+    "timetracer_otel.integrations.django:_connect_to_file": "the site of the jobs has no SQLite",
+    "timetracer_otel.integrations.django_auth:_compare": "nobody signs in there",
+    "timetracer_otel.integrations.django_auth:_hash": "as above",
+    "timetracer_otel.integrations.pymongo.spans:keep": "the jobs run without that instrumentation",
+}
+"""Functions at points that no job need call, and why. They are made to fail where one does."""
 
 ON_MYSQL = "timetracer_otel.integrations.mysql."
 """Where integrations are whose server is not installed everywhere."""
@@ -151,6 +162,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.dbapi.core:once",
             "timetracer_otel.integrations.dbapi.cursors:WatchedCursor.timetracer_ask",
             "timetracer_otel.integrations.dbapi.cursors:WatchedCursor.timetracer_fetch",
+            "timetracer_otel.integrations.psycopg.piping:Piping._watching",
             "timetracer_otel.integrations.psycopg2.connection:Connection._timetracer_call_of.called",
             "timetracer_otel.integrations.psycopg2.connection:Connection.rollback",
             "timetracer_otel.integrations.psycopg2.connection:Connection.timetracer_call",
@@ -241,6 +253,28 @@ def hooks(kinds: Iterable[type]) -> list[str]:
     return sorted({name for kind in kinds for name in methods(kind) if not is_pending(name)})
 
 
+def at_points() -> list[str]:
+    """The functions that integrations put around those of libraries, of whichever class they are."""
+    return sorted(name for name in _at_points() if not is_pending(name))
+
+
+def _at_points() -> Iterator[str]:
+    from timetracer_otel.integrations import all_integrations
+
+    for integration in all_integrations():
+        for point in integration.points():
+            function: Any = point.handler or point.wrapper
+            while isinstance(function, functools.partial):
+                function = function.func
+            if function is None:
+                continue
+            function = inspect.unwrap(getattr(function, "__func__", function))
+            path = function.__qualname__.replace("<locals>.", "")
+            name = f"{function.__module__}:{path}"
+            if name not in NOT_REACHED and not (REPLAY_ONLY | NOT_IN_REQUESTS) & {function.__name__, path}:
+                yield name
+
+
 def homes() -> dict[str, str]:
     """The file or folder of each integration, by its name: ``timetracer_otel.integrations.redis``."""
     from timetracer_otel.integrations import all_integrations
@@ -272,7 +306,7 @@ def jobless(reached: Iterable[str]) -> list[str]:
 
 def unknown() -> list[str]:
     """What the table of pending ones names, and is neither an integration nor a hook."""
-    there = {*homes(), *(name for kind in classes() for name in methods(kind))}
+    there = {*homes(), *(name for kind in classes() for name in methods(kind)), *_at_points()}
     return sorted(PENDING.keys() - there)
 
 

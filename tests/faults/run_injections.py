@@ -200,7 +200,7 @@ def main(folder: Path, choice: Choice, done: Path) -> Report:
     injection.prepare("timetracer_otel")
     recording = Recording(folder)
     from tests.faults import apps, jobs
-    from tests.faults.hooks import classes, hooks, is_pending, jobless, trusted, unknown
+    from tests.faults.hooks import at_points, classes, hooks, is_pending, jobless, trusted, unknown
 
     jobs.make_tables()
     requests = apps.requests()
@@ -211,7 +211,7 @@ def main(folder: Path, choice: Choice, done: Path) -> Report:
     for ask in requests.values():
         ask()
     reached: dict[str, dict[str, set[str]]] = {}
-    report = Report(hooks(classes()))
+    report = Report(sorted({*hooks(classes()), *at_points()}))
     for name in sorted(requests, key=jobs.cost):  # those of one cost in the order they are declared in
         ask = requests[name]
         recording.forget()

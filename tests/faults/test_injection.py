@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.hooks import KEPT_BY_NOBODY, MARKED, ON_MYSQL, hooks, trusted
+from tests.faults.hooks import KEPT_BY_NOBODY, MARKED, ON_MYSQL, at_points, hooks, trusted
 from tests.fidelity.servers import ROOT
 from tests.services import c_extension
 from tests.services.together import Services
@@ -125,6 +125,12 @@ def test_whatever_fails_is_said_once(report: dict[str, Any]) -> None:
         if len(set(result["warnings"])) < len(result["warnings"])
     }
     assert repeated == {}
+
+
+def test_hooks_of_helper_classes_must_be_reached_too() -> None:
+    there = at_points()
+    assert "timetracer_otel.integrations.psycopg.pooling:_Pooling.put" in there
+    assert "timetracer_otel.integrations.psycopg.piping:Piping._process" in there
 
 
 def test_an_integration_that_gets_a_method_more_must_be_reached_there_too() -> None:
