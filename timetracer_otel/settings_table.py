@@ -213,7 +213,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     ),
     Variable(
         "exclude_paths", tuple, ("/health", "/healthz", "/ready", "/metrics", "/favicon.ico"),
-        "globs of request paths that are not recorded",
+        "globs of request paths that are not recorded, nor what is below them",
     ),
     Variable(
         "capture_bodies", str, "always", "when to keep bodies", choices=("always", "on_error", "never")

@@ -17,7 +17,8 @@ from timetracer_otel.errors import TimetracerError
 _PACKAGE: Final = "timetracer_otel.cli"
 FAILED: Final = 2
 """Exit status: it could not be done."""
-_INTERRUPTED: Final = 130
+INTERRUPTED: Final = 130
+"""Exit status: the user had enough."""
 _BROKEN_PIPE: Final = 141
 """As a shell reports a program that wrote to a reader gone away."""
 
@@ -118,7 +119,8 @@ class LazyGroup(click.Group):
             fail(str(error))
             status = FAILED
         except (KeyboardInterrupt, click.Abort):
-            status = _INTERRUPTED
+            click.echo("interrupted", err=True)
+            status = INTERRUPTED
         except Exception:  # noqa: BLE001  # a defect; Python's own status for it, 1, says something else here
             traceback.print_exc()
             status = FAILED

@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from timetracer_otel.cli.faulting import fault_option, never_happened
+from timetracer_otel.cli.group import INTERRUPTED
 from timetracer_otel.cli.headers import headers_given
 from timetracer_otel.cli.launching import launch, launched, quieten
 from timetracer_otel.cli.options import environment, setting_options, settings_from
@@ -279,24 +280,29 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
     kept: list[Verdict] = []
     others: list[Verdict] = []
     seconds = 0.0
-    # what the app prints is not part of the result
-    with contextlib.closing(verdicts), contextlib.redirect_stdout(sys.stderr):
-        for verdict in tracked(verdicts, "replaying", total, printing=True):
-            if verdict.other_kind:
-                others.append(verdict)
-                continue
-            outcomes["updated" if verdict.updated else verdict.outcome] += 1
-            seconds += verdict.seconds
-            happened.update(verdict.faults)
-            if writers:
-                kept.append(verdict)
-            if how.as_json:
-                output.json(msgspec.to_builtins(verdict))
-            else:
-                output.lines(verdict_lines(verdict))
-            if how.fail_fast and verdict.outcome != "same":
-                break
-    if others and not outcomes:
+    interrupted = False
+    try:
+        # what the app prints is not part of the result
+        with contextlib.closing(verdicts), contextlib.redirect_stdout(sys.stderr):
+            for verdict in tracked(verdicts, "replaying", total, printing=True):
+                if verdict.other_kind:
+                    others.append(verdict)
+                    continue
+                outcomes["updated" if verdict.updated else verdict.outcome] += 1
+                seconds += verdict.seconds
+                happened.update(verdict.faults)
+                if writers:
+                    kept.append(verdict)
+                if how.as_json:
+                    output.json(msgspec.to_builtins(verdict))
+                else:
+                    output.lines(verdict_lines(verdict))
+                if how.fail_fast and verdict.outcome != "same":
+                    break
+    except KeyboardInterrupt:
+        interrupted = True  # what is known is told all the same
+        click.echo(f"interrupted after {outcomes.total()} of {total}", err=True)
+    if others and not outcomes and not interrupted:
         why = others[0].differences[0].removeprefix("it cannot be replayed: ")
         all_are = "the one cassette is" if len(others) == 1 else f"all {len(others)} cassettes are"
         raise CassetteNotFound(f"{all_are} of another kind than this app takes: {why}")
@@ -304,10 +310,10 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
         is_are = "it is" if len(others) == 1 else "they are"
         left_out = f"{len(others)} left out: {is_are} of another kind than this app takes"
         click.echo(left_out, err=how.as_json)
-    for line in never_happened(how.faults, happened):
+    for line in never_happened(how.faults, happened) if not interrupted else ():
         click.echo(line, err=how.as_json)
-    if not how.as_json:
+    if not how.as_json and outcomes:
         output.line(summary_line(outcomes, seconds))
     for write in writers:
         write(kept)
-    return max(_STATUSES[outcome] for outcome in outcomes)
+    return INTERRUPTED if interrupted else max(_STATUSES[outcome] for outcome in outcomes)

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 
 def path_excluded(url: str, globs: tuple[str, ...]) -> bool:
-    """True when the path of the URL matches one of the globs."""
+    """True when the path of the URL, or one above it, matches one of the globs."""
     return bool(globs) and _any_of(globs).match(urlsplit(url).path) is not None
 
 
 @cache
 def _any_of(globs: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(translate(glob) for glob in globs))
+    return re.compile("|".join(translate(form) for glob in globs for form in (glob, f"{glob}/*")))

@@ -267,6 +267,8 @@ class ReplayedEntry:
         cassette = cassette or self._library.find(self._head)
         if cassette is None and excluded:
             return None
+        if cassette is None and _path(self._head).startswith(OWN_PATHS):
+            return HttpResponse(501, [], b"")  # whoever started the service asks whether it answers
         if cassette is None:
             return _refusal(self._library.explain(self._head))
         try:
