@@ -213,6 +213,12 @@ def test_a_missing_input_is_one_line(run: Run) -> None:
     assert (done.exit_code, done.stderr) == (2, "error: nowhere.jsonl: there is no such file or folder\n")
 
 
+def test_a_bucket_is_no_input(run: Run) -> None:
+    done = run("convert", "s3://team/traces")
+    said = "what is converted is read from files, folders or standard input; fetch it first"
+    assert (done.exit_code, done.stderr) == (2, f"error: s3://team/traces: {said}\n")
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [

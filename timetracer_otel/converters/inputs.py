@@ -116,6 +116,10 @@ def find(given: Sequence[str]) -> list[Input]:
             found += inside
         elif os.path.exists(name):
             found.append(Input(name))
+        elif "://" in name:
+            raise CassetteNotFound(
+                f"{name}: what is converted is read from files, folders or standard input; fetch it first"
+            )
         else:
             raise CassetteNotFound(f"{name}: there is no such file or folder")
     return found

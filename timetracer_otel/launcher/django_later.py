@@ -18,6 +18,8 @@ import wrapt
 from timetracer_otel import ports
 
 _HANDLERS = "django.core.handlers.base"
+_OVER_ASGI = "django.core.handlers.asgi"
+"""Imports the other one, and the instrumentation takes a name from it that is not there by then."""
 
 
 def load_django_later() -> None:
@@ -31,10 +33,18 @@ def _load(wrapped: Callable[..., None], distro: Any, args: tuple[Any, ...], kwar
         wrapped(*args, **kwargs)
         return
 
+    done = False
+
     def now(_: ModuleType) -> None:
+        nonlocal done
+        over_asgi = sys.modules.get(_OVER_ASGI)
+        if done or (over_asgi is not None and not hasattr(over_asgi, "ASGIRequest")):
+            return
+        done = True
         try:
             wrapped(*args, **kwargs)
         except Exception as error:  # noqa: BLE001  # the app's import, not the launcher, would get it
             ports.report("loading Django's instrumentation", error)
 
     wrapt.register_post_import_hook(now, _HANDLERS)
+    wrapt.register_post_import_hook(now, _OVER_ASGI)
