@@ -10,7 +10,7 @@ import pytest
 from tests.replaying.recorded import ASKED, JSON, SETTINGS, cassette, redis
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import HttpRequest
-from timetracer_otel.replayers.inbound import CassetteLibrary
+from timetracer_otel.replayers.inbound import CassetteLibrary, ReplayedEntry
 
 
 def library(*cassettes: Cassette) -> CassetteLibrary:
@@ -64,6 +64,15 @@ def test_a_request_that_nobody_recorded_is_told_why(live: HttpRequest, why: str)
     cassettes = library(recorded(1, ASKED), recorded(2, HttpRequest("GET", "http://shop.local/health")))
     assert found(cassettes, live) is None
     assert cassettes.explain(live) == why
+
+
+def test_only_what_a_user_asks_for_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    answers = [
+        ReplayedEntry(library(), HttpRequest("GET", f"http://x{path}", [])).start(b"")
+        for path in ("/.timetracer-otel/ready", "/orders")
+    ]
+    assert [answer and answer.status for answer in answers] == [501, 501]
+    assert caplog.messages == ["timetracer-otel: no cassette recorded GET /orders; there are: none"]
 
 
 def test_an_empty_folder_says_that_there_are_none() -> None:
