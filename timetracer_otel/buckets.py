@@ -23,7 +23,7 @@ from timetracer_otel.cassette import Cassette
 from timetracer_otel.errors import BucketError, CassetteLimitError, CassetteNotFound, ConfigurationError
 from timetracer_otel.files import cache_folder
 from timetracer_otel.formats import Compression, Encoding, Limits
-from timetracer_otel.store import FolderStore, is_of_same_entry
+from timetracer_otel.store import FolderStore, Places, is_of_same_entry
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -219,18 +219,19 @@ class BucketStore(FolderStore):
         """The URL."""
         return self._bucket.url
 
-    def put(self, data: bytes, about: Cassette, *, fresh: bool = False) -> Path:
+    def put(self, data: bytes, about: Cassette, *, fresh: bool = False, places: Places | None = None) -> Path:
         """Write a cassette that is encoded already, in place of an earlier one of the same entry span.
 
         Args:
             data: all of it, in this store's encoding and compression.
             about: at least its entry span.
             fresh: there is no earlier one.
+            places: its :meth:`places`, where they are known.
 
         Raises:
             BucketError: the bucket did not take it.
         """
-        places = self.places(about)
+        places = places or self.places(about)
         for place in () if fresh else places[1:]:
             if self._is_of_same_entry(place, about):
                 self._bucket.overwrite(self._key(place), data)

@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from timetracer_otel import folders
 from timetracer_otel.cassette import Cassette
@@ -37,6 +37,9 @@ _NAMELESS: Final = getattr(os, "O_TMPFILE", 0) and os.O_TMPFILE | os.O_WRONLY | 
 _NO_NAMELESS: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
 """What file systems without them answer."""
 _NO_HARD_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+Places: TypeAlias = "tuple[str, str, str]"
+"""Where a cassette may be, best first."""
 
 _counter = itertools.count()
 
@@ -101,19 +104,20 @@ class FolderStore:
         """
         return self.put(cassette.dump(self._encoding, self._compression), cassette, fresh=True)
 
-    def put(self, data: bytes, about: Cassette, *, fresh: bool = False) -> Path:
+    def put(self, data: bytes, about: Cassette, *, fresh: bool = False, places: Places | None = None) -> Path:
         """Write a cassette that is encoded already; see :meth:`write`.
 
         Args:
             data: all of it, in this store's encoding and compression.
             about: at least its entry span.
             fresh: there is no earlier one: its trace has just ended, or :meth:`find` found out.
+            places: its :meth:`places`, where they are known.
 
         Raises:
             OSError: it could not be written; nothing is left behind.
         """
-        folder = self._folder(about)
-        places = self._places(folder, about)
+        places = places or self.places(about)
+        folder = os.path.dirname(places[0])
         if fresh and self._nameless and self._write_nameless(folder, data, places[0]):
             return Path(places[0])
         temporary = self._write_temporary(folder, data)
@@ -125,7 +129,7 @@ class FolderStore:
             if self._fsync:
                 _sync_folder(folder)
 
-    def places(self, about: Cassette) -> tuple[str, str, str]:
+    def places(self, about: Cassette) -> Places:
         """Where a cassette of that entry span may be, best first."""
         return self._places(self._folder(about), about)
 
@@ -233,7 +237,7 @@ class FolderStore:
     def _folder(self, cassette: Cassette) -> str:
         return f"{self._root}{_day(cassette.started // _DAY)}"
 
-    def _places(self, folder: str, cassette: Cassette) -> tuple[str, str, str]:
+    def _places(self, folder: str, cassette: Cassette) -> Places:
         """Where a cassette may be, best first; the last is no other's."""
         trace_id, span_id = cassette.entry.trace_id, cassette.entry.span_id
         # half of a trace id is enough to tell traces apart; a 64-bit one is padded with zeros before it
@@ -298,7 +302,7 @@ class FolderStore:
             os.fsync(file)
 
 
-def _move(temporary: str, places: tuple[str, str, str], cassette: Cassette, *, fresh: bool) -> str:
+def _move(temporary: str, places: Places, cassette: Cassette, *, fresh: bool) -> str:
     """Move a written file to the first place that is free or has been its own."""
     *shared, own = places
     for place in () if fresh else places[1:]:

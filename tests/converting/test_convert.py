@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.converting import lines
 from tests.converting import test_foreign
 from tests.converting.conftest import Run, cassettes, contents, titles, tree
 from tests.converting.traces import BEGAN, MS, TRACE, two_services
@@ -304,3 +306,13 @@ def test_a_store_that_cannot_be_written_is_one_line(run: Run) -> None:
     done = run("convert", "traces", "-o", "file")
     assert done.exit_code == 2
     assert done.stderr == "error: file: it cannot be written: a file, where a folder of cassettes is to be\n"
+
+
+def test_a_later_release_writes_the_same_bytes(run: Run, tmp_path: Path) -> None:
+    """Else a rerun would write every cassette anew. Change the digest only with the intent to do that."""
+    (tmp_path / "traces.jsonl").write_bytes(b"".join(lines(40, 50)))
+    assert run("convert", "traces.jsonl").exit_code == 0
+    digest = hashlib.sha256()
+    for name, data in sorted(contents("cassettes").items()):
+        digest.update(f"{name}\0".encode() + data)
+    assert digest.hexdigest() == "b85b6f9d366b70c31408527108e989630b874c4559f5631c73c24344649eda9d"

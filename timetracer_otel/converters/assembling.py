@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -89,13 +89,16 @@ class Assembled(msgspec.Struct):
             self.problems.append(problem)
 
 
-class _Known(NamedTuple):
-    """An origin, read."""
+class _Known:
+    """An origin, read; one object for each."""
 
-    origin: Origin
-    resource: Resource
-    scope: Scope
-    process: int
+    __slots__ = ("origin", "process", "resource", "scope")
+
+    def __init__(self, origin: Origin, resource: Resource, scope: Scope, process: int) -> None:
+        self.origin = origin
+        self.resource = resource
+        self.scope = scope
+        self.process = process
 
 
 class _Trace:
@@ -175,14 +178,17 @@ class Assembler:
             self._origins.clear()
             self._processes.clear()
         trace = _Trace(trace_id, any(run.marked for run in runs))
+        processes: dict[str, int] = {}
         pieces, origins = trace.pieces, trace.origins
         for run in runs:
             origin = self._origin(run.origin)
+            process = origin.process
             for piece in run.pieces:
                 span_id = piece.span_id
                 if span_id not in pieces:  # exporters send again what they think was lost
                     pieces[span_id] = piece
                     origins[span_id] = origin
+                    processes[span_id] = process
         limits = self._limits
         if len(pieces) > limits.max_spans:
             found.failed(f"trace {trace_id}: it has more spans than {limits.max_spans}")
@@ -190,16 +196,17 @@ class Assembler:
         if sum([len(piece.raw) for piece in pieces.values()]) > limits.max_bytes:
             found.failed(f"trace {trace_id}: it is larger than {limits.max_bytes} bytes")
             return
-        processes = {span_id: origin.process for span_id, origin in origins.items()}
         parts = split(pieces, processes, self._recorded(trace))
         if trace.marked:
             self._with_payloads(trace, parts, found)
             return
         for part in parts:
-            with _told(trace, part, found):
+            try:
                 cassette = self._entry(trace, part)
                 encode = partial(self._structure, trace, part, cassette.entry)
                 self._write(part, cassette, encode, found, structure_only=True)
+            except (CassetteError, CodecError) as error:
+                _failed(trace, part, error, found)
 
     def _recorded(self, trace: _Trace) -> list[str]:
         """Ids of the spans that were recorded as entries."""
@@ -257,7 +264,7 @@ class Assembler:
         mark_entry(entry, part)
         if names.GAPS not in entry.attributes:  # else they are merged
             entry.attributes[names.GAPS] = [_STRUCTURE_ONLY]
-            return Cassette.from_spans([entry])
+            return Cassette.from_spans([entry], entry_id=entry.span_id)
         cassette = Cassette.from_spans([entry])
         cassette.add_gaps([STRUCTURE_ONLY_GAP])
         return cassette
@@ -269,21 +276,19 @@ class Assembler:
             cassette = Cassette.from_spans([entry, *rest], entry_id=entry.span_id)
             return cassette.dump(self._encoding, self._compression)
         origins = trace.origins
-        groups: dict[int, tuple[Origin, list[bytes]]] = {}
+        groups: defaultdict[_Known, list[bytes]] = defaultdict(list)
         for piece in part:
-            known = origins[piece.span_id]
-            group = groups.get(id(known))
-            if group is None:
-                group = groups[id(known)] = (known.origin, [])
-            group[1].append(piece.raw)
-        groups[id(origins[entry.span_id])][1][0] = json_writer.encode_span(entry)
-        return compress(document_of(list(groups.values())), self._compression)
+            groups[origins[piece.span_id]].append(piece.raw)
+        groups[origins[entry.span_id]][0] = json_writer.encode_span(entry)
+        document = document_of([(known.origin, raws) for known, raws in groups.items()])
+        return compress(document, self._compression)
 
     def _keep(self, data: bytes, about: Cassette) -> bool:
         """Write a cassette; what an earlier one of the same entry span holds beside it is kept. False when it
         was there already.
         """
-        path = self._earlier(about)
+        places = self._store.places(about)
+        path = self._store.find(about) if self._names.may_hold(places) else None
         if path is not None:
             before = self._store.read(path)
             if before == data:
@@ -298,15 +303,8 @@ class Assembler:
                 data = now.dump(self._encoding, self._compression)
                 if before == data:
                     return False
-        self._store.put(data, about, fresh=path is None)
+        self._store.put(data, about, fresh=path is None, places=places)
         return True
-
-    def _earlier(self, about: Cassette) -> Path | None:
-        """Where a cassette of that entry span is."""
-        places = self._store.places(about)
-        if not self._names.may_hold(places):
-            return None
-        return self._store.find(about)
 
     def _span(self, trace: _Trace, piece: Piece) -> Span:
         known = trace.origins[piece.span_id]
@@ -330,7 +328,11 @@ def _told(trace: _Trace, part: list[Piece], found: Assembled) -> Iterator[None]:
     try:
         yield
     except (CassetteError, CodecError) as error:
-        found.failed(f"trace {trace.trace_id}, span {part[0].span_id}: {error}")
+        _failed(trace, part, error, found)
+
+
+def _failed(trace: _Trace, part: list[Piece], error: Exception, found: Assembled) -> None:
+    found.failed(f"trace {trace.trace_id}, span {part[0].span_id}: {error}")
 
 
 def _says_nothing(cassette: Cassette) -> bool:

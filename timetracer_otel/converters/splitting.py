@@ -92,37 +92,41 @@ def split(
     entries: dict[str, S] = {}
     orphans: list[S] = []
     for span_id, span in spans.items():
-        parent_id, kind, flags = span.parent_span_id, span.kind, span.flags
-        parent = spans.get(parent_id) if parent_id else None
+        parent_id = span.parent_span_id
+        if not parent_id:
+            entries[span_id] = span
+            continue
+        parent, flags = spans.get(parent_id), span.flags
         if parent is span:
             entries[span_id] = span
         elif parent is None:
-            if parent_id and kind not in _INBOUND and not flags & REMOTE and span_id not in known:
+            if span.kind not in _INBOUND and not flags & REMOTE and span_id not in known:
                 orphans.append(span)
             else:
                 entries[span_id] = span
         elif flags & REMOTE_KNOWN:
             if flags & REMOTE:
                 entries[span_id] = span
-        elif (kind in _INBOUND and parent.kind in _OUTBOUND) or processes[span_id] != processes[parent_id]:
+        elif processes[span_id] != processes[parent_id] or (
+            span.kind in _INBOUND and parent.kind in _OUTBOUND
+        ):
             entries[span_id] = span
     adopted = _adopt(orphans, entries, processes)
-    owners: dict[str, str] = {span_id: span_id for span_id in entries}
-    owners.update(adopted)
     parts: dict[str, list[S]] = {span_id: [entry] for span_id, entry in entries.items()}
-    for span in sorted(spans.values(), key=_order):  # parents mostly come before their children
+    part_of = dict(parts)
+    for span_id, owner in adopted.items():
+        part_of[span_id] = parts[owner]
+    for span in _by_start(spans.values()):  # parents mostly come before their children
         span_id = span.span_id
-        owner = owners.get(span_id)
-        if owner is None:
-            owner = owners.get(span.parent_span_id)
-            if owner is None:
-                owner = _climb(span, spans, owners)
-                if owner not in parts:
-                    parts[owner] = [spans[owner]]
+        part = part_of.get(span_id)
+        if part is None:
+            part = part_of.get(span.parent_span_id)
+            if part is None:
+                part = _climb(span, spans, part_of, parts)
             else:
-                owners[span_id] = owner
-        if owner != span_id:
-            parts[owner].append(span)
+                part_of[span_id] = part
+        if part[0] is not span:
+            part.append(span)
     return sorted(parts.values(), key=_of_entry)
 
 
@@ -144,7 +148,14 @@ def split_spans(spans: Sequence[Span]) -> list[list[Span]]:
     return split({span.span_id: span for span in spans}, processes, known)
 
 
+_start: Final[Callable[[SpanLike], int]] = attrgetter("start_time_unix_nano")
 _order: Final[Callable[[SpanLike], tuple[int, str]]] = attrgetter("start_time_unix_nano", "span_id")
+
+
+def _by_start(spans: Collection[S]) -> list[S]:
+    """The spans by start, those that began at once by their ids."""
+    starts = set(map(_start, spans))
+    return sorted(spans, key=_start if len(starts) == len(spans) else _order)
 
 
 def _of_entry(part: Sequence[SpanLike]) -> tuple[int, str]:
@@ -176,19 +187,21 @@ def _adopt(orphans: Sequence[S], entries: dict[str, S], processes: Mapping[str, 
     return adopted
 
 
-def _climb(span: S, by_id: Mapping[str, S], owners: dict[str, str]) -> str:
-    """Find the entry above a span, and note it for all spans on the way."""
+def _climb(
+    span: S, by_id: Mapping[str, S], part_of: dict[str, list[S]], parts: dict[str, list[S]]
+) -> list[S]:
+    """Find the part that a span is in by the spans above it, and note it for all on the way."""
     way = [span.span_id]
     seen = {span.span_id}
     above = span.parent_span_id
-    while above not in owners and above in by_id and above not in seen:
+    while above not in part_of and above in by_id and above not in seen:
         seen.add(above)
         way.append(above)
         above = by_id[above].parent_span_id
-    owner = owners.get(above)
-    if owner is None:  # parents in a circle: the one they lead to begins a part, cut from its parent
+    part = part_of.get(above)
+    if part is None:  # parents in a circle: the one they lead to begins a part, cut from its parent
         owner = above if above in by_id else span.span_id
+        part = part_of[owner] = parts[owner] = [by_id[owner]]
     for span_id in way:
-        owners[span_id] = owner
-    owners[owner] = owner
-    return owner
+        part_of[span_id] = part
+    return part

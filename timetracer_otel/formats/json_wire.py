@@ -114,7 +114,7 @@ class _Status(msgspec.Struct, rename="camel", gc=False):
 
 
 class WireSpan(msgspec.Struct, Generic[K], rename="camel", gc=False):
-    """A span as it stands on the wire."""
+    """A span as it stands on the wire. Few have events or links: no list is made for those without."""
 
     trace_id: _TraceId
     span_id: _SpanId
@@ -127,9 +127,9 @@ class WireSpan(msgspec.Struct, Generic[K], rename="camel", gc=False):
     end_time_unix_nano: _Uint64 = 0
     attributes: list[K] = []
     dropped_attributes_count: _Uint32 = 0
-    events: list[WireEvent[K]] = []
+    events: list[WireEvent[K]] | UnsetType = UNSET
     dropped_events_count: _Uint32 = 0
-    links: list[WireLink[K]] = []
+    links: list[WireLink[K]] | UnsetType = UNSET
     dropped_links_count: _Uint32 = 0
     status: _Status | UnsetType = UNSET
 
