@@ -302,6 +302,15 @@ class MySqlConnector(PyMySql):
     instrumentor = "opentelemetry.instrumentation.mysql:MySQLInstrumentor"
 
 
+class MySqlConnectorInC(MySqlConnector):
+    """As above, its C extension, of which connections are where it can be loaded."""
+
+    def client(self) -> Any:
+        client = super().client()
+        assert client.HAVE_CEXT
+        return client
+
+
 def _mysql() -> dict[str, Any]:
     """The address, as MySQL's own drivers take it."""
     url = urlsplit(os.environ["DB_PYMYSQL"])

@@ -20,6 +20,7 @@ from _pytest.mark import ParameterSet
 from tests.contract.frameworks import Framework
 from tests.contract.subjects import SUBJECTS
 from tests.fidelity.sqlalchemy_versions import python_path
+from tests.services import c_extension
 from tests.services.together import Services
 from timetracer_otel.integrations import all_integrations
 from timetracer_otel.testing.orders import ORDERS, OURS, Facts, Seen, in_force
@@ -61,9 +62,10 @@ def run(library: str, services: Services, folder: Path) -> bytes:
     }
     # the standard instrumentation takes SQLAlchemy 2.0, not the newer one
     path = os.pathsep.join([python_path("2.0"), str(ROOT)])
+    in_c = c_extension.environment() if library == "mysqlconnector in c" else {}
     done = subprocess.run(
         [sys.executable, "-m", "timetracer_otel.testing", subject_of(library), *orders_of(library)],
-        env={**own, **services.environment, "PYTHONPATH": path},
+        env={**own, **services.environment, **in_c, "PYTHONPATH": path},
         cwd=folder,
         capture_output=True,
         check=False,
@@ -87,7 +89,7 @@ def orders_of(library: str) -> tuple[str, ...]:
         return (*FEW_ORDERS, "ours, theirs, ours undone")  # contrib listens to signals: little can meet
     if library in ("aiokafka", "boto3") or library.startswith("grpc"):
         return (*FEW_ORDERS, "theirs, ours, theirs undone", "ours, theirs, ours undone")
-    few = " over " in library or library in ("mysqlconnector", "motor")
+    few = " over " in library or library in ("mysqlconnector", "mysqlconnector in c", "motor")
     return FEW_ORDERS if few or not SUBJECTS[library].instrumentor else tuple(ORDERS)
 
 
