@@ -92,7 +92,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.kafka.polled:answers",
             "timetracer_otel.integrations.kafka.producing:_Sending.__init__",
             "timetracer_otel.integrations.wrapping:installed",
-            "timetracer_otel.integrations.wsgi:_starting",
+            "timetracer_otel.integrations.wsgi:WsgiIntegration._starting",
             "timetracer_otel.integrations.base:_Made.__init__",
             "timetracer_otel.integrations.dbapi.core:replaying",
             "timetracer_otel.integrations.dbapi.passing:safely",
