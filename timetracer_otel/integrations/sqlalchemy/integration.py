@@ -64,10 +64,11 @@ class SqlAlchemyIntegration(Integration):
             ),
             *(
                 Point(
-                    f"{dialects}.postgresql._psycopg_common",
-                    f"_PGDialect_common_psycopg.do_{phase}_twophase",
+                    f"{dialects}.postgresql.{module}",
+                    f"{kind}.do_{phase}_twophase",
                     wrapper=functools.partial(self._last_phase, f"{phase.upper()} PREPARED"),
                 )
+                for module, kind in _TWO_PHASES
                 for phase in ("commit", "rollback")
             ),
         )
@@ -328,6 +329,12 @@ class SqlAlchemyIntegration(Integration):
 _ASYNC_DIALECTS = (
     ("postgresql.asyncpg", "PGDialect_asyncpg"),
     ("postgresql.psycopg", "PGDialectAsync_psycopg"),
+)
+_TWO_PHASES = (
+    ("_psycopg_common", "_PGDialect_common_psycopg"),
+    # up to 2.0 they have it themselves; from 2.1 on a second watcher finds nothing to do within the first
+    ("psycopg2", "PGDialect_psycopg2"),
+    ("psycopg", "PGDialect_psycopg"),
 )
 _WATCHED = frozenset({"commit", "rollback", "execute", "executemany", *PHASES})
 
