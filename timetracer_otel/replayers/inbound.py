@@ -268,7 +268,10 @@ class ReplayedEntry:
         if cassette is None and excluded:
             return None
         if cassette is None and _path(self._head).startswith(OWN_PATHS):
-            return HttpResponse(501, [], b"")  # whoever started the service asks whether it answers
+            # whoever started the service asks whether it answers, and knows it by this
+            return HttpResponse(
+                501, [("content-type", "text/plain; charset=utf-8")], b"timetracer-otel: up\n"
+            )
         if cassette is None:
             return _refusal(self._library.explain(self._head))
         try:
