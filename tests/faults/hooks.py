@@ -95,7 +95,6 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.wsgi:WsgiIntegration._starting",
             "timetracer_otel.integrations.base:_Made.__init__",
             "timetracer_otel.integrations.dbapi.core:replaying",
-            "timetracer_otel.integrations.dbapi.passing:Passed.__init__",
             "timetracer_otel.integrations.dbapi.passing:safely",
             "timetracer_otel.integrations.base:Once.__init__",
             "timetracer_otel.integrations.mysql.c_library:WatchedStatement.__init__",
