@@ -152,6 +152,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.grpc.rpc:_Requests.__next__",
             "timetracer_otel.integrations.kafka.producing:_Report.__call__",
             "timetracer_otel.integrations.wsgi:_Body.__next__",
+            "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._last_phase",
             "timetracer_otel.integrations.sqlalchemy.ending:Endings._end_phase",
             "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._executemany.executemany",
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor.__getattr__",
