@@ -7,13 +7,15 @@ from typing import Any
 import msgspec
 
 from timetracer_otel.integrations.sqlalchemy import facts
-from timetracer_otel.integrations.sqlalchemy.drivers import SYSTEMS, Driver, driver_of
+from timetracer_otel.integrations.sqlalchemy.drivers import SYSTEMS, Driver, driver_of, kind_of
 from timetracer_otel.messages import SqlStatement
 
 ATTRIBUTE = "_timetracer_checkout"
 NAMESPACE = "_timetracer_namespace"
 NEXT = "next result"
 """The step of a statement that has several results: another one is asked for."""
+KEEPS = "keeps"
+"""In a result: its cursor still knows of it when it is closed, which the driver's others do not."""
 PROCEDURE = "callproc"
 """The step of a procedure that is called by its name."""
 
@@ -45,7 +47,7 @@ class Checkout(msgspec.Struct, eq=False, weakref=True):
             executemany=executemany,
             system=self.system,
             namespace=self.namespace,
-            server=facts.of(self.dialect, self.namespace),
+            server=facts.of(self.dialect, self.namespace, self.driver.kind),
         )
 
 
@@ -57,7 +59,7 @@ def checkout_of(fairy: Any) -> Checkout:
         dialect = pool._dialect
         known = Checkout(
             dialect=dialect,
-            driver=driver_of(dialect),
+            driver=driver_of(dialect, kind_of(dialect, fairy.dbapi_connection)),
             system=SYSTEMS.get(dialect.name, dialect.name),
             namespace=str(vars(pool).get(NAMESPACE) or ""),
         )

@@ -31,6 +31,8 @@ def classes_of(dialect: Any) -> dict[str, type[BaseException]]:
         roots += [
             getattr(loaded, name, None) for name in ("PostgresMessage", "InterfaceMessage", "InterfaceError")
         ]
+    below = sys.modules.get("_mysql_connector")  # the cause of what mysql.connector raises
+    roots += [getattr(below, name, None) for name in ("MySQLError", "MySQLInterfaceError")]
     library = sys.modules.get("sqlalchemy.exc")
     roots += [getattr(library, name, None) for name in ("TimeoutError", "MissingGreenlet")]
     return failures.classes_below(*roots)

@@ -16,6 +16,9 @@ SYSTEMS = {"postgresql": "postgresql", "sqlite": "sqlite", "mysql": "mysql", "ma
 SYSTEMS |= {"mssql": "microsoft.sql_server", "oracle": "oracle.db", "cockroachdb": "cockroachdb"}
 """SQLAlchemy's dialects by semconv's ``db.system.name``."""
 
+IN_C = "c"
+"""The kind of connections of mysql.connector's C extension, which it gives where that can be loaded."""
+
 Column = namedtuple(  # rows of seven that are also read by name, as drivers have them
     "Column", "name type_code display_size internal_size precision scale null_ok"
 )
@@ -26,17 +29,20 @@ class Driver(msgspec.Struct, frozen=True):
 
     Attributes:
         name: SQLAlchemy's name of it.
+        kind: which kind of its connections, where it has several: :data:`IN_C`, or none.
         connection: the class its connections are; ``None`` when it is not known.
         cursor: the class its cursors are.
         server_cursor: the class its server-side cursors are.
         result: what its ``execute`` returns: ``cursor``, ``rowcount`` or ``none``.
         columns: named columns, not bare tuples.
         records: rows are asyncpg's records.
-        forgets: a closed cursor knows nothing of its last result.
+        forgets: a closed cursor knows nothing of its last result, but see :func:`keeps`.
         tuples: ``fetchmany`` and ``fetchall`` give tuples of rows, not lists.
+        closes: ``close`` of a cursor returns whether it was open.
     """
 
     name: str
+    kind: str = ""
     connection: type | None = None
     cursor: type | None = None
     server_cursor: type | None = None
@@ -45,6 +51,7 @@ class Driver(msgspec.Struct, frozen=True):
     records: bool = False
     forgets: bool = False
     tuples: bool = False
+    closes: bool = False
 
     def description(self, columns: Sequence[Any]) -> list[Any]:
         """A cursor's ``description``."""
@@ -82,30 +89,57 @@ _CLASSES = {
         "mysql.connector.cursor:MySQLCursorBuffered",
         "mysql.connector.cursor:MySQLCursor",
     ),
+    "mysqlconnector c": (
+        "mysql.connector.connection_cext:CMySQLConnection",
+        "mysql.connector.cursor_cext:CMySQLCursorBuffered",
+        "mysql.connector.cursor_cext:CMySQLCursor",
+    ),
     "mysqldb": ("MySQLdb.connections:Connection", "MySQLdb.cursors:Cursor", "MySQLdb.cursors:SSCursor"),
 }
 _RESULTS = {"pysqlite": "cursor", "psycopg": "cursor", "pymysql": "rowcount", "mysqldb": "rowcount"}
 
 
-def driver_of(dialect: Any) -> Driver:
-    """The driver a dialect talks to."""
-    kind: type = type(dialect)
-    return _driver(kind, str(dialect.driver), bool(dialect.is_async))
+def driver_of(dialect: Any, kind: object = "") -> Driver:
+    """The driver a dialect talks to.
+
+    Args:
+        dialect: SQLAlchemy's.
+        kind: which kind of its connections; one that is not known is none.
+    """
+    made_by: type = type(dialect)
+    in_c = kind == IN_C and dialect.driver == "mysqlconnector"
+    return _driver(made_by, str(dialect.driver), bool(dialect.is_async), IN_C if in_c else "")
+
+
+def kind_of(dialect: Any, connection: Any) -> str:
+    """Which kind of its driver's connections one is, live or replayed."""
+    in_c = dialect.driver == "mysqlconnector" and _loaded(_CLASSES["mysqlconnector c"][0])
+    # a connection of the driver's own pool has another below it
+    return IN_C if in_c and isinstance(getattr(connection, "_cnx", connection), in_c) else ""
+
+
+def keeps(driver: Driver, cursor: Any) -> bool:
+    """Whether a cursor still knows its last result when it is closed, though others of its driver forget."""
+    in_c = driver.name == "mysqlconnector" and _loaded(_CLASSES["mysqlconnector c"][2])
+    return bool(in_c) and isinstance(cursor, in_c)  # type: ignore[arg-type]  # a class, or nothing
 
 
 @functools.lru_cache(maxsize=64)
-def _driver(dialect: type, name: str, asynchronous: bool) -> Driver:
+def _driver(dialect: type, name: str, asynchronous: bool, kind: str) -> Driver:
     if asynchronous:
         classes = [
             _adapter(dialect, f"AsyncAdapt_{name}_{part}") for part in ("connection", "cursor", "ss_cursor")
         ]
         result = "none"
     else:
-        classes = [_loaded(path) for path in _CLASSES.get(name, (":", ":", ":"))]
+        python = _CLASSES.get(name, (":", ":", ":"))
+        paths = zip(_CLASSES.get(f"{name} {kind}", python), python, strict=True)
+        classes = [_loaded(path) or _loaded(other) for path, other in paths]
         result = _RESULTS.get(name, "none")
     connection, cursor, server_cursor = classes
     return Driver(
         name=name,
+        kind=kind,
         connection=connection,
         cursor=cursor,
         server_cursor=server_cursor or cursor,
@@ -113,6 +147,7 @@ def _driver(dialect: type, name: str, asynchronous: bool) -> Driver:
         columns=name in ("psycopg", "psycopg2"),
         records=name == "asyncpg",
         forgets=name in ("psycopg", "mysqlconnector"),
+        closes=name == "mysqlconnector",
         tuples=not asynchronous and name in ("pymysql", "mysqldb"),
     )
 

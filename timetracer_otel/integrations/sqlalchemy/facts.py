@@ -33,25 +33,32 @@ _UNKNOWN: dict[str, dict[str, Any]] = {
 _PLAIN = (str, int, float, bool, type(None))
 _MISSING = object()
 _APPLIED = "_timetracer_facts"
+KIND = "connections"
+"""Which kind of its driver's connections it has, where there are several."""
 
-_written: weakref.WeakKeyDictionary[Any, tuple[Any, str]] = weakref.WeakKeyDictionary()
+_written: weakref.WeakKeyDictionary[Any, tuple[Any, str, str]] = weakref.WeakKeyDictionary()
 
 
-def of(dialect: Any, namespace: str) -> str:
-    """What that dialect has learned, as text for :attr:`SqlStatement.server`."""
+def of(dialect: Any, namespace: str, kind: str = "") -> str:
+    """What that dialect has learned, as text for :attr:`SqlStatement.server`.
+
+    Args:
+        dialect: SQLAlchemy's.
+        namespace: the database's name.
+        kind: which kind of its driver's connections it has.
+    """
     version = getattr(dialect, "server_version_info", None)
     known = _written.get(dialect)
-    if known is not None and known[0] is version:
-        return known[1]
-    text = values.dumps(
-        {
-            "dialect": dialect.name,
-            "driver": dialect.driver,
-            "namespace": namespace,
-            "learned": _learned(dialect),
-        }
-    )
-    _written[dialect] = (version, text)
+    if known is not None and known[0] is version and known[1] == kind:
+        return known[2]
+    facts = {
+        "dialect": dialect.name,
+        "driver": dialect.driver,
+        "namespace": namespace,
+        "learned": _learned(dialect),
+    }
+    text = values.dumps({**facts, KIND: kind} if kind else facts)
+    _written[dialect] = (version, kind, text)
     return text
 
 

@@ -12,6 +12,7 @@ import weakref
 from typing import Any
 
 from timetracer_otel import ports
+from timetracer_otel.integrations.sqlalchemy import facts
 from timetracer_otel.integrations.sqlalchemy.drivers import driver_of
 from timetracer_otel.integrations.sqlalchemy.replaying import ReplayConnection
 
@@ -20,12 +21,12 @@ _FACTS = "_timetracer_facts"
 _lock = threading.Lock()
 
 
-def twin_of(pool: Any, facts: dict[str, Any]) -> Any:
+def twin_of(pool: Any, known_facts: dict[str, Any]) -> Any:
     """The pool to take replayed connections from.
 
     Args:
         pool: the app's pool.
-        facts: what is known of the server.
+        known_facts: what is known of the server.
     """
     known = vars(pool)
     twin = known.get(_TWIN)
@@ -34,7 +35,7 @@ def twin_of(pool: Any, facts: dict[str, Any]) -> Any:
             twin = known.get(_TWIN)
             if twin is None:
                 twin = known[_TWIN] = _make(pool)
-    vars(twin)[_FACTS] = facts
+    vars(twin)[_FACTS] = known_facts
     return twin
 
 
@@ -51,14 +52,17 @@ def is_twin(pool: Any) -> bool:
 def _make(pool: Any) -> Any:
     from sqlalchemy.pool import NullPool
 
-    driver = driver_of(pool._dialect)
+    def connect() -> ReplayConnection:
+        known = vars(twin)[_FACTS]
+        return ReplayConnection(driver_of(pool._dialect, known.get(facts.KIND)), known, pool)
+
     try:
         twin = pool.recreate()
     except Exception as error:  # noqa: BLE001  # a pool class of the app's own
         ports.report("sqlalchemy: a pool that cannot be recreated", error)
         twin = NullPool(pool._creator, dialect=pool._dialect, _dispatch=pool.dispatch)
     vars(twin)[_FACTS] = {}
-    twin._creator = lambda: ReplayConnection(driver, vars(twin)[_FACTS], pool)
+    twin._creator = connect
     twin.dispatch.connect = _ConnectListeners(pool)
     return twin
 

@@ -15,7 +15,8 @@ from timetracer_otel.integrations.dbapi.core import once
 from timetracer_otel.integrations.dbapi.pending import Pending, columns_of, number, quiet
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.sqlalchemy.beyond import CURSORS
-from timetracer_otel.integrations.sqlalchemy.checkout import NEXT, Checkout
+from timetracer_otel.integrations.sqlalchemy.checkout import KEEPS, NEXT, Checkout
+from timetracer_otel.integrations.sqlalchemy.drivers import keeps
 from timetracer_otel.messages import SqlResult, SqlStatement
 
 
@@ -91,6 +92,8 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         """A statement has run, or another step: report it now, or once its rows were fetched."""
         cursor = self.__wrapped__
         pending = Pending.of(cursor, exchange, limit)
+        if keeps(self._self_checkout.driver, cursor):
+            pending.extra[KEEPS] = True
         if self._self_asked is not None and self._self_asked.step:
             pending.extra["returned"] = plain(returned)
             if self._self_asked.step == NEXT and not returned:

@@ -17,8 +17,8 @@ from timetracer_otel.integrations.dbapi.core import once, refused
 from timetracer_otel.integrations.dbapi.pending import Pending
 from timetracer_otel.integrations.dbapi.values import restore
 from timetracer_otel.integrations.sqlalchemy.beyond import CURSORS, UNRECORDED, Below, by_driver
-from timetracer_otel.integrations.sqlalchemy.checkout import NEXT, Checkout
-from timetracer_otel.integrations.sqlalchemy.drivers import Driver
+from timetracer_otel.integrations.sqlalchemy.checkout import KEEPS, NEXT, Checkout
+from timetracer_otel.integrations.sqlalchemy.drivers import Driver, keeps
 from timetracer_otel.integrations.sqlalchemy.driving import breathe, drive
 from timetracer_otel.integrations.sqlalchemy.silent import SilentCursor
 from timetracer_otel.messages import Failure, SqlResult, SqlStatement
@@ -150,6 +150,7 @@ class ReplayCursor:
         self._next = 0
         self._end: BaseException | None = None
         self._after: int | None = None
+        self._keeps = False
         self._passed: Pending
         self._returned: Any = None
         self._step = ""
@@ -222,6 +223,8 @@ class ReplayCursor:
         with contextlib.closing(real.cursor()) as cursor:
             getattr(cursor, method)(*args, **kwargs)
             self._passed = Pending.of(cursor, None, sys.maxsize)
+            if keeps(self.timetracer_checkout.driver, cursor):
+                self._passed.extra[KEEPS] = True
             if cursor.description is not None:
                 self._passed.keep(cursor.fetchall())
         return self.timetracer_returned()
@@ -248,6 +251,7 @@ class ReplayCursor:
         self._next = 0
         self._end = None
         self._after = result.extra.get("rowcount_after")
+        self._keeps = result.extra.get(KEEPS) is True
         self.rowcount = result.rowcount
         self.lastrowid = restore(result.lastrowid)
         self.statusmessage = result.extra.get("statusmessage")
@@ -308,11 +312,13 @@ class ReplayCursor:
 
     # -- the end
 
-    def close(self, *args: Any, **kwargs: Any) -> None:
+    def close(self, *args: Any, **kwargs: Any) -> bool | None:
         """Close the cursor."""
+        driver, known = self.timetracer_checkout.driver, self.closed
         self.closed = True
-        if self.timetracer_checkout.driver.forgets:
+        if driver.forgets and not self._keeps:
             self.rowcount, self.description = -1, None
+        return not known if driver.closes else None
 
     async def _async_soft_close(self) -> None:
         """Close the cursor, its rows still to be read."""
