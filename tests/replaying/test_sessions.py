@@ -134,6 +134,22 @@ def test_what_the_request_did_not_record_is_asked_of_calls_made_outside_requests
     assert outside.calls == []
 
 
+def test_calls_outside_requests_may_have_other_ids_each_time_but_not_within_requests() -> None:
+    recorded, *live = (f"GET job:{one * 8}-0000-4000-8000-000000000000".split() for one in "abcd")
+    found = cassette(redis(*recorded, reply=recorded[1].encode()), asked=None)
+    outside = Session([found], SETTINGS, reuse=True)
+    # the ids of the answers are those of the calls
+    assert [ask(outside, RedisCommand(command)) for command in live] == [
+        RedisReply(command[1].encode()) for command in live
+    ]
+    with pytest.raises(MissError, match="no recorded call answers it"):
+        ask(outside, RedisCommand(["GET", "job:12"]))
+    within = Session([cassette(get("/EUR"))], SETTINGS, fallback=outside)
+    assert ask(within, RedisCommand(recorded)) == RedisReply(recorded[1].encode())
+    with pytest.raises(MissError, match="nothing like it was recorded"):
+        ask(within, RedisCommand(live[0]))
+
+
 def test_an_integration_can_look_at_all_it_asked() -> None:
     outside = Session([cassette(sql("SHOW server_version"), asked=None)], SETTINGS, reuse=True)
     session = Session([cassette(get("/EUR"), sql("SELECT 1"))], SETTINGS, fallback=outside)

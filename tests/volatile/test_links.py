@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,12 @@ RECORDED, NOW = 1_795_730_000.0, 1_795_990_000.0
 """Three days apart."""
 
 
-def links(*happened: tuple[str, Any], inbound_seen: bool = True, by_chance: tuple[str, ...] = ()) -> Links:
+def links(
+    *happened: tuple[str, Any],
+    inbound_seen: bool = True,
+    by_chance: tuple[str, ...] = (),
+    clock: Callable[[], float] | None = None,
+) -> Links:
     """Of a recording in which that happened: ``("asked", ...)``, ``("answered", ...)``."""
     origins = Origins()
     for index, (what, data) in enumerate(happened):
@@ -27,13 +33,23 @@ def links(*happened: tuple[str, Any], inbound_seen: bool = True, by_chance: tupl
         now=NOW,
         inbound_seen=inbound_seen,
         by_chance=lambda: frozenset(by_chance),
+        clock=clock,
     )
 
 
-def matches(links: Links, recorded: Any, live: Any, used: tuple[int, ...] = ()) -> bool:
+def matches(
+    links: Links,
+    recorded: Any,
+    live: Any,
+    used: tuple[int, ...] = (),
+    *,
+    asked_at: float | None = None,
+    again: bool = False,
+) -> bool:
     """Whether the live data is the recorded; what that binds is bound."""
     (was_shape, was), (now_shape, now) = shape(recorded, links.linked), shape(live, links.linked)
-    trial = links.judge(was, now, used) if was_shape == now_shape else None
+    alike = was_shape == now_shape
+    trial = links.judge(was, now, used, asked_at=asked_at, again=again) if alike else None
     if trial is not None:
         links.commit(trial)
     return trial is not None
@@ -183,3 +199,41 @@ def test_what_stands_for_the_recorded_is_no_difference() -> None:
         "items": [{"id": C}, {"id": B}],
         "text": f"a\n{C}\nb",
     }
+
+
+def test_what_happens_time_and_again_has_other_values_in_each_round() -> None:
+    found = links(("asked", {"id": A}), ("asked", {"of": A}), ("asked", {"id": B}), clock=lambda: NOW)
+    assert matches(found, {"id": A}, {"id": C})
+    assert not matches(found, {"of": A}, {"of": D})  # the first round: it is C there
+    assert matches(found, {"of": A}, {"of": C})
+    assert matches(found, {"id": A}, {"id": D}, again=True)
+    assert matches(found, {"of": A}, {"of": D}, again=True)
+    assert matches(found, {"of": A}, {"of": C})  # a round before that goes on beside this one
+    assert matches(found, {"id": B}, {"id": B})
+    assert not matches(found, {"id": B}, {"id": D}, again=True)
+    # without a clock there is one round
+    once = links(("asked", {"id": A}))
+    assert matches(once, {"id": A}, {"id": C})
+    assert not matches(once, {"id": A}, {"id": D}, again=True)
+
+
+def test_a_free_value_comes_before_one_of_a_round_before() -> None:
+    found = links(("asked", {"id": A}), ("asked", {"id": B}), clock=lambda: NOW)
+    assert matches(found, {"id": A}, {"id": C})
+    (_, was), (_, other), (_, now) = shape({"id": A}), shape({"id": B}), shape({"id": D})
+    again, anew = found.judge(was, now, again=True), found.judge(other, now)
+    assert again is not None
+    assert anew is not None
+    assert (again.new, anew.new) == (2, 1)
+
+
+def test_a_round_s_moments_are_those_of_its_calls() -> None:
+    hour = 3600.0
+    later = links(("asked", RECORDED + hour), clock=lambda: NOW + 5 * hour)
+    assert matches(later, RECORDED + hour, NOW + 5 * hour, asked_at=RECORDED + hour)
+    assert matches(later, RECORDED + hour, NOW + hour, asked_at=RECORDED + hour)  # as long after the start
+    assert not matches(later, RECORDED + hour, NOW + 3 * hour, asked_at=RECORDED + hour)
+    assert not matches(later, RECORDED + hour, NOW + 5 * hour)
+    assert not matches(
+        links(("asked", RECORDED + hour)), RECORDED + hour, NOW + 5 * hour, asked_at=RECORDED + hour
+    )

@@ -19,7 +19,7 @@ from timetracer_otel.comparison import Difference, differences
 from timetracer_otel.messages import Request
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.cookies import as_recorded
-from timetracer_otel.replayers.normalising import ByShape, Normalised
+from timetracer_otel.replayers.normalising import Answered, ByShape, Normalised
 from timetracer_otel.replayers.recorded import Place, RecordedCalls, Unused, not_recorded
 from timetracer_otel.volatile import Links, Rules
 
@@ -89,6 +89,9 @@ class Matcher:
         self._redactor = redactor
         self._reuse = reuse
         self._unused = Unused(recorded)
+        used = self._unused.used
+        # what may be answered again and again is used up by nothing
+        self._answered = Answered(set(), set()) if reuse else Answered(used, used)
         self._links = links
         self._by_shape = None if links is None else ByShape(recorded, links, rules)
         self._lock = threading.Lock()
@@ -117,8 +120,9 @@ class Matcher:
             if found is None:
                 return None
             chosen, grade = found
-            if not self._reuse:
-                self._unused.used.add(chosen)
+            self._answered.all.add(chosen)
+            if grade is not Grade.NORMALISED:
+                self._answered.unchanged.add(chosen)
             return Match(self._calls[chosen], grade)
 
     def _equal(self, forms: list[Request], place: Place) -> tuple[int, Grade] | None:
@@ -139,7 +143,7 @@ class Matcher:
         """The nearest call that asked this, volatile values set aside."""
         if self._links is None or self._by_shape is None:
             return None
-        best: Normalised | None = self._by_shape.find(forms, place, self._unused.used)
+        best: Normalised | None = self._by_shape.find(forms, place, self._unused.used, self._answered)
         if best is None:
             return None
         self._links.commit(best.trial)

@@ -29,6 +29,18 @@ class Normalised(NamedTuple):
     trial: Trial
 
 
+class Answered(NamedTuple):
+    """Calls that were answered, by their places among all calls.
+
+    Attributes:
+        all: each of them.
+        unchanged: what these asked is what it was.
+    """
+
+    all: set[int]
+    unchanged: set[int]
+
+
 class _Shaped(NamedTuple):
     at: int
     atoms: list[Atom]
@@ -50,18 +62,23 @@ class ByShape:
         self._linked: Linked | None = None
         self._index: dict[Hashable, list[_Shaped]] | None = None
 
-    def find(self, forms: Sequence[Request], place: Place, used: set[int]) -> Normalised | None:
+    def find(
+        self, forms: Sequence[Request], place: Place, used: set[int], answered: Answered
+    ) -> Normalised | None:
         """The best recorded call that is not used up.
 
         Args:
             forms: the live request, as it is and masked.
             place: where it was made.
             used: calls that are used up.
+            answered: calls that were answered.
         """
         linked = self._links.linked
         if self._index is None or linked is not self._linked:
             self._linked, self._index = linked, self._shaped(linked)
-        found = (one for form in forms for one in self._found(self._index, form, linked, place, used))
+        found = (
+            one for form in forms for one in self._found(self._index, form, linked, place, used, answered)
+        )
         return min(found, default=None, key=lambda one: one[:3])
 
     def _found(
@@ -71,6 +88,7 @@ class ByShape:
         linked: Linked | None,
         place: Place,
         used: set[int],
+        answered: Answered,
     ) -> Iterator[Normalised]:
         key, atoms = self._shape(form, form.canonical(), linked)
         tried, least = 0, self._links.unknown(atoms)
@@ -80,9 +98,17 @@ class ByShape:
             tried += 1
             if tried > MAX_TRIED:
                 return
-            trial = self._links.judge(candidate.atoms, atoms, used)
+            call = self._recorded.calls[candidate.at]
+            began = call.span.start_time_unix_nano
+            trial = self._links.judge(
+                candidate.atoms,
+                atoms,
+                answered.unchanged,
+                asked_at=began / 1e9 if began else None,
+                again=candidate.at in answered.all,
+            )
             if trial is not None:
-                away = distance(self._recorded.calls[candidate.at], place)
+                away = distance(call, place)
                 yield Normalised(trial.new, away, candidate.at, trial)
                 if away == 0 and trial.new <= least:
                     return  # none can be better

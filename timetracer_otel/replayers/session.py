@@ -106,17 +106,16 @@ class Session:
             recorded=self._started / 1e9,
             now=time.time(),
             by_chance=lambda: self._by_chance,
+            clock=time.time if reuse else None,
         )
         """What became of the recorded values in this replay."""
         self.rules = Rules(settings.volatile)
         """What else may be anything."""
         self.matcher = Matcher(
-            self._recorded,
-            self._redactor,
-            reuse=reuse,
-            links=None if reuse else self.links,
-            rules=self.rules,
+            self._recorded, self._redactor, reuse=reuse, links=self.links, rules=self.rules
         )
+        self.unchanged = Matcher(self._recorded, self._redactor, reuse=True) if reuse else self.matcher
+        """For calls of requests that have recordings of their own: here no value may be another one."""
 
     def live(self, caller: ports.Caller) -> bool:
         """True for the integrations that a hybrid replay leaves live."""
@@ -138,7 +137,7 @@ class Session:
         lane = self._lanes.current()
         match = self.matcher.match(request, path, lane)
         if match is None and self._fallback is not None:
-            match = self._fallback.matcher.match(request, None, lane)
+            match = self._fallback.unchanged.match(request, None, lane)
         if (
             match is None
             and arrivals is not None
@@ -162,8 +161,8 @@ class Session:
             )
         self._note(caller, request, Outcome.ANSWERED, path, match.grade, match.call)
         cookies.note(answer)
-        given = answer if self._reuse else followed_answer(answer, self.links)
-        return ReplayedExchange(given, seconds_before(answer, match.call) if self.pace else 0.0)
+        seconds = seconds_before(answer, match.call) if self.pace else 0.0
+        return ReplayedExchange(followed_answer(answer, self.links), seconds)
 
     def _made_to_fail(
         self,

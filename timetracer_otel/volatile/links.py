@@ -24,6 +24,8 @@ _NEAR: Final = 400 * 86400.0
 """Seconds from the recording within which a written date may be one of its moment (an expiry, say)."""
 _NEAR_NUMBER: Final = 86400.0
 """As above for a number, which may as well be no moment at all."""
+_MAX_TAKEN: Final = 10_000
+"""Values of earlier rounds that are remembered."""
 _IDENTIFIER: Final = re.compile(
     r"(?:^|[_\-.])(?:id|ids|uuid|guid|key|pk|ref|reference|token|number|no|nr|seq|cursor|etag|lastrowid)$",
     re.I,
@@ -44,17 +46,23 @@ class Trial(msgspec.Struct):
     Attributes:
         bound: what would be bound, by the recorded value's key.
         differs: a value is another one.
+        rebound: how many values of an earlier round others would take the place of.
+        asked_at: when the recorded call was made, in seconds since 1970.
+        again: that call was answered before: this is another round.
         named: fields in which a linked number or word stands.
     """
 
     bound: dict[Hashable, Atom] = msgspec.field(default_factory=dict)
     differs: bool = False
     named: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    rebound: int = 0
+    asked_at: float | None = None
+    again: bool = False
 
     @property
     def new(self) -> int:
-        """How many values would be bound to another one."""
-        return sum(key != atom.key for key, atom in self.bound.items())
+        """How many values would be bound to another one; one that was bound before counts twice."""
+        return sum(key != atom.key for key, atom in self.bound.items()) + self.rebound
 
 
 class _Text(msgspec.Struct):
@@ -77,6 +85,9 @@ class Links:
             :meth:`learn` says otherwise. Else a test may have sent any.
         by_chance: gives texts that are random though they look like digests (trace ids, drawn bytes).
         patterns: what they match may be anything.
+        clock: gives the time, in seconds since 1970, where what was recorded happens time and again (what an
+            app says as it starts, what a background task says in each round). What the app makes itself is
+            then another one in each round, and a moment may be that of its call.
     """
 
     def __init__(
@@ -88,7 +99,9 @@ class Links:
         inbound_seen: bool = False,
         by_chance: Callable[[], Collection[str]] = frozenset,
         patterns: Sequence[re.Pattern[str]] = (),
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        self._clock = clock
         self._origins = origins
         self._recorded = recorded
         self._passed = now - recorded
@@ -174,6 +187,8 @@ class Links:
             known.names.add(_plain(name))
 
     def _bind(self, key: Hashable, live: Atom) -> None:
+        if self._clock is not None and len(self._taken) >= _MAX_TAKEN:
+            del self._taken[next(iter(self._taken))]  # rounds may go on for ever
         self._bound[key] = live
         self._taken[live.key] = key
         if key != live.key:
@@ -182,7 +197,13 @@ class Links:
     # matching
 
     def judge(
-        self, recorded: Sequence[Atom], live: Sequence[Atom], used: Collection[int] = ()
+        self,
+        recorded: Sequence[Atom],
+        live: Sequence[Atom],
+        used: Collection[int] = (),
+        *,
+        asked_at: float | None = None,
+        again: bool = False,
     ) -> Trial | None:
         """Whether these values may stand for each other; ``None``: they may not.
 
@@ -190,11 +211,13 @@ class Links:
             recorded: the atoms of what was recorded.
             live: those of what has the same shape now.
             used: recorded calls that were matched already: what they asked is what it was.
+            asked_at: when the recorded call was made, in seconds since 1970.
+            again: that call was answered before.
         """
         if len(recorded) != len(live):
             return None
         with self._lock:
-            trial = Trial()
+            trial = Trial(asked_at=asked_at, again=again)
             taken: dict[Hashable, Hashable] = {}
             for was, now in zip(recorded, live, strict=True):
                 if not self._may(was, now, trial, taken, used):
@@ -237,7 +260,12 @@ class Links:
             return True
         if was.kind == "linked":
             return was.key == now.key or self._followed(was, now, trial)
-        bound = trial.bound.get(was.key) or self._bound.get(was.key)
+        bound = trial.bound.get(was.key)
+        if bound is None:
+            bound = self._bound.get(was.key)
+            if bound is not None and self._another_round(was, bound, now, trial):
+                trial.rebound += 1
+                bound = None
         if bound is not None:
             trial.differs = trial.differs or was.key != now.key
             return bound.key == now.key
@@ -247,12 +275,18 @@ class Links:
             return True
         trial.differs = True
         if was.kind == "time":
-            return self._of_its_moment(was, now)
+            return self._of_its_moment(was, now, trial.asked_at)
         other = taken.get(now.key, self._taken.get(now.key, was.key))
         if other != was.key or not self._free(was, now, used):
             return False
         trial.bound[was.key], taken[now.key] = now, was.key
         return True
+
+    def _another_round(self, was: Atom, bound: Atom, now: Atom, trial: Trial) -> bool:
+        """What the app made anew before it made anew again, or this is that of a round before."""
+        if self._clock is None or bound.key == now.key or was.key in (bound.key, now.key):
+            return False
+        return trial.again or self._taken.get(now.key) == was.key
 
     def _followed(self, was: Atom, now: Atom, trial: Trial) -> bool:
         text = self._texts.get(_text_of(was))
@@ -275,16 +309,23 @@ class Links:
         where = self._origins().of(key)
         return where in (None, ASKED) or (where == INBOUND and not self.inbound_seen)
 
-    def _of_its_moment(self, was: Atom, now: Atom) -> bool:
-        """Both are moments, as far from the recording as from this replay, or from each other by nothing."""
+    def _of_its_moment(self, was: Atom, now: Atom, asked_at: float | None) -> bool:
+        """Both are moments, as far from the recording as from this replay (where it happens time and again,
+        as far from their calls, too), or from each other by nothing.
+        """
         if was.moment is None or now.moment is None or not self._made(was.key):
             return False
         number = isinstance(was.form, tuple) and was.form[0] in ("int", "float", "number")
-        if abs(was.moment - self._recorded) > (_NEAR_NUMBER if number else _NEAR):
-            return False
+        near = _NEAR_NUMBER if number else _NEAR
         apart = now.moment - was.moment
         within = TOLERANCE + (86400 if was.form in ("date", "0000-00-00") else 0)
-        return abs(apart) <= within or abs(apart - self._passed) <= within
+        since = [(self._recorded, self._passed)]
+        if self._clock is not None and asked_at is not None:
+            since.append((asked_at, self._clock() - asked_at))
+        return any(
+            abs(was.moment - then) <= near and (abs(apart) <= within or abs(apart - passed) <= within)
+            for then, passed in since
+        )
 
     # following
 
