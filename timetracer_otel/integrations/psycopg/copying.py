@@ -93,7 +93,11 @@ def points(integration: PsycopgIntegration) -> Sequence[Point]:
         module = f"psycopg._copy{suffix}"
         found += [
             Point(module, f"{prefix}Copy.finish", ours.close, bool(prefix)),
-            Point(module, f"{prefix}LibpqWriter._put", wrapper=ours.put),
+            Point(module, f"{prefix}LibpqWriter._put", wrapper=ours.put, optional=True),
+            *(
+                Point(module, f"{prefix}{queued}LibpqWriter.write", wrapper=ours.write)
+                for queued in ("", "Queued")
+            ),
             Point(module, f"{prefix}LibpqWriter.finish", ours.end, bool(prefix)),
         ]
     return found
@@ -295,6 +299,10 @@ class _Copying:
         if copy.exchange is not None:
             return wrapped(*args, **kwargs)
         return None if not inspect.iscoroutinefunction(wrapped) else _done_at_once()
+
+    def write(self, wrapped: Any, writer: Any, args: Any, kwargs: Any) -> Any:
+        """What is written, in older releases: there nothing below is common to all writers."""
+        return wrapped(*args, **kwargs) if hasattr(writer, "_put") else self.put(wrapped, writer, args, kwargs)
 
     def end(self, call: Invocation) -> Flow[Any]:
         from timetracer_otel.integrations.psycopg import results, states

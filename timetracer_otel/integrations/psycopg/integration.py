@@ -340,16 +340,22 @@ def _load(link: links.Link, cursor: Any, args: tuple[Any, ...], result: SqlResul
     hearing.tell(cursor.connection, result.extra.get("notifies"))
     if "many" in result.extra and result.columns is None:
         cursor._rowcount = result.rowcount
-        message = result.extra["many"]
-        cursor._statusmessage = message.encode() if isinstance(message, str) else None
+        hold_message(cursor, result.extra["many"])
         return None
     cursor._results = found
     binary = bool(found[0].nfields and found[0].fformat(0))
     cursor._select_current_result(0, format=pq.Format(binary))
     if hasattr(cursor, "_described"):  # a server-side cursor
         cursor._described, cursor._format = True, pq.Format(binary)
-        cursor._iter_rows = None
+        if hasattr(cursor, "_iter_rows"):  # not before 3.3
+            cursor._iter_rows = None
     return None if "many" in result.extra else cursor
+
+
+def hold_message(cursor: Any, message: Any) -> None:
+    """Let a cursor have the status message of an ``executemany``; older releases have none."""
+    if hasattr(cursor, "_statusmessage"):
+        cursor._statusmessage = message.encode() if isinstance(message, str) else None
 
 
 def _listener(heard: list[Any]) -> Any:

@@ -143,9 +143,8 @@ def _give(waiting: Waiting, connection: Any) -> None:
     if cursor is None:
         return
     if cursor._execmany_returning is False:
-        message = result.extra.get("many")
         cursor._rowcount = result.rowcount
-        cursor._statusmessage = message.encode() if isinstance(message, str) else None
+        integration.hold_message(cursor, result.extra.get("many"))
     else:
         cursor._set_results(results.rebuild(result))
 
