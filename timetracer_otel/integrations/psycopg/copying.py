@@ -302,7 +302,9 @@ class _Copying:
 
     def write(self, wrapped: Any, writer: Any, args: Any, kwargs: Any) -> Any:
         """What is written, in older releases: there nothing below is common to all writers."""
-        return wrapped(*args, **kwargs) if hasattr(writer, "_put") else self.put(wrapped, writer, args, kwargs)
+        return (
+            wrapped(*args, **kwargs) if hasattr(writer, "_put") else self.put(wrapped, writer, args, kwargs)
+        )
 
     def end(self, call: Invocation) -> Flow[Any]:
         from timetracer_otel.integrations.psycopg import results, states
