@@ -85,7 +85,9 @@ def census(loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:
         "process": os.getpid(),
         "tables": tables,
         "instances": instances,
-        "objects": {name: count for name, count in everything.items() if not name.startswith(OURS) or name == LIGHT},
+        "objects": {
+            name: count for name, count in everything.items() if not name.startswith(OURS) or name == LIGHT
+        },
         "threads": sorted(thread.name for thread in threading.enumerate()),
         "descriptors": len(os.listdir("/proc/self/fd")),
         "tasks": 0 if loop is None else len(asyncio.all_tasks(loop)),
