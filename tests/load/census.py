@@ -24,8 +24,8 @@ LATE = "late"
 """The name of threads that go on after the response, each for a while."""
 OURS = "timetracer_otel"
 LIGHT = f"{LightSpan.__module__}.{LightSpan.__qualname__}"
-"""Counted as the SDK's own spans are, in whose place they stand: each thread of a pool holds the last one that
-was current in it.
+"""Counted as the SDK's own spans are, in whose place they stand: each thread of a pool holds the last one
+that was current in it.
 """
 _Cached = type(functools.lru_cache(lambda: None))
 
