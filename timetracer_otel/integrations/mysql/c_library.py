@@ -12,7 +12,8 @@ from typing import Any
 from timetracer_otel import ports
 from timetracer_otel.integrations.dbapi.core import replaying
 from timetracer_otel.integrations.mysql import c_telling, told
-from timetracer_otel.integrations.mysql.c_replayed import ReplayedMySql, ReplayedStatement
+from timetracer_otel.integrations.mysql.c_replayed import ReplayedMySql
+from timetracer_otel.integrations.mysql.c_statement import ReplayedStatement
 from timetracer_otel.integrations.mysql.lines import Line
 from timetracer_otel.integrations.mysql.told import Told
 

@@ -16,6 +16,7 @@ from timetracer_otel.integrations.mysql.c_rows import (
     is_refused,
     raise_recorded,
 )
+from timetracer_otel.integrations.mysql.c_statement import ReplayedStatement
 from timetracer_otel.integrations.mysql.lines import Line
 from timetracer_otel.integrations.mysql.replies import Part
 from timetracer_otel.integrations.mysql.server import AUTOCOMMIT, IN_TRANSACTION, status_after
@@ -389,46 +390,3 @@ class ReplayedMySql:
     def escape_string(self, value: Any) -> bytes:
         """A string within quotes."""
         return c_values.escaped(value, self._charset, backslashes=self._backslashes)
-
-
-class ReplayedStatement:
-    """Stands where a prepared statement of the C library would be.
-
-    Args:
-        connection: its connection.
-        parameters: how many it takes.
-    """
-
-    def __init__(self, connection: ReplayedMySql, parameters: int) -> None:
-        self.connection = connection
-        self.param_count = parameters
-        self.converter_str_fallback = False
-        self._rows: Rows | None = None
-
-    @property
-    def have_result_set(self) -> bool:
-        """A result with rows is there."""
-        return self._rows is not None
-
-    def stmt_execute(self, *args: Any, query_attrs: Any = None) -> bool:
-        """Execute it."""
-        self._rows = self.connection.held = self.connection.receive(prepared=True)
-        return True
-
-    def fetch_row(self) -> tuple[Any, ...] | None:
-        """The next row, ``None`` after the last one."""
-        return None if self._rows is None else self.connection.next_row(self._rows, raw=False)
-
-    def fetch_fields(self) -> list[tuple[Any, ...]]:
-        """The columns."""
-        if self._rows is None:
-            raise failure(-1, "No result", None)
-        return self._rows.fields
-
-    def free_result(self) -> None:
-        """Read no more of a result."""
-        if self._rows is not None:
-            self.connection.ended(self._rows)
-            self._rows = self.connection.held = None
-
-    stmt_reset = stmt_close = free_result
