@@ -181,6 +181,16 @@ def test_a_damaged_file_is_in_nobodys_way(run: Run, found: Find, checkout: Path)
     assert told == "1 file could not be read; timetracer-otel validate says why\n"
 
 
+def test_a_start_that_no_calendar_has_is_found_as_any_other(found: Find, run: Run, directory: Path) -> None:
+    late = said(b"hostile")
+    late.entry.start_time_unix_nano = late.entry.end_time_unix_nano = 2**64 - 1
+    Path("cassettes").mkdir()
+    Path("cassettes/late.json").write_bytes(late.dump())
+    assert found("hostile") == ["cassettes/late.json"]
+    assert found("hostile", "--until", "2026-11-20") == found("--since", "9999-01-01") == []
+    assert run("search", "--until", "9999-01-01").exit_code == 0
+
+
 def test_the_index_is_this_users_and_goes_with_its_folder(run: Run, cache: Path, checkout: Path) -> None:
     run("search")
     (index,) = cache.iterdir()

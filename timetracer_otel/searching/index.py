@@ -221,7 +221,8 @@ class Index:
         started, error, summary, said = None, False, "", ""
         with contextlib.suppress(TimetracerError):
             cassette = Cassette.load(path)
-            started, error, said = cassette.started, cassette.has_error, words_of(cassette)
+            started = min(cassette.started, NEVER - 1)  # a number of OTLP's is larger than SQLite's
+            error, said = cassette.has_error, words_of(cassette)
             summary = json.dumps(Summary.of(path, cassette).kept())
         names = [os.fsencode(file.folder), os.fsencode(file.name)]  # any bytes are a name
         number = self._database.execute(
@@ -239,7 +240,8 @@ def _phrase(word: str) -> str:
 
 def _values(query: Query) -> dict[str, str | int]:
     words = " ".join(map(_phrase, query.words))
-    return {"words": words, "since": query.since, "until": query.until, "errors": query.errors}
+    since, until = min(query.since, NEVER), min(query.until, NEVER)
+    return {"words": words, "since": since, "until": until, "errors": query.errors}
 
 
 def _opened(place: Path, root: str) -> sqlite3.Connection:
