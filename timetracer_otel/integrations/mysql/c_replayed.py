@@ -10,6 +10,7 @@ from timetracer_otel.integrations.mysql import c_values, packets, told
 from timetracer_otel.integrations.mysql.c_rows import (
     GONE,
     LOST,
+    HasRows,
     Rows,
     failure,
     is_prepared,
@@ -27,7 +28,7 @@ _ENDED = frozenset({1053, 1927, GONE, LOST, 2055, 4031})
 _PROTOCOL = 10
 
 
-class ReplayedMySql:
+class ReplayedMySql(HasRows):
     """Stands where the object of a connection in the C library would be.
 
     Args:
@@ -51,7 +52,6 @@ class ReplayedMySql:
         self._default_buffered = self._buffered = buffered
         self._unicode = use_unicode
         self._facts: told.Facts = [0, 0, 0, 0, status]
-        self._rows: Rows | None = None
         self.held: Rows | None = None
         """The result of a prepared statement."""
         self._waiting: list[Part] = []
@@ -178,20 +178,9 @@ class ReplayedMySql:
         found = reply[0][2].get("parameters")
         return ReplayedStatement(self, found if isinstance(found, int) else c_values.parameters(statement))
 
-    @property
-    def have_result_set(self) -> bool:
-        """A result with rows is there."""
-        return self._rows is not None
-
     def fetch_row(self) -> tuple[Any, ...] | None:
         """The next row, ``None`` after the last one."""
         return None if self._rows is None else self.next_row(self._rows, raw=self._raw)
-
-    def fetch_fields(self) -> list[tuple[Any, ...]]:
-        """The columns."""
-        if self._rows is None:
-            raise failure(-1, "No result", None)
-        return self._rows.fields
 
     def free_result(self) -> None:
         """Read no more of a result."""

@@ -75,6 +75,23 @@ class Rows:
         return count if isinstance(count, int) else self._at
 
 
+class HasRows:
+    """What may have a result that is being read."""
+
+    _rows: Rows | None = None
+
+    @property
+    def have_result_set(self) -> bool:
+        """A result with rows is there."""
+        return self._rows is not None
+
+    def fetch_fields(self) -> list[tuple[Any, ...]]:
+        """The columns."""
+        if self._rows is None:
+            raise failure(-1, "No result", None)
+        return self._rows.fields
+
+
 def raise_recorded(shape: dict[str, Any]) -> None:
     """Raise what the library raised there, if it did.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from timetracer_otel.integrations.mysql.c_rows import Rows, failure
+from timetracer_otel.integrations.mysql.c_rows import HasRows
 
 if TYPE_CHECKING:
     from timetracer_otel.integrations.mysql.c_replayed import ReplayedMySql
 
 
-class ReplayedStatement:
+class ReplayedStatement(HasRows):
     """Stands where a prepared statement of the C library would be.
 
     Args:
@@ -22,12 +22,6 @@ class ReplayedStatement:
         self.connection = connection
         self.param_count = parameters
         self.converter_str_fallback = False
-        self._rows: Rows | None = None
-
-    @property
-    def have_result_set(self) -> bool:
-        """A result with rows is there."""
-        return self._rows is not None
 
     def stmt_execute(self, *args: Any, query_attrs: Any = None) -> bool:
         """Execute it."""
@@ -37,12 +31,6 @@ class ReplayedStatement:
     def fetch_row(self) -> tuple[Any, ...] | None:
         """The next row, ``None`` after the last one."""
         return None if self._rows is None else self.connection.next_row(self._rows, raw=False)
-
-    def fetch_fields(self) -> list[tuple[Any, ...]]:
-        """The columns."""
-        if self._rows is None:
-            raise failure(-1, "No result", None)
-        return self._rows.fields
 
     def free_result(self) -> None:
         """Read no more of a result."""
