@@ -12,6 +12,7 @@ from tests.fidelity.scenarios import Variant, rows_of
 from tests.fidelity.servers import PLAIN, RECORDING, REPLAYING, Server, ServerFailed
 from tests.fidelity.sqlalchemy_versions import python_path
 from tests.fidelity.wire import Answer, send
+from tests.services import c_extension
 from tests.services.programs import find
 from tests.services.together import Services
 
@@ -76,7 +77,7 @@ def run_variant(variant: Variant, services: Services, directory: Path) -> Result
     """
     rows = [row for row in rows_of(variant) if not row.needs or find(row.needs)]
     cassettes = directory / "cassettes"
-    environment = services.environment
+    environment = {**services.environment, **c_extension.environment()}
     if path := python_path(variant.sqlalchemy):
         environment["PYTHONPATH"] = path
     if variant.libraries:

@@ -48,10 +48,11 @@ class MariaDb:
         self.door = Door(str(self._socket))
         self.start()
 
-    def url(self, database: str, driver: str = "pymysql", dialect: str = "mysql") -> str:
+    def url(self, database: str, driver: str = "pymysql", dialect: str = "mysql", option: str = "") -> str:
         """The address of a database, as SQLAlchemy spells it."""
         place = f"{self.door.host}:{self.door.port}/{database}"
-        return f"{dialect}+{driver}://{USER}:{PASSWORD}@{place}?charset=utf8mb4"
+        options = "&".join(filter(None, ["charset=utf8mb4", option]))
+        return f"{dialect}+{driver}://{USER}:{PASSWORD}@{place}?{options}"
 
     def fresh(self, databases: Iterable[str]) -> None:
         """Drop and create databases, so that counters start again."""

@@ -24,7 +24,13 @@ _POSTGRES_DRIVERS = {
     "psycopg-async": "psycopg",
     "asyncpg": "asyncpg",
 }
-_MYSQL_DRIVERS = {"pymysql": "mysql", "mysqlconnector": "mariadb", "aiomysql": "mariadb"}
+_MYSQL_DRIVERS = {
+    "pymysql": ("mysql", "pymysql", ""),
+    "mysqlconnector": ("mariadb", "mysqlconnector", "use_pure=true"),
+    "mysqlconnector-c": ("mariadb", "mysqlconnector", ""),
+    "aiomysql": ("mariadb", "aiomysql", ""),
+}
+"""Dialect, driver, and an option of its own."""
 _SQLITE_DRIVERS = {"sqlite": "pysqlite", "aiosqlite": "aiosqlite"}
 
 
@@ -65,8 +71,9 @@ class Services:
         }
         for name, driver in _POSTGRES_DRIVERS.items():
             variables[_variable(name)] = self.postgres.url(_database(name), driver)
-        for name in _MYSQL_DRIVERS if self.mariadb else ():
-            variables[_variable(name)] = self.mariadb.url(_database(name), name, _MYSQL_DRIVERS[name])
+        if self.mariadb:
+            for name, (dialect, driver, option) in _MYSQL_DRIVERS.items():
+                variables[_variable(name)] = self.mariadb.url(_database(name), driver, dialect, option)
         for name, driver in _SQLITE_DRIVERS.items():
             variables[_variable(name)] = f"sqlite+{driver}:///{self._sqlite}/{name}.db"
         return variables

@@ -33,7 +33,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-ON_MYSQL = ("pymysql", "mysqlconnector")
+ON_MYSQL = ("pymysql", "mysqlconnector", "mysqlconnector-c")
 ASYNC_ON_MYSQL = ("aiomysql",)
 SYNC_DRIVERS = ("sqlite", "psycopg2", "psycopg", *ON_MYSQL)
 ASYNC_DRIVERS = ("aiosqlite", "psycopg-async", "asyncpg", *ASYNC_ON_MYSQL)

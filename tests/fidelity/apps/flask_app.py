@@ -40,7 +40,9 @@ def endpoint(case: Case) -> Callable[..., Any]:
     backends: dict[str, Any] = {"sql": engines, "redis": clients}.get(case.path.split("/")[1], {})
 
     def answer(backend: str = "") -> Any:
-        return jsonify(case.function(backends[backend]) if backends else case.function())
+        if not backend:
+            return jsonify(case.function())
+        return jsonify(case.function(backends.get(backend, backend)))
 
     return answer
 

@@ -1,4 +1,4 @@
-"""mysql-connector-python, used directly."""
+"""mysql-connector-python, used directly: connections in Python, and those of its C extension."""
 
 from __future__ import annotations
 
@@ -14,15 +14,30 @@ from tests.fidelity.apps.driver_addresses import mysql_place
 from tests.fidelity.apps.seen import raised, seen
 from tests.fidelity.apps.specimens import ON_MARIADB
 
-CASES = Cases("mysql-connector-python", "drivers/mysqlconnector", needs="mariadbd")
+CASES = Cases("mysql-connector-python", "drivers/mysqlconnector", ("python", "c"), needs="mariadbd")
 PEOPLE = "SELECT id, name, n FROM {} ORDER BY id"
 
 
+def place_of(kind: str) -> dict[str, Any]:
+    """Where its database is, and that a connection in Python is wanted; in C it is by default."""
+    if kind == "python":
+        return {**mysql_place("mysqlconnector"), "use_pure": True}
+    return mysql_place("mysqlconnector-c")
+
+
 @contextlib.contextmanager
-def connected(table: str, **options: Any) -> Iterator[Any]:
-    """A connection, and a table with three rows in it."""
-    place = mysql_place("mysqlconnector")
-    with contextlib.closing(mysql.connector.connect(**place, use_pure=True, **options)) as connection:
+def connecting(kind: str) -> Iterator[Any]:
+    """A connection, which must be of the kind that is asked for."""
+    with contextlib.closing(mysql.connector.connect(**place_of(kind))) as connection:
+        found = connection.__class__  # an instrumentation may have wrapped it
+        assert found.__name__ == ("CMySQLConnection" if kind == "c" else "MySQLConnection")
+        yield connection
+
+
+@contextlib.contextmanager
+def connected(kind: str, table: str) -> Iterator[Any]:
+    """The same, and a table with three rows in it."""
+    with connecting(kind) as connection:
         cursor = connection.cursor()
         cursor.execute(f"DROP TABLE IF EXISTS {table}")
         cursor.execute(
@@ -43,10 +58,10 @@ def failing(act: Callable[[], Any]) -> Any:
 
 
 @CASES("cursors: plain, buffered, dictionary, raw, prepared; fetchone, fetchmany, fetchall, iteration")
-def kinds_of_cursors() -> Any:
+def kinds_of_cursors(kind: str) -> Any:
     answer: list[Any] = []
     options = ({}, {"buffered": True}, {"dictionary": True}, {"raw": True}, {"prepared": True})
-    with connected("mc_kinds") as connection:
+    with connected(kind, "mc_kinds") as connection:
         for option in options:
             cursor = connection.cursor(**option)
             cursor.execute(PEOPLE.format("mc_kinds"))
@@ -60,8 +75,8 @@ def kinds_of_cursors() -> Any:
 @CASES(
     "transactions: lastrowid, executemany, commit, rollback, start_transaction, in_transaction, autocommit"
 )
-def transactions() -> Any:
-    with connected("mc_changes") as connection:
+def transactions(kind: str) -> Any:
+    with connected(kind, "mc_changes") as connection:
         cursor = connection.cursor()
         insert = "INSERT INTO mc_changes (name) VALUES (%s)"
         answer = [cursor.execute(insert, ("dan",)), cursor.lastrowid, connection.in_transaction]
@@ -77,10 +92,9 @@ def transactions() -> Any:
 
 
 @CASES("types, in text and in binary (prepared)")
-def types() -> Any:
-    place = mysql_place("mysqlconnector")
+def types(kind: str) -> Any:
     answer = []
-    with contextlib.closing(mysql.connector.connect(**place, use_pure=True)) as connection:
+    with connecting(kind) as connection:
         for prepared in (False, True):
             cursor = connection.cursor(prepared=prepared)
             cursor.execute(ON_MARIADB)
@@ -91,8 +105,8 @@ def types() -> Any:
 
 
 @CASES("callproc, stored_results, several results")
-def results() -> Any:
-    with connected("mc_results") as connection:
+def results(kind: str) -> Any:
+    with connected(kind, "mc_results") as connection:
         cursor = connection.cursor()
         cursor.execute(
             "CREATE OR REPLACE PROCEDURE mc_two(IN a INT, OUT b INT) BEGIN SELECT a; SET b = a * 2; END"
@@ -108,17 +122,17 @@ def results() -> Any:
 
 
 @CASES("connection refused, wrong password")
-def refused() -> Any:
-    place = mysql_place("mysqlconnector")
+def refused(kind: str) -> Any:
+    place = place_of(kind)
     return [
-        failing(lambda: mysql.connector.connect(**{**place, "port": 1}, use_pure=True)),
-        failing(lambda: mysql.connector.connect(**{**place, "user": "nobody"}, use_pure=True)),
+        failing(lambda: mysql.connector.connect(**{**place, "port": 1})),
+        failing(lambda: mysql.connector.connect(**{**place, "user": "nobody"})),
     ]
 
 
 @CASES("errors: unique, syntax, no table, parameters, unread result, connection killed")
-def errors() -> Any:
-    with connected("mc_errors") as connection:
+def errors(kind: str) -> Any:
+    with connected(kind, "mc_errors") as connection:
         cursor = connection.cursor()
         answer = [
             failing(lambda: cursor.execute("INSERT INTO mc_errors (name) VALUES ('ann')")),
@@ -132,9 +146,8 @@ def errors() -> Any:
 
 
 @CASES("a pool of two connections, used by turns and to its end")
-def pools() -> Any:
-    place = mysql_place("mysqlconnector")
-    pool = pooling.MySQLConnectionPool(pool_size=2, pool_name="fidelity", use_pure=True, **place)
+def pools(kind: str) -> Any:
+    pool = pooling.MySQLConnectionPool(pool_size=2, pool_name=kind, **place_of(kind))
     answer = []
     for number in range(3):
         with pool.get_connection() as connection, connection.cursor() as cursor:

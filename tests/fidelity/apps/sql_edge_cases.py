@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import (
     DatabaseError,
+    DBAPIError,
     IntegrityError,
-    InterfaceError,
     MultipleResultsFound,
     NoResultFound,
     OperationalError,
@@ -325,7 +325,7 @@ def no_database(engine: Engine) -> Any:
     try:
         with own.connect() as connection:
             return connection.scalar(select(literal(1)))
-    except (OperationalError, InterfaceError) as error:
+    except DBAPIError as error:  # of which class, is for the driver to say
         return raised(error)
     finally:
         own.dispose()
