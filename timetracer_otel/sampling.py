@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, DEFAULT_ON, Decision, Sampler, SamplingResult
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -25,6 +25,8 @@ class RecordOnly(Sampler):
     def __init__(self, inner: Sampler, *, everything: bool) -> None:
         self._inner = inner
         self._everything = everything
+        self.samples_nothing = everything and (inner is ALWAYS_ON or inner is DEFAULT_ON)
+        """Every span is recorded, none is sampled, and nothing is added to any."""
 
     def should_sample(
         self,

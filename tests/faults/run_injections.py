@@ -107,12 +107,12 @@ class Recording:
     def start(self) -> None:
         """Record from now on, bodies up to a size that one is over."""
         from timetracer_otel import config
-        from timetracer_otel.exporters.light_spans import lighten
+        from timetracer_otel.light_spans import lighten
 
         settings = config.load(max_body_kb=2)
         self._processor = self._ours.CassetteSpanProcessor(self._store.path, settings=settings)
         self._provider.add_span_processor(self._processor)
-        lighten(self._provider, self._processor)  # as the launcher does
+        lighten(self._provider)  # as the launcher does
         self._ours.install()
 
     def forget(self) -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from timetracer_otel import ports
-from timetracer_otel.exporters.light_spans import LightSpan
 from timetracer_otel.exporters.recorder import Recorder
+from timetracer_otel.light_spans import LightSpan
 
 PATIENCE = 60.0
 LATE = "late"

@@ -13,19 +13,22 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcesso
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, DEFAULT_ON, TraceIdRatioBased
 
 from timetracer_otel.exporters.convert import attributes
-from timetracer_otel.exporters.light_spans import LightSpan, lighten
 from timetracer_otel.exporters.processor import tap
 from timetracer_otel.exporters.sdk_spans import attributes_of, events_of, links_of
+from timetracer_otel.light_spans import LightSpan, lighten
+from timetracer_otel.replayers import livetree
+from timetracer_otel.sampling import RecordOnly
+from timetracer_otel.tree import ENTRY
 
 
 def provider(*, light: bool, **how: Any) -> TracerProvider:
     made = TracerProvider(shutdown_on_exit=False, **how)
-    ours = tap(made)
+    tap(made)
     if light:
-        lighten(made, ours)
+        lighten(made)
     return made
 
 
@@ -214,11 +217,35 @@ def test_a_sampler_or_identifiers_of_the_users_are_asked_for_every_span() -> Non
         assert type(light) is type(own)
 
 
+@pytest.mark.parametrize("use", USES, ids=lambda use: use.__name__)
+def test_in_a_replay_it_says_what_the_sdks_own_would(use: Callable[[trace.Tracer], Any]) -> None:
+    def replaying() -> TracerProvider:
+        made = TracerProvider(sampler=RecordOnly(DEFAULT_ON, everything=True), shutdown_on_exit=False)
+        livetree.watch(made)
+        return made
+
+    light = use(replaying().get_tracer("shop", "1"))
+    noticed = replaying()
+    noticed.add_span_processor(Watching())
+    own = use(noticed.get_tracer("shop", "1"))
+    assert said(light) == said(own)
+    assert (type(light).__name__, type(own).__name__) == ("LightSpan", "_Span")
+
+
+def test_a_replay_in_a_process_that_recorded_before_has_them() -> None:
+    made = provider(light=True)
+    livetree.watch(made)
+    tracer = made.get_tracer("shop")
+    with tracer.start_as_current_span("pot"), tracer.start_as_current_span("tea") as span:
+        assert isinstance(span, LightSpan)
+        assert livetree.path_above(span, ("shop",)) == (ENTRY, "pot")
+
+
 def test_a_tracer_that_was_there_before_makes_them_too() -> None:
     made = TracerProvider(shutdown_on_exit=False)
-    ours = tap(made)
+    tap(made)
     early = made.get_tracer("shop")
-    lighten(made, ours)
+    lighten(made)
     assert isinstance(early.start_span("tea"), LightSpan)
     assert made.get_tracer("shop") is early
 
@@ -255,5 +282,6 @@ def test_a_processor_that_is_added_gets_the_sdks_own_and_the_ends_of_those_under
 def test_where_there_is_a_processor_already_nothing_changes() -> None:
     made = TracerProvider(shutdown_on_exit=False)
     made.add_span_processor(Watching())
-    lighten(made, tap(made))
+    tap(made)
+    lighten(made)
     assert not isinstance(made.get_tracer("shop").start_span("tea"), LightSpan)

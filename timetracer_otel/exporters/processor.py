@@ -18,6 +18,7 @@ from timetracer_otel.config import Settings
 from timetracer_otel.exporters.placing import watch
 from timetracer_otel.exporters.recorder import Recorder
 from timetracer_otel.exporters.statistics import Statistics
+from timetracer_otel.light_spans import OwnProcessor
 from timetracer_otel.opening import store_for
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
 
 
-class SpanTap(SpanProcessor):
+class SpanTap(OwnProcessor):
     """Passes spans on to the recorder of the moment. Added once to a provider, which cannot
     remove processors.
     """

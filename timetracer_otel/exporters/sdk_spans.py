@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from timetracer_otel.exporters.light_spans import LightSpan
+from timetracer_otel.light_spans import LightSpan
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Event

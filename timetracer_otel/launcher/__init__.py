@@ -147,7 +147,7 @@ def _record(settings: config.Settings) -> None:
         record_only(provider, everything=False)
     make_current(recorder)
     integrations.install()
-    spare(provider, tap(provider))
+    spare(provider)
     if find_spec("gevent") is not None:
         # once it has put its own in the place of subprocess, the writer's thread cannot ask git
         git_revision()

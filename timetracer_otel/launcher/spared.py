@@ -21,9 +21,9 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from timetracer_otel import ports
-from timetracer_otel.exporters.light_spans import lighten
 from timetracer_otel.exporters.placing import watch
 from timetracer_otel.exporters.processor import SpanTap
+from timetracer_otel.light_spans import lighten
 
 _HOOKS = ("client_request_hook", "client_response_hook")
 _spared: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -45,16 +45,15 @@ def leave_out(exporter: type[Any]) -> None:
     watch(placed)
 
 
-def spare(provider: TracerProvider, tap: SpanTap) -> None:
+def spare(provider: TracerProvider) -> None:
     """Have light spans made, and no measurements, until somebody else looks; and draw no spans of single ASGI
     messages, if the launcher was asked for no exporter but ours.
 
     Args:
         provider: makes the spans.
-        tap: our processor of it.
     """
     global _alone  # once a process
-    lighten(provider, tap)
+    lighten(provider)
     _spare_measurements(metrics.get_meter_provider())
     if os.environ.get("OTEL_TRACES_EXPORTER", "").strip() == "timetracer" and not _alone:
         _alone = True

@@ -6,10 +6,10 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace as otel_trace
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 from timetracer_otel import ports
+from timetracer_otel.light_spans import OwnProcessor, TraceIds, lighten
 from timetracer_otel.tree import ENTRY
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _entries: weakref.WeakKeyDictionary[Any, Span] = weakref.WeakKeyDictionary()
 _watched: weakref.WeakSet[TracerProvider] = weakref.WeakSet()
 
 
-class _Watcher(SpanProcessor):
+class _Watcher(OwnProcessor):
     """Notes each span's parent: the SDK's spans know only its id."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -37,26 +37,15 @@ class _Watcher(SpanProcessor):
             _entries.setdefault(session, span)
 
 
-class _RecordedIds(IdGenerator):
-    """Gives the trace of a replayed request the id of the recorded one: an app may answer it, or send it on.
-
-    Args:
-        other: makes all other ids.
+class _RecordedIds(TraceIds):
+    """Gives the trace of a replayed request the id of the recorded one: an app may answer it, or send
+    it on.
     """
-
-    def __init__(self, other: IdGenerator) -> None:
-        self._other = other
-
-    def generate_span_id(self) -> int:
-        return self._other.generate_span_id()
 
     def generate_trace_id(self) -> int:
         session = ports.session.get()
         recorded = None if session is None or session in _entries else _trace_id_of(session)
-        return self._other.generate_trace_id() if recorded is None else recorded
-
-    def is_trace_id_random(self) -> bool:
-        return self._other.is_trace_id_random()
+        return self.other.generate_trace_id() if recorded is None else recorded
 
 
 def _trace_id_of(session: Any) -> int | None:
@@ -73,11 +62,17 @@ def _trace_id_of(session: Any) -> int | None:
 
 
 def watch(provider: object) -> None:
-    """Follow the spans of that provider, once."""
-    if isinstance(provider, TracerProvider) and provider not in _watched:
+    """Follow the spans of that provider, once; they are light where nobody else does."""
+    if not isinstance(provider, TracerProvider):
+        return
+    if provider not in _watched:
         _watched.add(provider)
         provider.add_span_processor(_Watcher())
         provider.id_generator = _RecordedIds(provider.id_generator)  # type: ignore[assignment]  # declared as its default
+    try:
+        lighten(provider)
+    except Exception as error:  # noqa: BLE001  # an SDK that is not known draws its own
+        ports.report("following a tracer provider", error)
 
 
 def entry_of(session: object) -> Span | None:

@@ -1,16 +1,18 @@
-"""Spans that cost less, where cassettes are all that becomes of them.
+"""Spans that cost less, where nobody but us sees them: cassettes are all that becomes of them, or a replay.
 
 Of what the SDK makes for each span (four locks, two bounded lists, a bounded dictionary, a copy of the span
 when it ends) most spans need nothing. A :class:`LightSpan` is one of the SDK's in every respect; what is
 rarely asked for it makes when it is asked, and attributes of plain types are set without a look at each.
 
-A tracer makes them as long as its provider has one processor, ours, and the SDK is one whose spans are known
-here: as soon as anybody else sees the spans they are the SDK's own again.
+A tracer makes them as long as all processors of its provider are ours, and the SDK is one whose spans are
+known here: as soon as anybody else sees the spans they are the SDK's own again.
 """
 
 from __future__ import annotations
 
+import functools
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -21,20 +23,19 @@ from opentelemetry import trace as otel_trace
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from timetracer_otel import ports
 from timetracer_otel.nondeterminism import clock, entropy
+from timetracer_otel.sampling import RecordOnly
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Link
     from opentelemetry.util.types import Attributes, AttributeValue
-
-    from timetracer_otel.exporters.processor import SpanTap
 
 T = TypeVar("T")
 
@@ -42,9 +43,11 @@ _PLAIN: Final = frozenset({str, int, float, bool})
 _TEXT: Final = frozenset({str})
 _UNLIMITED: Final = 2**31
 _UNSET: Final = Status(StatusCode.UNSET)
-_ROOT_FLAGS: Final = TraceFlags(TraceFlags.SAMPLED | 2)
-"""Of a trace whose id is random (W3C Trace Context, level 2)."""
+_RANDOM: Final = 2
+"""The flag of a trace whose id is random (W3C Trace Context, level 2)."""
+_ROOT_FLAGS: Final = TraceFlags(TraceFlags.SAMPLED | _RANDOM)
 _SAMPLED: Final = frozenset({TraceFlags(TraceFlags.SAMPLED), _ROOT_FLAGS})
+_NOT_SAMPLED: Final = {flag: TraceFlags(flag) for flag in (0, _RANDOM)}
 _FIELDS: Final = frozenset(
     {
         "_attributes", "_context", "_events", "_instrumentation_info", "_instrumentation_scope", "_kind",
@@ -56,21 +59,53 @@ _FIELDS: Final = frozenset(
 """What a span of the SDK's holds."""
 
 
+class OwnProcessor(sdk.SpanProcessor):
+    """A processor of ours: its spans may be light."""
+
+
+class TraceIds(IdGenerator):
+    """Base of what gives ids to traces alone.
+
+    Args:
+        other: makes those of spans.
+    """
+
+    def __init__(self, other: IdGenerator) -> None:
+        self.other = other
+
+    def generate_span_id(self) -> int:
+        """The other's."""
+        return self.other.generate_span_id()
+
+    def is_trace_id_random(self) -> bool:
+        """As the other's are."""
+        return self.other.is_trace_id_random()
+
+
 class _Alone:
     """What the tracers of one provider share.
 
     Attributes:
-        tap: the one processor.
         processors: the provider's.
-        only: what these were when they were the tap alone.
+        only: what these were when all of them were ours.
+        starts, ends: their methods.
     """
 
-    __slots__ = ("only", "processors", "tap")
+    __slots__ = ("ends", "only", "processors", "starts")
 
-    def __init__(self, tap: SpanTap, processors: Any) -> None:
-        self.tap = tap
+    def __init__(self, processors: Any) -> None:
         self.processors = processors
-        self.only: tuple[Any, ...] = processors._span_processors
+        self.know()
+
+    def know(self) -> None:
+        """The processors that there are now are ours."""
+        self.only: tuple[Any, ...] = self.processors._span_processors
+        self.starts = [one.on_start for one in self.only]
+        unlike = sdk.SpanProcessor.on_end
+        self.ends = [one.on_end for one in self.only if type(one).on_end is not unlike]
+
+
+_alone: weakref.WeakKeyDictionary[sdk.TracerProvider, _Alone] = weakref.WeakKeyDictionary()
 
 
 class LightSpan(sdk._Span):
@@ -162,7 +197,8 @@ class LightSpan(sdk._Span):
                     bounded = self.__dict__.get("_attributes")
                     if bounded is not None:
                         bounded._immutable = True
-                    alone.tap.on_end(self)
+                    for end in alone.ends:
+                        end(self)
                     return
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("ending a span", error)
@@ -226,7 +262,8 @@ class LightTracer(sdk.Tracer):
             span._record_exception = False
         if not set_status_on_exception:
             span._set_status_on_exception = False
-        self._alone.tap.on_start(span, context)
+        for start in self._alone.starts:
+            start(span, context)
         return span
 
     def _light_span(
@@ -242,20 +279,28 @@ class LightTracer(sdk.Tracer):
         alone = self._alone
         if alone.processors._span_processors is not alone.only or not self._tracer_config.is_enabled:
             return None
-        if self.sampler is not DEFAULT_ON or type(self.id_generator) is not RandomIdGenerator:
+        sampler, ids = self.sampler, self.id_generator
+        unsampled = type(sampler) is RecordOnly and sampler.samples_nothing
+        if not unsampled and sampler is not DEFAULT_ON:
+            return None
+        if type(ids) is not RandomIdGenerator and not _is_random(ids):
             return None
         above = otel_trace.get_current_span(context).get_span_context()
         if above is not None and above.is_valid:
             flags = above.trace_flags
-            if above.is_remote or flags not in _SAMPLED:
+            if unsampled:
+                flags = _NOT_SAMPLED[flags & _RANDOM]
+            elif above.is_remote or flags not in _SAMPLED:
                 return None  # for the sampler to say
             parent: SpanContext | None = above
             made = SpanContext(above.trace_id, entropy.shared_bits(64) or 1, False, flags, above.trace_state)
         else:
             parent = None
-            made = SpanContext(
-                entropy.shared_bits(128) or 1, entropy.shared_bits(64) or 1, False, _ROOT_FLAGS
+            trace_id = (
+                entropy.shared_bits(128) or 1 if type(ids) is RandomIdGenerator else ids.generate_trace_id()
             )
+            flags = _NOT_SAMPLED[_RANDOM] if unsampled else _ROOT_FLAGS
+            made = SpanContext(trace_id, entropy.shared_bits(64) or 1, False, flags)
         span = LightSpan(
             self,
             name,
@@ -329,17 +374,21 @@ class _Current:
         return made(function)
 
 
-def lighten(provider: sdk.TracerProvider, tap: SpanTap) -> None:
+def lighten(provider: sdk.TracerProvider) -> None:
     """Have the tracers of a provider make light spans, those that it has and those to come.
 
     Args:
-        provider: one that has no processor but the tap; else nothing changes.
-        tap: ours.
+        provider: one that has no processors but ours; else nothing changes.
     """
     processors = provider._active_span_processor
-    if processors._span_processors != (tap,) or not _is_known():
+    present: tuple[Any, ...] = processors._span_processors
+    if not present or not all(isinstance(one, OwnProcessor) for one in present) or not _is_known():
         return
-    alone = _Alone(tap, processors)
+    alone = _alone.get(provider)
+    if alone is not None:
+        alone.know()
+        return
+    alone = _alone[provider] = _Alone(processors)
 
     def got(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tracer = wrapped(*args, **kwargs)
@@ -365,6 +414,12 @@ def _lighten(tracer: otel_trace.Tracer, alone: _Alone) -> None:
         tracer.__class__ = LightTracer
 
 
+def _is_random(ids: IdGenerator) -> bool:
+    """True where the ids of spans are."""
+    return isinstance(ids, TraceIds) and type(ids.other) is RandomIdGenerator
+
+
+@functools.cache
 def _is_known() -> bool:
     """True where a span of the SDK's holds what is made here, and its attributes stay where they are."""
     made = sdk._Span("", INVALID_SPAN_CONTEXT, resource=Resource({}), limits=sdk.SpanLimits())
