@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 from tests.services.door import Address, Door
@@ -25,7 +24,6 @@ class TaskQueue:
     def __init__(self, address: Address) -> None:
         self.door = _WakingDoor(address, self._wake)
         self._worker: subprocess.Popen[bytes] | None = None
-        self._waking = threading.Lock()
         self.start()
 
     @property
@@ -48,10 +46,6 @@ class TaskQueue:
     remove = stop
 
     def _wake(self) -> None:
-        with self._waking:  # several may come in at once
-            self._start_worker()
-
-    def _start_worker(self) -> None:
         if self._worker is None:
             own = {
                 name: value
