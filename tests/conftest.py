@@ -18,7 +18,7 @@ from tests.services.together import Services
 from tests.services.upstream import Upstream
 from timetracer_otel.pytest_plugin import INSTALLED
 
-pytest_plugins = ["pytester", "tests.order", "tests.services.fixtures"]
+pytest_plugins = ["pytester", "tests.order", "tests.printed", "tests.services.fixtures"]
 
 # Containers like to say that nothing compiled is kept. Then each of the hundreds of processes that are
 # started here compiles all that it imports, which is more than half of its work.

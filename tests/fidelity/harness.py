@@ -16,6 +16,9 @@ from tests.services import c_extension
 from tests.services.programs import find
 from tests.services.together import Services
 
+_PRINTED = 6_000
+"""Characters of a log that are worth reading."""
+
 
 @dataclass
 class Run:
@@ -25,6 +28,8 @@ class Run:
         answers: By the name of the row.
         problems: What went wrong instead of an answer, by the name of the row.
         why_none: Why there are no answers at all.
+        log_file: What the server printed.
+        began: Where in that the requests of a row began, by its name.
     """
 
     answers: dict[str, tuple[Answer, ...]] = field(default_factory=dict)
@@ -32,6 +37,7 @@ class Run:
     why_none: str = ""
     log_file: Path = Path()
     exit_code: int = 0
+    began: dict[str, int] = field(default_factory=dict)
 
     def answer(self, row: Row) -> tuple[Answer, ...]:
         """The answers of one row.
@@ -42,6 +48,11 @@ class Run:
         if row.name not in self.answers:
             raise AssertionError(self.problems.get(row.name, self.why_none))
         return self.answers[row.name]
+
+    def printed(self, row: Row) -> str:
+        """What the server printed from the first request of a row on: why its answers are as they are."""
+        told = self.log_file.read_text()[self.began.get(row.name, 0) :]
+        return f"the server printed:\n{told[:_PRINTED]}"
 
 
 @dataclass
@@ -59,6 +70,7 @@ class Results:
 def ask(server: Server, rows: Iterable[Row], run: Run) -> None:
     """Send the requests of the rows, one after the other."""
     for row in rows:
+        run.began[row.name] = len(server.log)
         try:
             run.answers[row.name] = tuple(send(server.port, request) for request in row.requests)
         except ServerFailed as error:

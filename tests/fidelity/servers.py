@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -39,6 +40,10 @@ _COMMANDS = {
 PLAIN: tuple[str, ...] = ()
 RECORDING = ("opentelemetry-instrument", "--traces_exporter", "timetracer")
 REPLAYING = ("opentelemetry-instrument",)
+
+
+STARTED: weakref.WeakSet[Server] = weakref.WeakSet()
+"""For who wants to know what they printed: tests/printed.py."""
 
 
 class ServerFailed(Exception):
@@ -78,6 +83,7 @@ class Server:
             text=True,
             errors="replace",
         )
+        STARTED.add(self)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fidelity.harness import Results, run_variant
+from tests.fidelity.harness import Results, Run, run_variant
 from tests.fidelity.row import Row
 from tests.fidelity.scenarios import VARIANTS, Variant, rows_of
 from tests.fidelity.wire import Answer
@@ -65,45 +65,50 @@ def readable(answers: tuple[Answer, ...]) -> list[dict[str, Any]]:
     return told
 
 
-def assert_equal(actual: tuple[Answer, ...], expected: tuple[Answer, ...]) -> None:
-    """Compare so that a failure shows the values, then byte for byte."""
-    assert readable(actual) == readable(expected)
-    assert actual == expected
+def assert_statuses(run: Run, row: Row) -> None:
+    """Compare so that a failure shows what the server printed."""
+    answers = run.answer(row)
+
+    assert tuple(answer.status for answer in answers) == row.expected_statuses, run.printed(row)
+
+
+def assert_same(run: Run, expected: Run, row: Row) -> None:
+    """Compare so that a failure shows the values and what the server printed, then byte for byte."""
+    answers, others = run.answer(row), expected.answer(row)
+
+    assert readable(answers) == readable(others), run.printed(row)
+    assert answers == others
 
 
 @each()
 def test_the_application_answers_without_us(variant: Variant, row: Row, results_of: ResultsOf) -> None:
-    answers = results_of(variant).live.answer(row)
-
-    assert tuple(answer.status for answer in answers) == row.expected_statuses
+    assert_statuses(results_of(variant).live, row)
 
 
 @each()
 def test_statuses_while_recording(variant: Variant, row: Row, results_of: ResultsOf) -> None:
-    answers = results_of(variant).recorded.answer(row)
-
-    assert tuple(answer.status for answer in answers) == row.expected_statuses
+    assert_statuses(results_of(variant).recorded, row)
 
 
 @each(repeating=True)
 def test_recording_changes_nothing(variant: Variant, row: Row, results_of: ResultsOf) -> None:
     results = results_of(variant)
 
-    assert_equal(results.recorded.answer(row), results.live.answer(row))
+    assert_same(results.recorded, results.live, row)
 
 
 @each()
 def test_replay_gives_the_recorded_answers(variant: Variant, row: Row, results_of: ResultsOf) -> None:
     results = results_of(variant)
 
-    assert_equal(results.replayed.answer(row), results.recorded.answer(row))
+    assert_same(results.replayed, results.recorded, row)
 
 
 @each(any_order=True)
 def test_replay_in_another_order(variant: Variant, row: Row, results_of: ResultsOf) -> None:
     results = results_of(variant)
 
-    assert_equal(results.replayed_backwards.answer(row), results.recorded.answer(row))
+    assert_same(results.replayed_backwards, results.recorded, row)
 
 
 @each_variant
