@@ -18,8 +18,12 @@ MAX_QUEUED = 10_000
 """Recordings that may wait to be written; more are dropped and counted."""
 
 
-GATHER_SECONDS = 0.002
-"""How long the writer lets more come before it starts: to switch threads for each costs the app more."""
+GATHER_SECONDS = 0.02
+"""How long the writer lets more come before it starts: to switch threads for each costs the app more, with
+every system call that one of the two makes while the other one computes.
+"""
+GATHER_MOST = 100
+"""It starts at so many."""
 
 
 TURN_SECONDS = 0.002
@@ -78,6 +82,7 @@ class Writer(Generic[T]):
         self._waiting: dict[int, tuple[float, T]] = {}
         self._busy = False
         self._idle = False
+        self._gathering = False
         self._flushing = 0
         self._turns = native.Condition()
         self._waiting_turns = 0
@@ -103,7 +108,7 @@ class Writer(Generic[T]):
             if not full:
                 self._queue.append(item)
                 self._ensure_thread()
-                if self._idle:
+                if self._idle or (self._gathering and len(self._queue) >= GATHER_MOST):
                     self._condition.notify_all()
         if full:
             self.refuse("the disk is too slow; cassettes are dropped")
@@ -194,7 +199,7 @@ class Writer(Generic[T]):
                         self._await_items(condition)
                 except Exception as error:  # noqa: BLE001  # the next item starts another thread
                     ports.report("waiting for cassettes to write", error)
-                    self._thread, self._idle, self._busy = None, False, False
+                    self._thread, self._idle, self._gathering, self._busy = None, False, False, False
                     condition.notify_all()
                     return
                 item = self._queue.popleft()
@@ -222,8 +227,10 @@ class Writer(Generic[T]):
             first = min((deadline for deadline, _ in self._waiting.values()), default=None)
             condition.wait(None if first is None else max(0.0, first - time.monotonic()))
         self._idle = False
-        if not self._flushing:
+        if not self._flushing and len(self._queue) < GATHER_MOST:
+            self._gathering = True
             condition.wait(GATHER_SECONDS)
+            self._gathering = False
 
     def _expire(self) -> None:
         try:

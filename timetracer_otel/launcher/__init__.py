@@ -135,6 +135,7 @@ def _record(settings: config.Settings) -> None:
     from timetracer_otel.exporters.build import git_revision
     from timetracer_otel.exporters.processor import make_current, tap
     from timetracer_otel.exporters.recorder import Recorder
+    from timetracer_otel.launcher.shortcuts import shorten
     from timetracer_otel.launcher.spared import spare
     from timetracer_otel.opening import store_for
     from timetracer_otel.sampling import record_only
@@ -148,6 +149,7 @@ def _record(settings: config.Settings) -> None:
     make_current(recorder)
     integrations.install()
     spare(provider)
+    shorten()
     if find_spec("gevent") is not None:
         # once it has put its own in the place of subprocess, the writer's thread cannot ask git
         git_revision()
