@@ -18,6 +18,7 @@ from timetracer_otel import ports
 from timetracer_otel.exporters.bound import BoundEntry
 from timetracer_otel.exporters.trace import EntryPayload
 from timetracer_otel.messages import PIECE_BYTES, HttpRequest, HttpResponse
+from timetracer_otel.nondeterminism import StartRecorder, drawing_from
 
 if TYPE_CHECKING:
     from timetracer_otel.exporters.recorder import Recorder
@@ -169,23 +170,30 @@ class RecordedStartup:
     needs these calls answered in replay.
     """
 
-    def __init__(self, tracer: otel_trace.Tracer, framework: str) -> None:
-        self._span = tracer.start_span(
+    def __init__(self, recorder: Recorder, framework: str) -> None:
+        self._span = recorder.tracer().start_span(
             "startup", context=otel_context.Context(), attributes={"timetracer.entry.framework": framework}
         )
+        context = self._span.get_span_context()
+        recording = recorder.assembler.find(context.trace_id, context.span_id)
+        self._values = None
+        if recording is not None:
+            self._values = recording.values = StartRecorder(recording.lanes.current)
 
     @contextlib.contextmanager
     def activate(self) -> Iterator[None]:
         """Calls in this context are part of the start-up."""
         token = otel_context.attach(otel_trace.set_span_in_context(self._span))
         try:
-            with ports.entered(self):
+            with ports.entered(self), drawing_from(self._values):
                 yield
         finally:
             otel_context.detach(token)
 
     def done(self) -> None:
         """The app is ready."""
+        if self._values is not None:
+            self._values.over = True
         if self._span.is_recording():
             self._span.end()
 

@@ -254,7 +254,7 @@ class Recorder:
 
     def startup(self, framework: str) -> ports.Startup | None:
         """The app starts up; see :class:`~timetracer_otel.ports.EntryPort`."""
-        return RecordedStartup(self.tracer(), framework) if self.active else None
+        return RecordedStartup(self, framework) if self.active else None
 
     def stopping(self) -> None:
         """Write what is finished before the server ends the process."""

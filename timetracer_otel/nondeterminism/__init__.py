@@ -24,11 +24,14 @@ from timetracer_otel.nondeterminism.source import (
     set_process_source,
     undrawn,
 )
+from timetracer_otel.nondeterminism.starting import StartRecorder, StartReplayer
 
 __all__ = [
     "Draw",
     "Event",
     "Fallback",
+    "StartRecorder",
+    "StartReplayer",
     "ValueRecorder",
     "ValueReplayer",
     "ValueSource",

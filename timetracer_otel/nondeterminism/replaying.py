@@ -97,6 +97,15 @@ class ValueReplayer:
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("giving a recorded value", error)
         self.invented += 1
+        return self.beyond(draw, place)
+
+    def beyond(self, draw: Draw[T], place: tuple[str, int]) -> T:
+        """A value where none was recorded.
+
+        Args:
+            draw: the call.
+            place: its source and its lane.
+        """
         return draw.invent(self._fallback(place))
 
     def _adopt(self, source: str, lane: int) -> deque[object] | None:

@@ -90,7 +90,8 @@ class StartedApp:
         self._spec = spec
         self._factory = factory
         self._redactor = Redactor.from_settings(self.settings)
-        self._process = Session([Cassette.load(path) for path in startup], self.settings, reuse=True)
+        recorded = sorted((Cassette.load(path) for path in startup), key=lambda cassette: cassette.started)
+        self._process = Session(recorded, self.settings, reuse=True)
         self._client: Client | None = None
 
     def __enter__(self) -> Self:

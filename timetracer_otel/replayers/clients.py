@@ -14,9 +14,11 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from timetracer_otel import ports
 from timetracer_otel.errors import ApplicationError, ReplayError
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse
 from timetracer_otel.messages.http import split_url
+from timetracer_otel.nondeterminism import drawing_from
 from timetracer_otel.replayers.hanging_up import HangUp
 from timetracer_otel.replayers.pace import CANCELLATION_SECONDS
 from timetracer_otel.replayers.session import Session
@@ -83,8 +85,11 @@ class AsgiClient:
                 "asgi": {"version": "3.0", "spec_version": "2.0"},
                 "state": self._state,
             }
+            process = ports.process_port()
+            drawn = process.starting() if isinstance(process, Session) else None
             try:
-                await self._app(scope, self._events.get, send)
+                with drawing_from(drawn):
+                    await self._app(scope, self._events.get, send)
             except Exception as error:  # noqa: BLE001  # an app without lifespan support raises (ASGI, lifespan)
                 if not outcome.done():
                     outcome.set_result(f"unsupported: {type(error).__name__}: {error}")

@@ -15,6 +15,7 @@ from timetracer_otel.errors import CodecError, ConfigurationError
 from timetracer_otel.messages import Canonical, HttpRequest, HttpResponse, Request
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.messages.paths import path_excluded
+from timetracer_otel.nondeterminism import StartReplayer, drawing_from
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.faults import Faults
 from timetracer_otel.replayers.linking import alike, inbound_form
@@ -234,10 +235,25 @@ class ReplayEntries:
 
     def startup(self, framework: str) -> ports.Startup | None:
         """Calls of the start-up are answered by the process's own session."""
-        return None
+        values = self.library.process_session.starting()
+        return None if values is None else ReplayedStartup(values)
 
     def stopping(self) -> None:
         """Nothing to write."""
+
+
+class ReplayedStartup:
+    """An app that starts up in replay; see :class:`~timetracer_otel.ports.Startup`."""
+
+    def __init__(self, drawn: StartReplayer) -> None:
+        self._drawn = drawn
+
+    def activate(self) -> contextlib.AbstractContextManager[None]:
+        """What it draws in this context is what was drawn then."""
+        return drawing_from(self._drawn)
+
+    def done(self) -> None:
+        """Nothing to note."""
 
 
 class ReplayedEntry:

@@ -15,20 +15,20 @@ from typing import Any
 
 from opentelemetry import trace as otel_trace
 
-from timetracer_otel import attributes as names
-from timetracer_otel import ports, values
+from timetracer_otel import ports
 from timetracer_otel.blocks import Arrivals
 from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import ConfigurationError, MissError, ReplayError
 from timetracer_otel.lanes import LaneTable
 from timetracer_otel.messages import HttpRequest, Request
-from timetracer_otel.nondeterminism import Event as ValueEvent
-from timetracer_otel.nondeterminism import ValueReplayer, drawing_from
+from timetracer_otel.nondeterminism import StartReplayer, drawing_from
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers import cookies
 from timetracer_otel.replayers.answers import followed_answer
+from timetracer_otel.replayers.beginnings import Beginnings
 from timetracer_otel.replayers.capture import Captured, folder_beside, save_copy, secrets_of
+from timetracer_otel.replayers.drawing import is_startup, recorded_values
 from timetracer_otel.replayers.exchanges import (
     CapturedExchange,
     DoubtfulExchange,
@@ -89,7 +89,8 @@ class Session:
         self._lock = threading.Lock()
         self.arrivals: Arrivals | None = None
         """The requests that come in, in a block that the whole process belongs to."""
-        self.drawn = None if reuse or len(self.cassettes) != 1 else self._recorded_values(self.cassettes[0])
+        single = not reuse and len(self.cassettes) == 1
+        self.drawn = recorded_values(self.cassettes[0], self._lanes.current) if single else None
         self.captured: list[Captured] = []
         self._came_in: HttpRequest | None = None
         self._recorded_ago = time.time_ns() - self._started
@@ -109,6 +110,9 @@ class Session:
             clock=time.time if reuse else None,
         )
         """What became of the recorded values in this replay."""
+        self.beginnings = Beginnings(self.cassettes if reuse else ())
+        if fallback is not None and len(self.cassettes) == 1:
+            fallback.beginnings.teach(self.links, self.cassettes[0])
         self.rules = Rules(settings.volatile)
         """What else may be anything."""
         self.matcher = Matcher(
@@ -272,6 +276,13 @@ class Session:
                 call.outcome, call.explanation = Outcome.MISSED, text
         raise ReplayError(text)
 
+    def starting(self) -> StartReplayer | None:
+        """What an app that starts up draws its random values from: the first start-up that was recorded."""
+        for cassette in self.cassettes:
+            if is_startup(cassette):
+                return recorded_values(cassette, self._lanes.current, StartReplayer)
+        return None
+
     @contextlib.contextmanager
     def activate(self) -> Iterator[Session]:
         """Make this the session of the context."""
@@ -281,19 +292,6 @@ class Session:
                 yield self
         finally:
             ports.session.reset(token)
-
-    def _recorded_values(self, cassette: Cassette) -> ValueReplayer:
-        events = [
-            ValueEvent(str(source), values.loads(text), lane)
-            for event in cassette.entry.events
-            if event.name == names.EVENT_VALUE
-            and isinstance(text := event.attributes.get("value"), str)
-            and isinstance(lane := event.attributes.get("lane"), int)
-            and (source := event.attributes.get("source"))
-        ]
-        return ValueReplayer(
-            events, lane=self._lanes.current, trace_id=cassette.entry.trace_id, start_ns=cassette.started
-        )
 
     def close(self) -> Path | None:
         """The replay is over: write a copy of the cassette if calls were captured; its path."""
