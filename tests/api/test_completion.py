@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from opentelemetry import trace
 from starlette.applications import Starlette
@@ -25,7 +26,7 @@ from tests.services.upstream import Upstream
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.exporters import assembler
-from timetracer_otel.messages import HttpResponse
+from timetracer_otel.messages import HttpRequest, HttpResponse
 
 Recording = Callable[..., Recorder]
 
@@ -58,6 +59,29 @@ def test_a_thread_that_calls_after_the_trace_was_written_is_appended(
     cassette = recorder.cassette()
     assert asked(cassette) == ["/early", "/late"]
     assert gaps(cassette) == []
+
+
+def test_what_was_masked_is_masked_in_what_is_appended_and_the_other_way_round(
+    recording: Recording, upstream: Upstream
+) -> None:
+    recorder, go = recording(), threading.Event()
+
+    def late() -> None:
+        go.wait()
+        httpx.post(f"{upstream.url}/echo", content=b"early-S3cret", headers={"X-Api-Key": "later-S3cret"})
+
+    with recorder.tracer.start_as_current_span("job"):
+        httpx.post(f"{upstream.url}/echo", content=b"later-S3cret", headers={"X-Api-Key": "early-S3cret"})
+        thread = threading.Thread(target=late)
+        thread.start()
+    [early] = recorder.cassette().calls()
+    assert early.request == msgspec.structs.replace(early.request, body=b"later-S3cret")
+    go.set()
+    thread.join()
+    bodies = [
+        call.request.body for call in recorder.cassette().calls() if isinstance(call.request, HttpRequest)
+    ]
+    assert bodies == [b"[REDACTED]", b"[REDACTED]"]
 
 
 def test_a_call_under_way_when_the_entry_ends_is_waited_for(recording: Recording, upstream: Upstream) -> None:

@@ -133,3 +133,28 @@ def test_gaps_name_a_call_without_its_secrets(tmp_path: Path, upstream: Upstream
         f"request body of POST {upstream.url}/echo?token=%5BREDACTED%5D: over 1024 bytes",
         f"request body of POST {upstream.url}/echo?q=%5BREDACTED%5D: over 1024 bytes",
     ]
+
+
+@pytest.mark.parametrize("mode", ["never", "on_error"])
+def test_a_secret_of_a_body_that_is_not_kept_is_masked_elsewhere(
+    tmp_path: Path, upstream: Upstream, mode: str
+) -> None:
+    settings = config.load(environ={}, dir=tmp_path, capture_bodies=mode)
+    with record(settings=settings) as recording:
+        httpx.post(f"{upstream.url}/echo", json={"password": TOKEN})
+        with sqlite3.connect(":memory:") as database:
+            database.execute("SELECT ?", (f"session:{TOKEN}",)).fetchall()
+
+    assert recording.path is not None
+    assert TOKEN not in recording.path.read_text()
+
+
+def test_what_an_exception_says_is_masked(tmp_path: Path) -> None:
+    said = "cannot reach postgres://u:hunter2@h/db?token=hunter3 (host=h password=hunter4)"
+    with pytest.raises(RuntimeError), record(tmp_path) as recording:
+        raise RuntimeError(said)
+
+    assert recording.path is not None
+    text = recording.path.read_text()
+    assert "cannot reach postgres://u:" in text
+    assert [secret for secret in ("hunter2", "hunter3", "hunter4") if secret in text] == []

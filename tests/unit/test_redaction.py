@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 import zlib
 from typing import Any
 
@@ -13,19 +14,25 @@ from backports import zstd
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from timetracer_otel import values
 from timetracer_otel.config import load
 from timetracer_otel.messages import (
     Failure,
+    FunctionCall,
     HttpRequest,
     HttpResponse,
+    KafkaRecord,
+    KafkaRecords,
     RedisCommand,
     RedisReply,
     SqlResult,
     SqlStatement,
 )
+from timetracer_otel.messages.sql import DriverValue
 from timetracer_otel.redaction import MASK, Redactor, codings, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames
 from timetracer_otel.redaction.placeholders import placeholder_names
+from timetracer_otel.span import Event, Span, Status, StatusCode
 
 REDACTOR = Redactor()
 JSON = ("content-type", "application/json")
@@ -260,7 +267,7 @@ class TestJsonBodies:
     def test_a_body_without_a_type_is_searched_when_it_looks_like_json(self) -> None:
         assert mask(HttpRequest("POST", "/", [], b' {"token":"x"}'))[0].body == b' {"token":"[REDACTED]"}'
 
-    @pytest.mark.parametrize("kind", ["image/png", "application/octet-stream"])
+    @pytest.mark.parametrize("kind", ["image/png", "application/zip"])
     def test_binary_bodies_are_left(self, kind: str) -> None:
         message = HttpRequest("POST", "/", [("content-type", kind)], b'{"token":"x"}')
         assert REDACTOR.message(message, []) is message
@@ -641,3 +648,215 @@ def test_json_that_is_called_a_form_is_masked_as_json() -> None:
     clean, places = mask(said)
     assert clean.body == b'{"user": "zoe", "password": "[REDACTED]"}'
     assert places == ["request body password"]
+
+
+SECRET = "s3cr3tVALUE9x"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
+
+
+def said(message: Any) -> str:
+    """Everything that is written of the message once it is masked."""
+    clean, written = REDACTOR.attributes(message, [])
+    assert written == clean.attributes()
+    assert clean == mask(message)[0]
+    assert mask(clean) == (clean, []), "masking twice changes nothing more"
+    return values.dumps(written)
+
+
+def posted(body: str, kind: str = "application/json", url: str = "http://h/") -> HttpRequest:
+    return HttpRequest("POST", url, [("content-type", kind)], body.encode())
+
+
+class TestWherePeopleHideThem:
+    """Places that somebody who searches a folder of cassettes for secrets finds first."""
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("newpassword", "PGPASSWORD", "db_pass", "SMTP_PASS", "usertoken", "sessiontoken", "appsecret"),
+            *("connectionString", "masterKey", "ssh_key", "code_verifier", "auth_code", "mfaCode", "otpauth"),
+            *("jsessionid", "requirepass", "pass_phrase", "SharedAccessSignature", "passwordhash"),
+        ],
+    )
+    def test_names_in_one_word_and_in_usual_company(self, name: str) -> None:
+        assert SECRET not in said(posted(json.dumps({name: SECRET})))
+
+    @pytest.mark.parametrize(
+        "name", ["nextpagetoken", "pagetoken", "continuationtoken", "bypass", "byepass_at"]
+    )
+    def test_names_of_one_word_that_are_none(self, name: str) -> None:
+        assert name not in SensitiveNames()
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            *("X-Original-URI", "X-Original-URL", "X-Forwarded-Uri", "HX-Current-URL", "HX-Redirect"),
+            *("Destination", "Origin", "X-Accel-Redirect"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "url", ["/cb?token={}", "https://u:{}@h/cb", "/login?next=%2Freset%3Ftoken%3D{}"]
+    )
+    def test_urls_in_headers(self, header: str, url: str) -> None:
+        assert SECRET not in said(HttpResponse(302, [(header, url.format(SECRET))], b""))
+
+    @pytest.mark.parametrize("header", ["X-Auth", "Authentication", "Auth", "Cookie2", "X-Functions-Key"])
+    def test_credentials_of_other_names(self, header: str) -> None:
+        assert SECRET not in said(HttpRequest("GET", "http://h/", [(header, f"Bearer {SECRET}")]))
+
+    @pytest.mark.parametrize(
+        ("url", "clean"),
+        [
+            ("/login?next=%2Freset%3Ftoken%3Dx&a=1", "/login?next=%2Freset%3Ftoken%3D%5BREDACTED%5D&a=1"),
+            ("/login?next=/reset?token=x", "/login?next=/reset?token=%5BREDACTED%5D"),
+            (
+                "/p?url=https%3A%2F%2Fu%3Ax%40h%2F%3Fq%3D%C3%A9",
+                "/p?url=https%3A%2F%2Fu%3A%5BREDACTED%5D%40h%2F%3Fq%3D%C3%A9",
+            ),
+            ("/p?q=日本&token=x", "/p?q=日本&token=%5BREDACTED%5D"),
+            ("/p?next=/a?b=c", "/p?next=/a?b=c"),
+        ],
+    )
+    def test_urls_in_urls(self, url: str, clean: str) -> None:
+        message, _ = mask(HttpRequest("GET", url))
+        assert message.url == clean
+        assert masked_equal(message.canonical(), HttpRequest("GET", url).canonical())
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"postgres://u:{SECRET}@h/db",
+            f"see https://h/reset?token={SECRET}, then",
+            f"https://b.s3.aws.com/k?X-Amz-Expires=9&X-Amz-Signature={SECRET}",
+            f"https://h/?a=1#access_token={SECRET}",
+        ],
+    )
+    @pytest.mark.parametrize("form", ["json", "json of go", "json of php", "json in json", "text", "html"])
+    def test_urls_in_bodies(self, text: str, form: str) -> None:
+        document = json.dumps({"link": text, "n": [1, 2]})
+        kind = "application/json"
+        if form == "json of go":
+            document = document.replace("&", "\\u0026")
+        elif form == "json of php":
+            document = document.replace("/", "\\/")
+        elif form == "json in json":
+            document = json.dumps({"message": document})
+        elif form != "json":
+            document, kind = f"<a href='{text}'>", f"text/{'html' if form == 'html' else 'plain'}"
+        message = posted(document, kind)
+        assert SECRET not in said(message)
+        if kind == "application/json":
+            clean = json.loads(mask(message)[0].body)
+            assert set(clean) == set(json.loads(document))
+
+    def test_urls_without_secrets_stay_as_they_are_written(self) -> None:
+        message = posted('{"a":"https:\\/\\/h\\/?x=1\\u0026y=2","b":"https://h/@me?page=2#top"}')
+        assert REDACTOR.message(message, []) is message
+
+    def test_web_tokens_under_any_name(self) -> None:
+        assert JWT not in said(posted(json.dumps({"refresh": JWT, "access": [JWT]})))
+        assert JWT not in said(HttpResponse(200, [("content-type", "text/plain")], f"it is {JWT}.".encode()))
+        assert JWT not in said(RedisReply(JWT.encode()))
+        assert JWT not in said(SqlResult([("value",)], [(JWT,)], 1))
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            'Content-Disposition: form-data;\tname="password"',
+            'Content-Disposition: form-data;\r\n name="password"',
+            "Content-Disposition: form-data; name*=UTF-8''password",
+            'content-disposition:form-data;NAME="password"; filename="f"',
+        ],
+    )
+    @pytest.mark.parametrize("end", ["\r\n", "\n"])
+    def test_parts_however_their_names_are_written(self, head: str, end: str) -> None:
+        body = f"--b\r\n{head}\r\n\r\n{SECRET}\r\n--b--\r\n".replace("\r\n", end)
+        assert SECRET not in said(posted(body, "multipart/form-data; boundary=b"))
+
+    def test_parts_are_masked_by_their_own_types(self) -> None:
+        body = (
+            f"--b\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\na=1&token={SECRET}\r\n--b--\r\n"
+        )
+        assert SECRET not in said(posted(body, "multipart/mixed; boundary=b"))
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "<a><password>{}</password></a>",
+            "<s:Envelope><wsse:Password Type='x'>{}</wsse:Password></s:Envelope>",
+            "<a><b password='{}'/></a>",
+            '<a><b x="1" api-key="{}">text</b></a>',
+            "<a><password><![CDATA[{}]]></password></a>",
+            "<a><password>{}",
+        ],
+    )
+    def test_xml(self, body: str) -> None:
+        clean, _ = mask(posted(body.format(SECRET), "text/xml; charset=utf-8"))
+        assert clean.body.decode() == body.format(MASK)
+        said(posted(body.format(SECRET), "application/soap+xml"))
+
+    def test_json_whose_type_says_nothing(self) -> None:
+        document = json.dumps({"password": SECRET})
+        assert SECRET not in said(posted(document, "application/octet-stream"))
+        assert SECRET not in said(posted(f"\ufeff{document}", "binary/octet-stream"))
+        assert SECRET not in said(HttpRequest("POST", "/", [], f"user=a&password={SECRET}".encode()))
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            RedisCommand(["XADD", "s", "MAXLEN", "~", "9", "*", "user", "u", "password", SECRET]),
+            RedisCommand(["HSETEX", "h", "EX", "10", "FIELDS", "1", "password", SECRET]),
+            RedisCommand(["SENTINEL SET", "m", "auth-pass", SECRET]),
+            RedisReply({"requirepass": SECRET}),
+            RedisCommand(["SET", "dsn", f"redis://:{SECRET}@h/0"]),
+            SqlStatement("INSERT INTO e (payload) VALUES (%s)", (json.dumps({"password": SECRET}),)),
+            SqlStatement(
+                "INSERT INTO e VALUES (:p, :q)", {"p": {"password": SECRET}, "q": f"http://u:{SECRET}@h"}
+            ),
+            SqlStatement("INSERT INTO e VALUES (%s)", (DriverValue("psycopg.jsonb", {"token": SECRET}),)),
+            SqlStatement("SELECT 1 FROM t WHERE token = ANY(%s)", ([SECRET],)),
+            SqlResult([("payload",)], [(json.dumps({"a": [{"password": SECRET}]}),)], 1),
+            SqlResult([("payload",)], [({"a": {"password": SECRET}},)], 1),
+            SqlResult([("credentials",)], [({"user": SECRET},)], 1),
+            SqlResult(
+                [("n",)], [(1,)], 1, extra={"more": [[[("p",)], [(json.dumps({"token": SECRET}),)], {}]]}
+            ),
+            FunctionCall("f", [f"amqp://u:{SECRET}@h//"], {"credentials": {"key": [SECRET]}}),
+            Failure("E", [f"cannot reach postgres://u:{SECRET}@h/db"]),
+            Failure("E", [1], {"url": f"http://h/?api_key={SECRET}"}),
+            Failure("E", [], {}, Failure("E", [f'host=h password={SECRET} user="u"'])),
+            Failure("E", [f"DETAIL:  Key (token)=({SECRET}) already exists."]),
+        ],
+        ids=lambda message: f"{type(message).__name__}",
+    )
+    def test_data(self, message: Any) -> None:
+        assert SECRET not in said(message)
+
+    def test_what_is_binary_stays_whole(self) -> None:
+        pickled = pickle.dumps({"url": f"http://u:{SECRET}@h/"})
+        for message in (RedisReply(pickled), KafkaRecords([KafkaRecord("t", value=pickled)])):
+            assert REDACTOR.message(message, []) is message
+
+    def test_failures_keep_what_explains_them(self) -> None:
+        failure = Failure(
+            "E", ['password authentication failed for user "u"', "token: expired", 5], {"a": "b=c"}
+        )
+        assert REDACTOR.message(failure, []) is failure
+
+    def test_events_states_and_resources(self) -> None:
+        dsn = f"postgres://u:{SECRET}@h/db"
+        span = Span(
+            "1" * 32, "2" * 16, "s", events=[Event("exception", 1, {"exception.message": dsn, "n": 1})]
+        )
+        span.status = Status(StatusCode.ERROR, f"E: {dsn}")
+        REDACTOR.span_texts(span)
+        assert SECRET not in repr(span)
+        assert (span.events[0].attributes["n"], span.status.code) == (1, StatusCode.ERROR)
+        assert REDACTOR.texts(
+            {"process.command_args": ["app", f"--dsn={dsn}"], "service.name": "s", "n": 1}
+        ) == {
+            "process.command_args": ["app", "--dsn=postgres://u:%5BREDACTED%5D@h/db"],
+            "service.name": "s",
+            "n": 1,
+        }
+        assert SECRET not in repr(REDACTOR.span_attributes({"db.connection_string": dsn}))

@@ -89,6 +89,7 @@ def take_over(
     if redactor is not None:
         raw, span.attributes = span.attributes, redactor.span_attributes(span.attributes)
         secrets |= secrets_in(raw, span.attributes)
+        redactor.span_texts(span)
     if taken is None:
         return None
     masked: list[str] = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import traceback
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
 
 from timetracer_otel import __version__, ports, values
 from timetracer_otel import attributes as names
@@ -17,13 +19,19 @@ from timetracer_otel.exporters.trace import Batch, CallPayload, EntryPayload, Tr
 from timetracer_otel.exporters.trace import Gap as RecordedGap
 from timetracer_otel.exporters.value_events import value_events
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
-from timetracer_otel.redaction import Redactor
+from timetracer_otel.redaction import KnownSecrets, Redactor
+from timetracer_otel.redaction.everywhere import mask_cassette
 from timetracer_otel.span import Attributes, Event, Resource, Span, SpanKind, Status, StatusCode
 from timetracer_otel.store import FolderStore
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource as SdkResource
 
+
+M = TypeVar("M", bound="Request | Answer | Failure")
+
+MOST_SECRETS: Final = 100
+"""Secrets of a written trace that are remembered for what comes late."""
 
 _OUTBOUND: Final = frozenset({SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER})
 """Kinds of spans that instrumentations draw for a call or a poll, which alone say nothing."""
@@ -50,9 +58,12 @@ class CassetteBuilder:
         Raises:
             OSError: the store cannot be written.
         """
+        known = recording.secrets
         spans = self._spans(recording, batch)
         if recording.path is not None:
             earlier = store.load(recording.path)
+            if new := set(recording.secrets).difference(known):
+                mask_cassette(earlier, KnownSecrets(new))
             self._append(earlier, spans, batch)
             store.write(earlier)
             return True
@@ -101,9 +112,13 @@ class CassetteBuilder:
             except Exception as error:  # noqa: BLE001  # one bad payload must not cost the cassette
                 ports.report("encoding a payload", error)
                 recording.gap("unencodable payload", f"{span.name}: {type(error).__name__}: {error}", span_id)
+            if self.redactor is not None and (span.events or span.status.message):
+                self.redactor.span_texts(span)
             spans.append(span)
         try:
-            masking.finish(spans)
+            recording.secrets = tuple(sorted(masking.finish(spans, recording.secrets), key=len))[
+                -MOST_SECRETS:
+            ]
         except Exception as error:  # noqa: BLE001  # as above
             ports.report("masking a trace", error)
             recording.gap("recording failed", f"secrets may stand elsewhere: {type(error).__name__}", 0)
@@ -130,7 +145,7 @@ class CassetteBuilder:
         for message in (payload.request, response):
             if message is not None:
                 if not bodies:
-                    _drop_body(message)
+                    message = _without_body(message, masking)
                 span.attributes.update(masking.attributes(message, "inbound ", int(span.span_id, 16)))
         if payload.failure is not None:
             _add_exception(span, payload)
@@ -144,8 +159,8 @@ class CassetteBuilder:
     ) -> None:
         span.attributes.update(call_attributes(payload))
         if not bodies:
-            _drop_body(payload.request)
-            _drop_body(payload.answer)
+            payload.request = _without_body(payload.request, masking)
+            payload.answer = None if payload.answer is None else _without_body(payload.answer, masking)
         span.attributes.update(masking.attributes(payload.request, "", span_id))
         if payload.answer is None and not any(gap.span_id == span_id for gap in masking.gaps):
             masking.gaps.append(RecordedGap("no answer", payload.request.title()[:200], span_id))
@@ -161,7 +176,10 @@ class CassetteBuilder:
             }
             if revision := git_revision():
                 extra[names.GIT_REVISION] = revision
-            known = (resource, convert_resource(resource, extra))
+            converted = convert_resource(resource, extra)
+            if self.redactor is not None:
+                converted.attributes = self.redactor.texts(converted.attributes)
+            known = (resource, converted)
             self._resources[id(resource)] = known
         return known[1]
 
@@ -210,9 +228,12 @@ def _listed(batch: Batch) -> list[Gap]:
     return [Gap(gap.kind, gap.detail, f"{gap.span_id:016x}" if gap.span_id else "") for gap in batch.gaps]
 
 
-def _drop_body(message: Request | Answer | Failure | None) -> None:
-    if isinstance(message, HttpRequest | HttpResponse) and message.body:
-        message.body = None
+def _without_body(message: M, masking: Masking) -> M:
+    """The message without its body; the secrets in that are still looked for elsewhere."""
+    if not (isinstance(message, HttpRequest | HttpResponse) and message.body):
+        return message
+    masking.learn(message)
+    return msgspec.structs.replace(message, body=None)
 
 
 def _add_exception(span: Span, payload: EntryPayload) -> None:

@@ -61,26 +61,42 @@ class Masking:
         if self._redactor is None:
             return message.attributes()
         masked: list[str] = []
-        clean = self._redactor.message(message, masked, answers)
+        clean, attributes = self._redactor.attributes(message, masked, answers)
         if masked:
             self._pairs.append((message, clean))
             self._texts = None
             if hides_from_the_app(message, inbound=bool(where)):
                 self.gaps.extend(Gap("masked", f"{where}{place}", span_id) for place in masked)
-        attributes = clean.attributes()
         self._said.append(_Said(span_id, clean, attributes, where))
         return attributes
 
-    def finish(self, spans: Iterable[Span]) -> None:
+    def learn(self, message: Request | Answer | Failure) -> None:
+        """Look for what a message gives away of which not all is kept.
+
+        Args:
+            message: as it was said; it is not changed.
+        """
+        if self._redactor is not None:
+            masked: list[str] = []
+            clean = self._redactor.message(message, masked)
+            if masked:
+                self._pairs.append((message, clean))
+                self._texts = None
+
+    def finish(self, spans: Iterable[Span], before: Iterable[str] = ()) -> set[str]:
         """Mask what was masked in one message wherever else the trace says it.
 
         Args:
             spans: all spans of the trace, with their payloads.
+            before: secrets of what was written of it before.
+
+        Returns:
+            What was looked for: the secrets of both.
         """
         self._mask_titles()
-        secrets: set[str] = set().union(*(secrets_in(raw, clean) for raw, clean in self._pairs))
+        secrets: set[str] = set(before).union(*(secrets_in(raw, clean) for raw, clean in self._pairs))
         if not secrets:
-            return
+            return secrets
         known = KnownSecrets(secrets)
         by_id = {int(span.span_id, 16): span for span in spans if known.may_be_on(span)}
         payloads: dict[int, set[str]] = {}
@@ -95,6 +111,7 @@ class Masking:
             mask_the_rest(span, known, payloads.get(span_id, set()))
         for gap in self.gaps:
             gap.detail = known.text(gap.detail)
+        return secrets
 
     def _mask_titles(self) -> None:
         """Gaps name calls by what these asked for."""

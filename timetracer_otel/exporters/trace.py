@@ -92,10 +92,10 @@ DONE = frozenset({State.DROPPED, State.REMEMBERED})
 """States in which a recording takes nothing more."""
 
 
-Remembered: TypeAlias = "tuple[int, int, tuple[int, ...], str | None, int, int, float]"
+Remembered: TypeAlias = "tuple[int, int, tuple[int, ...], str | None, int, int, tuple[str, ...], float]"
 """What late spans need of a written trace: trace id, entry id, span ids, path (``None``: not kept), numbers
-of calls and lanes so far, when it was over. A plain tuple of plain values costs the garbage collector
-nothing, and thousands are kept.
+of calls and lanes so far, what was masked in it, when it was over. A plain tuple of plain values costs the
+garbage collector nothing, and thousands are kept.
 """
 
 
@@ -108,6 +108,7 @@ class TraceRecording:
         unkept: live spans that are not kept: known, so that what is below them finds its trace.
         entry_open: the inbound request is still being served (its span may have ended).
         holds: reasons to wait beside open spans: calls whose answer is not read to its end.
+        secrets: what was masked in what was written of it, to be looked for in what comes late.
         said: masks what goes onto live spans, where payloads do.
         bytes: payload bytes kept so far.
         weight: bytes counted for the trace itself and its ended spans.
@@ -133,6 +134,7 @@ class TraceRecording:
         "path",
         "payloads",
         "said",
+        "secrets",
         "span_ids",
         "state",
         "trace_id",
@@ -156,6 +158,7 @@ class TraceRecording:
         self.entry_payload: EntryPayload | None = None
         self.gaps: list[Gap] = []
         self.said: Any = None
+        self.secrets: tuple[str, ...] = ()
         self.lanes = LaneTable()
         self.values: Any = None
         self.calls = 0
@@ -173,13 +176,14 @@ class TraceRecording:
     @classmethod
     def revived(cls, remembered: Remembered, budget: Budget) -> Self:
         """A trace that was remembered, for what comes late."""
-        trace_id, entry_id, span_ids, path, calls, lanes, over_at = remembered
+        trace_id, entry_id, span_ids, path, calls, lanes, secrets, over_at = remembered
         recording = cls(trace_id, entry_id, budget)
         recording.span_ids.update(span_ids)
         recording.path = None if path is None else Path(path)
         recording.excluded = path is None
         recording.calls = calls
         recording.lanes = LaneTable(lanes)
+        recording.secrets = secrets
         recording.state = State.WRITTEN
         recording.over_at = over_at
         return recording
@@ -192,7 +196,8 @@ class TraceRecording:
             self.state = State.REMEMBERED
             path = None if self.path is None or self.excluded else str(self.path)
             span_ids = tuple(self.span_ids)
-            return self.trace_id, self.entry_id, span_ids, path, self.calls, self.lanes.count(), self.over_at
+            lanes = self.lanes.count()
+            return self.trace_id, self.entry_id, span_ids, path, self.calls, lanes, self.secrets, self.over_at
 
     def span_started(self, span_id: int, span: Span | None) -> bool:
         """A span of this trace began (one that is not kept: ``None``); false when it takes no more."""

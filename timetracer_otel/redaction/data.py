@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from timetracer_otel.messages import (
+    Failure,
     FunctionCall,
     FunctionResult,
     RedisCommand,
@@ -18,16 +19,23 @@ from timetracer_otel.messages import (
     SqlResult,
     SqlStatement,
 )
-from timetracer_otel.redaction.bodies import json_edits, looks_like_json
+from timetracer_otel.messages.sql import DriverValue
+from timetracer_otel.redaction.json_text import json_edits, looks_like_json
 from timetracer_otel.redaction.mask import MASK, apply, note
 from timetracer_otel.redaction.names import SensitiveNames
 from timetracer_otel.redaction.placeholders import placeholder_names
+from timetracer_otel.redaction.urls import mask_said, with_texts
+from timetracer_otel.span import Attributes
 
-_FIELD_WRITES: Final = frozenset({"HSET", "HMSET", "HSETNX"})
+_FIELD_WRITES: Final = frozenset({"HSET", "HMSET", "HSETNX", "HSETEX", "XADD", "SENTINEL SET"})
+"""Commands that end in names and values by turns."""
 _WITH_SECRETS: Final = _FIELD_WRITES | {"AUTH", "HELLO", "MIGRATE", "CONFIG", "CONFIG SET"}
 _FIELD_READS: Final = frozenset({"HGET", "HMGET", "HGETDEL", "HGETEX"})
 _OPENING: Final = frozenset("{[")
 _SCALARS: Final = frozenset({int, float, bool, type(None)})
+_WRITTEN_NAME: Final = re.compile(r'\{(?:\s|\\[ntr])*+\\*"(?!\$)')
+_ALL_OF_IT: Final = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]{0,30}://|eyJ")
+"""How bytes begin that are nothing but a URL or a token."""
 _MAX_DEPTH: Final = 32
 _MAX_STATEMENTS: Final = 512
 _SAID: Final = re.compile(
@@ -59,14 +67,18 @@ class DataRules:
 
         def one(parameters: Any) -> Any:
             if isinstance(parameters, dict):
-                return self._mapping(parameters, "SQL parameter", masked)
-            if columns and isinstance(parameters, list | tuple):
+                named = self._mapping(parameters, "SQL parameter", masked)
+                if not any(map(_may_hold_names, named.values())):
+                    return named
+                deep = {key: self._tree(value, masked, what="SQL") for key, value in named.items()}
+                return deep if any(deep[key] is not value for key, value in named.items()) else named
+            if isinstance(parameters, list | tuple) and (columns or any(map(_may_hold_names, parameters))):
                 return _rebuilt(parameters, lambda at, value: self._named(columns, at, value, masked))
             return parameters
 
         given = message.parameters
-        if given is None or (not columns and type(given) is tuple and not message.executemany):
-            return message  # most statements
+        if given is None:
+            return message
         if message.executemany and isinstance(given, list | tuple):
             clean = _rebuilt(given, lambda _, parameters: one(parameters))
         else:
@@ -75,15 +87,34 @@ class DataRules:
 
     def _named(self, columns: tuple[str, ...], at: int, value: Any, masked: list[str]) -> Any:
         name = columns[at] if at < len(columns) else ""
-        return self._value(value, f"SQL parameter {name}", masked) if name in self._names else value
+        if name in self._names:
+            return self._value(value, f"SQL parameter {name}", masked)
+        return self._tree(value, masked, what="SQL")
 
     def result(self, message: SqlResult, masked: list[str]) -> SqlResult:
-        """The result without the values of secret columns; the same object when it has none."""
-        rows = self._rows(message.columns, message.rows, masked)
+        """The result without the values of secret columns, and secret keys of JSON in others; the same object
+        when it has none.
+        """
+        return self._result(message, masked, deep=True)
+
+    def attributes(self, message: SqlResult, masked: list[str]) -> tuple[SqlResult, Attributes]:
+        """:meth:`result` and its attributes. Most rows hold no JSON: that is told from what they are
+        written as, which is quicker than a look at every value.
+        """
+        clean = self._result(message, masked, deep=False)
+        written = clean.attributes()
+        if any(isinstance(text, str) and _written_with_names(text) for text in written.values()):
+            deep = self._result(clean, masked, deep=True)
+            if deep is not clean:
+                return deep, deep.attributes()
+        return clean, written
+
+    def _result(self, message: SqlResult, masked: list[str], *, deep: bool) -> SqlResult:
+        rows = self._rows(message.columns, message.rows, masked, deep)
         extra = message.extra
         further = extra.get("more")  # the other result sets of the statement
         if isinstance(further, list):
-            clean = _rebuilt(further, lambda _, part: self._result_set(part, masked))
+            clean = _rebuilt(further, lambda _, part: self._result_set(part, masked, deep))
             extra = extra if clean is further else {**extra, "more": clean}
         notices = extra.get("notices")  # what the server said beside its answer
         if isinstance(notices, list):
@@ -111,28 +142,59 @@ class DataRules:
             note(f"SQL notice {found['name']}", masked)
             return found[0][: found.start("value") - found.start()] + MASK
 
-        clean = self._json(text.encode("utf-8", "surrogatepass"), masked, "SQL notice")
+        clean = self._json(text.encode("utf-8", "surrogatepass"), masked, "SQL notice", readable=True)
         text = text if clean is None else clean.decode("utf-8", "surrogatepass")
         return _SAID.sub(one, text)
 
-    def _result_set(self, part: Any, masked: list[str]) -> Any:
+    def failure(self, message: Failure, masked: list[str]) -> Failure:
+        """What was raised, without passwords and secret parameters of URLs, and ``password=...``; the same
+        object when it has none. All else in its texts explains what failed.
+        """
+
+        def said(value: Any, depth: int = 0) -> Any:
+            if isinstance(value, str):
+                clean, found = mask_said(value, self._names)
+                for name in found:
+                    note(f"{message.type_name} {name}", masked)
+                return clean if found else value
+            if isinstance(value, list | tuple) and depth < _MAX_DEPTH:
+                return _rebuilt(value, lambda _, one: said(one, depth + 1))
+            if isinstance(value, Failure):
+                return self.failure(value, masked)
+            return value
+
+        changes: dict[str, Any] = {
+            "args": said(message.args),
+            "cause": said(message.cause),
+            "context": said(message.context),
+        }
+        fields = {name: said(value) for name, value in message.fields.items()}
+        if any(fields[name] is not value for name, value in message.fields.items()):
+            changes["fields"] = fields
+        if all(new is getattr(message, name) for name, new in changes.items()):
+            return message
+        return msgspec.structs.replace(message, **changes)
+
+    def _result_set(self, part: Any, masked: list[str], deep: bool) -> Any:
         """Columns, rows, and what else its integration keeps of one."""
         if not (isinstance(part, list | tuple) and len(part) > 1 and isinstance(part[1], list | tuple)):
             return part
         columns = part[0] if isinstance(part[0], list | tuple) else ()
-        return _rebuilt(part, lambda at, one: self._rows(columns, one, masked) if at == 1 else one)
+        return _rebuilt(part, lambda at, one: self._rows(columns, one, masked, deep) if at == 1 else one)
 
-    def _rows(self, columns: Any, rows: Any, masked: list[str]) -> Any:
+    def _rows(self, columns: Any, rows: Any, masked: list[str], deep: bool) -> Any:
         secret = {
             at: str(column[0])
             for at, column in enumerate(columns or ())
             if isinstance(column, list | tuple) and column and str(column[0]) in self._names
         }
-        if not secret:
+        if not (secret or deep):
             return rows
 
         def cell(at: int, value: Any) -> Any:
-            return self._value(value, f"SQL column {secret[at]}", masked) if at in secret else value
+            if at in secret:
+                return self._value(value, f"SQL column {secret[at]}", masked)
+            return self._tree(value, masked, what="SQL") if deep else value
 
         return _rebuilt(rows, lambda _, row: _rebuilt(row, cell) if isinstance(row, list | tuple) else row)
 
@@ -206,7 +268,7 @@ class DataRules:
         if verb in _FIELD_WRITES:
             return {
                 at + 1: name
-                for at in range(2, len(command) - 1, 2)
+                for at in range(len(command) - 2, 1, -2)
                 if (name := _text(command[at])) in self._names
             }
         texts = [_text(part).upper() for part in command]
@@ -253,7 +315,7 @@ class DataRules:
         if not _may_hold_names(value):
             return value
         if isinstance(value, str):
-            clean = self._json(value.encode("utf-8", "surrogatepass"), masked, what)
+            clean = self._json(value.encode("utf-8", "surrogatepass"), masked, what, readable=True)
             return value if clean is None else clean.decode("utf-8", "surrogatepass")
         if isinstance(value, bytes):
             clean = self._json(value, masked, what)
@@ -262,14 +324,20 @@ class DataRules:
             return value
         if isinstance(value, dict):
             fields = self._mapping(value, f"{what} field", masked)
-            below = {key: self._tree(item, masked, depth + 1, what) for key, item in fields.items()}
-            return below if any(below[key] is not item for key, item in fields.items()) else fields
+            tree = {key: self._tree(item, masked, depth + 1, what) for key, item in fields.items()}
+            return tree if any(tree[key] is not item for key, item in fields.items()) else fields
         if isinstance(value, list | tuple):
             return _rebuilt(value, lambda _, item: self._tree(item, masked, depth + 1, what))
+        if isinstance(value, DriverValue):  # a document, say
+            below = self._tree(value.data, masked, depth + 1, what)
+            return value if below is value.data else DriverValue(value.kind, below)
         return value
 
-    def _json(self, text: bytes, masked: list[str], what: str) -> bytes | None:
+    def _json(self, text: bytes, masked: list[str], what: str, *, readable: bool = False) -> bytes | None:
+        # what is binary (pickled, protobuf) holds lengths: nothing in its midst is changed
         edits = json_edits(text, self._names) if looks_like_json(text) else []
+        if readable or edits or looks_like_json(text) or _ALL_OF_IT.match(text):
+            edits = with_texts(text, edits, self._names)
         for edit in edits:
             note(f"{what} value {edit.name}", masked)
         return apply(text, edits) if edits else None
@@ -280,6 +348,11 @@ class DataRules:
             mask = MASK
         elif isinstance(value, bytes | bytearray | memoryview):
             mask = MASK.encode()
+        elif isinstance(value, list | tuple):
+            return _rebuilt(value, lambda _, one: self._value(one, place, masked))
+        elif isinstance(value, dict):
+            below = {key: self._value(one, place, masked) for key, one in value.items()}
+            return below if any(below[key] is not one for key, one in value.items()) else value
         else:
             return value  # a number or a date, whose type the app relies on
         if not len(value) or value == mask:
@@ -297,11 +370,16 @@ def _rebuilt(items: Any, change: Callable[[int, Any], Any]) -> Any:
 
 
 def _may_hold_names(value: Any) -> bool:
-    """False for what certainly is neither a container nor JSON."""
+    """False for what certainly is neither a container nor JSON, and holds no URL and no token."""
     kind = type(value)
     if kind is str:
-        return value[:64].lstrip()[:1] in _OPENING
+        return value[:64].lstrip()[:1] in _OPENING or "://" in value or "eyJ" in value
     return kind not in _SCALARS
+
+
+def _written_with_names(text: str) -> bool:
+    """False for encoded values that :func:`_may_hold_names` says nothing of."""
+    return "://" in text or "eyJ" in text or ("{" in text and _WRITTEN_NAME.search(text) is not None)
 
 
 def _text(part: Any) -> str:

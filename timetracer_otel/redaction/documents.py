@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from timetracer_otel.messages import MongoCommand, MongoReply
-from timetracer_otel.redaction.bodies import json_edits, looks_like_json
+from timetracer_otel.redaction.json_text import json_edits, looks_like_json
 from timetracer_otel.redaction.mask import MASK, apply, note
 from timetracer_otel.redaction.names import SensitiveNames
+from timetracer_otel.redaction.urls import with_texts
 from timetracer_otel.values.bson import Binary
 
 _UUIDS: Final = frozenset({3, 4})
@@ -103,7 +104,7 @@ class DocumentRules:
     def _text(self, value: str, masked: list[str]) -> str:
         """JSON kept in a string."""
         data = value.encode("utf-8", "surrogatepass")
-        edits = json_edits(data, self._names) if looks_like_json(data) else []
+        edits = with_texts(data, json_edits(data, self._names), self._names) if looks_like_json(data) else []
         for edit in edits:
             note(f"MongoDB value {edit.name}", masked)
         return apply(data, edits).decode("utf-8", "surrogatepass") if edits else value

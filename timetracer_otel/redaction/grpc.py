@@ -9,10 +9,11 @@ import msgspec
 
 from timetracer_otel.messages import GrpcReply, GrpcRequest
 from timetracer_otel.messages.grpc import Metadata
-from timetracer_otel.redaction.bodies import json_edits, looks_like_json
 from timetracer_otel.redaction.http import HttpRules
+from timetracer_otel.redaction.json_text import json_edits, looks_like_json
 from timetracer_otel.redaction.mask import MASK, apply, note
 from timetracer_otel.redaction.names import SensitiveNames
+from timetracer_otel.redaction.urls import with_texts
 
 
 class GrpcRules:
@@ -73,7 +74,11 @@ class GrpcRules:
         return messages if clean == messages else clean
 
     def _message(self, message: bytes, where: str, masked: list[str]) -> bytes:
-        edits = json_edits(message, self._names) if looks_like_json(message) else []
+        edits = (
+            with_texts(message, json_edits(message, self._names), self._names)
+            if looks_like_json(message)
+            else []
+        )
         for edit in edits:
             note(f"{where} {edit.name}", masked)
         return apply(message, edits) if edits else message

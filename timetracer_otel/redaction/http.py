@@ -12,15 +12,22 @@ import msgspec
 
 from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.redaction import codings
-from timetracer_otel.redaction.bodies import body_edits, form_edits
-from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply, moved, note
-from timetracer_otel.redaction.names import SensitiveNames
+from timetracer_otel.redaction.bodies import body_edits
+from timetracer_otel.redaction.mask import MASK, Edit, apply, moved, note
+from timetracer_otel.redaction.names import SensitiveNames, words
+from timetracer_otel.redaction.urls import mask_url
 
 Headers: TypeAlias = "list[tuple[str, str]]"
 H = TypeVar("H", bound=HttpRequest | HttpResponse)
 
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
-_URLS: Final = frozenset({"location", "content-location", "referer", "refresh", "link"})
+_SCHEMELESS: Final = frozenset({"auth", "x-auth", "authentication", "x-authentication", "cookie2"})
+"""Headers that are credentials as a whole."""
+_URLS: Final = frozenset({"refresh", "link"})
+_URL_WORDS: Final = frozenset(
+    {"url", "uri", "location", "redirect", "referer", "referrer", "destination", "origin", "callback"}
+)
+"""Words in the names of headers that hold URLs: ``X-Original-URI``, ``HX-Current-URL``."""
 _COOKIES: Final = frozenset({"cookie", "set-cookie"})
 _OF_BODY: Final = frozenset({"content-type", "content-encoding"})
 _MAX_RULES: Final = 4096
@@ -28,7 +35,6 @@ _MAX_NAME: Final = 200
 _MAX_URLS: Final = 128
 _MAX_URL: Final = 2048
 _URL: Final = re.compile(r'[^\s<>"]+')
-_USER_INFO: Final = re.compile(r"^([^/?#]*//)([^/?#]*)@")
 
 
 class HttpRules:
@@ -78,9 +84,9 @@ class HttpRules:
         if lower == "set-cookie":
             cookie, sign, rest = value.partition(";")
             return _mask_cookie(cookie) + sign + rest
-        if lower in self._headers or lower in self._names:
+        if lower in self._headers or lower in self._names or lower in _SCHEMELESS:
             return MASK if value else value
-        if lower in _URLS:
+        if _holds_url(lower):
             return _URL.sub(lambda found: self._mask_url(found[0])[0], value)
         return value
 
@@ -117,7 +123,8 @@ class HttpRules:
         secret = (
             lower in _CREDENTIALS
             or lower in _COOKIES
-            or lower in _URLS
+            or lower in _SCHEMELESS
+            or _holds_url(lower)
             or lower in self._headers
             or lower in self._names
         )
@@ -136,29 +143,7 @@ class HttpRules:
         return self._known_urls(url) if len(url) < _MAX_URL else self._find_in_url(url)
 
     def _find_in_url(self, url: str) -> tuple[str, tuple[str, ...]]:
-        found: list[str] = []
-        user_info = _USER_INFO.match(url)
-        if user_info is not None:
-            user, colon, password = user_info[2].partition(":")
-            if not colon:
-                user, password = "", user  # a name alone is often a token
-            if password and password != URL_MASK:
-                found.append("password")
-                url = f"{user_info[1]}{user}{colon}{URL_MASK}{url[user_info.end() - 1 :]}"
-        for mark in "?#":
-            before, sign, after = url.partition(mark)
-            part, hash_sign, rest = after.partition("#") if mark == "?" else (after, "", "")
-            if "=" not in part:
-                continue
-            try:
-                data = part.encode("latin-1")
-            except UnicodeEncodeError:
-                data = part.encode("utf-8", "surrogatepass")
-            edits = form_edits(data, self._names, url=True)
-            if edits:
-                found += [edit.name for edit in edits]
-                url = before + sign + apply(data, edits).decode("latin-1") + hash_sign + rest
-        return url, tuple(found)
+        return mask_url(url, self._names)
 
     def _body(
         self, body: bytes | None, content_type: str, coding: str, where: str, masked: list[str]
@@ -203,6 +188,11 @@ def with_body(message: H, headers: Headers, body: bytes | None, edits: list[Edit
             sizes = moved(sizes, edits) if edits else scaled(sizes, len(body))
             chunks = [[size, at] for size, (_, at) in zip(sizes, chunks, strict=True)]
     return msgspec.structs.replace(message, headers=headers, body=body, chunks=chunks)
+
+
+@lru_cache(maxsize=_MAX_RULES)
+def _holds_url(name: str) -> bool:
+    return name in _URLS or not _URL_WORDS.isdisjoint(words(name[:_MAX_NAME]).split())
 
 
 def _mask_cookie(pair: str) -> str:

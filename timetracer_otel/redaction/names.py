@@ -11,7 +11,18 @@ _WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W
 """``userPassword`` and ``user-password`` are two words, ``APIKey`` is, too."""
 
 _PHRASES: Final = (
-    *("password", "passwords", "pass word", "passwd", "passphrase", "passcode", "pwd", "pw"),
+    *("password", "passwords", "pass word", "passwd", "passphrase", "pass phrase", "passcode", "pwd", "pw"),
+    *("passwordhash", "passwordsalt", "passwordconfirm", "passwordconfirmation", "connection string"),
+    *(
+        "db pass",
+        "database pass",
+        "user pass",
+        "smtp pass",
+        "mail pass",
+        "auth pass",
+        "root pass",
+        "admin pass",
+    ),
     *("secret", "secrets", "token", "tokens", "jwt", "bearer", "authorization", "credential", "credentials"),
     *(
         "csrf",
@@ -25,7 +36,10 @@ _PHRASES: Final = (
     ),
     *("api key", "api keys", "apikey", "apikeys", "access key", "accesskey", "auth key", "authkey"),
     *("clientsecret", "secretkey", "private key", "privatekey", "signing key", "encryption key"),
-    *("subscription key", "session id", "sessionid", "session key", "magic link"),
+    *("subscription key", "functions key", "master key", "ssh key", "deploy key", "shared access signature"),
+    *("session id", "sessionid", "jsessionid", "phpsessid", "session key", "magic link", "connectionstring"),
+    *("authorization code", "auth code", "code verifier", "mfa code", "seed phrase", "otpauth"),
+    *("requirepass", "masterauth"),
     *(
         "recovery code",
         "recovery codes",
@@ -42,12 +56,25 @@ _NUMBERS: Final = (
 )
 """Secrets that may be numbers. A ``token`` that is a number is a count."""
 
+_ENDS: Final = (
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "apikey",
+)
+"""What a name of one word may end in: ``pgpassword``, ``usertoken``, ``clientsecret``."""
+
 _ALONE: Final = frozenset({"pin", "pass"})
 """Secrets when they are the whole name; parts of many harmless ones."""
 
 _HARMLESS: Final = re.compile(
     r" (?:type|count|limit|expires|expiry|expiration|ttl|length|policy|at|in|enabled|required|usage|brand) $"
-    r"| (?:next|page|continuation|sync|pagination) (?:page )?tokens? $"
+    r"| (?:next|page|continuation|sync|pagination) ?(?:page ?)?tokens? $"
 )
 """What is said *of* a secret (``token_type``, ``password_changed_at``), and tokens that only count pages."""
 
@@ -129,7 +156,7 @@ def _is_secret(name: str) -> bool:
 
 @cache
 def _known_secrets() -> re.Pattern[str]:
-    return _any_of([*_PHRASES, *_NUMBERS])
+    return re.compile(f"{_any_of([*_PHRASES, *_NUMBERS]).pattern}|(?:{'|'.join(_ENDS)})(?= )")
 
 
 def _any_of(phrases: Iterable[str]) -> re.Pattern[str]:
