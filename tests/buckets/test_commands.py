@@ -120,6 +120,30 @@ def test_a_conversion_to_a_bucket_is_that_to_a_folder(s3: S3, upstream: Upstream
     assert len(folder) == 1
 
 
+def test_a_bucket_is_searched_as_it_is_now(s3: S3, upstream: Upstream) -> None:
+    for item in ("tea", "cup"):
+        with record(dir=URL):
+            httpx.get(f"{upstream.url}/json/{item}")
+
+    def found(*arguments: str) -> list[str]:
+        done = run("search", *arguments, "--json")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+        return [Path(json.loads(line)["path"]).name for line in done.stdout.splitlines()]
+
+    tea, cup = (found(item, "--in", URL) for item in ("tea", "cup"))
+    assert sorted(tea + cup) == sorted(key.rpartition("/")[2] for key in s3.keys())
+    (gone,) = [key for key in s3.keys() if key.endswith(tea[0])]
+    s3.delete(gone)
+    assert found("tea", "--in", URL) == []
+    assert found("cup", "--in", URL) == cup
+    assert run("search", "cup", TIMETRACER_DIR=URL).stdout.endswith(f"{cup[0]}\n")
+    elsewhere = run("search", "--in", f"s3://{NAME}/elsewhere")
+    assert (elsewhere.returncode, elsewhere.stderr) == (
+        2,
+        f"error: s3://{NAME}/elsewhere: there are no cassettes in it; record some first\n",
+    )
+
+
 @pytest.mark.parametrize("option", [("--update",), ("--learn", "2", "--write-rules")])
 def test_a_replay_does_not_change_a_bucket(s3: S3, option: list[str]) -> None:
     done = run("replay", URL, "--app", "shop:app", *option)

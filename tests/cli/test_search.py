@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
+import random
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -222,6 +225,53 @@ def test_an_index_damaged_in_the_middle_is_removed_and_said(run: Run, cache: Pat
         f"error: {index}: the index was damaged and is removed; search again\n",
     )
     assert CHECKOUT in run("search", "declined").stdout
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE file SET said = x'78'",
+        "UPDATE file SET said = 1",
+        "UPDATE file SET summary = '[1, 2'",
+        "UPDATE file SET summary = CAST(x'ff' AS TEXT)",
+        "UPDATE file SET summary = '[]'",
+        "UPDATE folder SET path = rowid",
+        "DROP TABLE folder",
+        "DROP TABLE words_data",
+        "DROP TABLE words_config",
+    ],
+)
+def test_rows_damaged_in_a_whole_database_are_removed_and_said(
+    run: Run, cache: Path, checkout: Path, damage: str
+) -> None:
+    run("search")
+    (index,) = cache.iterdir()
+    with contextlib.closing(sqlite3.connect(index)) as database:
+        database.execute(damage)
+        database.commit()
+    done = run("search", "declined")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        f"error: {index}: the index was damaged and is removed; search again\n",
+    )
+    assert CHECKOUT in run("search", "declined").stdout
+
+
+def test_bytes_damaged_anywhere_are_noticed_or_make_no_difference(
+    run: Run, found: Find, cache: Path, checkout: Path
+) -> None:
+    run("search")
+    (index,) = cache.iterdir()
+    whole = index.read_bytes()
+    chance = random.Random(7)
+    for _ in range(100):
+        data = bytearray(whole)
+        for place in chance.choices(range(100, len(data)), k=10):
+            data[place] = chance.randrange(256)
+        index.write_bytes(data)
+        done = run("search", "declined")
+        removed = done.stderr == f"error: {index}: the index was damaged and is removed; search again\n"
+        assert (done.exit_code, removed) in ((0, False), (2, True)), done.output
 
 
 def test_what_cannot_be_is_one_line(run: Run, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

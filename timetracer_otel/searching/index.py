@@ -27,6 +27,14 @@ _VERSION: Final = 1
 """Of the tables and of what is searched: raised, every index is made anew."""
 _PATIENCE: Final = 60.0
 """Seconds to wait for another process that is writing."""
+_OF_THE_PLACE: Final = frozenset(
+    {
+        sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH,
+    }
+)  # fmt: skip
+"""Errors that another file would have, too: no room, no right, another process that does not end."""
 _BATCH: Final = 500
 """Cassettes that are kept at once."""
 _TABLES: Final = (
@@ -116,7 +124,8 @@ class Index:
         """
         with self._kept():
             rows = self._database.execute("SELECT path, changed FROM folder")
-            folders = {os.fsdecode(path): changed for path, changed in rows}
+            with _as_it_was_kept():
+                folders = {os.fsdecode(path): changed for path, changed in rows}
             return survey(self._root, folders, self._files)
 
     def update(self, changes: Changes) -> Iterator[File]:
@@ -150,8 +159,10 @@ class Index:
         """
         with self._kept():
             for folder, name, summary, said in self._database.execute(_SEARCH, _values(query)):
-                path = self._path / os.fsdecode(folder) / os.fsdecode(name)
-                yield Found(Summary.again(path, json.loads(summary)), zlib.decompress(said).decode())
+                with _as_it_was_kept():
+                    path = self._path / os.fsdecode(folder) / os.fsdecode(name)
+                    found = Found(Summary.again(path, json.loads(summary)), zlib.decompress(said).decode())
+                yield found
 
     def count(self, query: Query) -> int:
         """How many are found.
@@ -183,10 +194,10 @@ class Index:
     def _kept(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             if isinstance(error, CassetteError):
                 raise
-            if type(error) is sqlite3.DatabaseError:  # its bytes are no database, or not a whole one
+            if _is_damage(error):
                 self._place.unlink(missing_ok=True)
                 raise SearchError(
                     f"{self._place}: the index was damaged and is removed; search again"
@@ -198,15 +209,16 @@ class Index:
 
     def _files(self, folder: str) -> dict[str, str]:
         query = "SELECT name, state FROM file WHERE folder = ?"
-        return {
-            os.fsdecode(name): state for name, state in self._database.execute(query, [os.fsencode(folder)])
-        }
+        rows = self._database.execute(query, [os.fsencode(folder)])
+        with _as_it_was_kept():
+            return {os.fsdecode(name): state for name, state in rows}
 
     def _forget(self, folder: str, name: str) -> None:
         place = "SELECT id, said FROM file WHERE folder = ? AND name = ?"
         names = [os.fsencode(folder), os.fsencode(name)]
         for number, said in self._database.execute(place, names).fetchall():
-            text = zlib.decompress(said).decode()
+            with _as_it_was_kept():
+                text = zlib.decompress(said).decode()
             # a table without content is told what it held
             delete = "INSERT INTO words (words, rowid, said) VALUES ('delete', ?, ?)"
             self._database.execute(delete, [number, text])
@@ -232,6 +244,25 @@ class Index:
         self._database.execute("INSERT INTO words (rowid, said) VALUES (?, ?)", [number, said])
 
 
+@contextlib.contextmanager
+def _as_it_was_kept() -> Iterator[None]:
+    """Around what reads the values of rows: where they are damaged, the pages of SQLite may still be whole."""
+    try:
+        yield
+    except (zlib.error, ValueError, TypeError) as error:
+        raise sqlite3.DatabaseError("a row is damaged") from error
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether another file in its place would do: its bytes are no database, not a whole one, or not ours."""
+    if isinstance(error, UnicodeDecodeError):
+        return True  # of what SQLite wanted to say of it
+    if not isinstance(error, sqlite3.DatabaseError):
+        return False
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return code & 0xFF not in _OF_THE_PLACE
+
+
 def _phrase(word: str) -> str:
     """As FTS5 has it: in quotes nothing is an operator."""
     plain = word.removesuffix("*")
@@ -250,8 +281,8 @@ def _opened(place: Path, root: str) -> sqlite3.Connection:
     try:
         database = _connected(place)
         version = _version(database)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):  # no room, no right: another file would be no better
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        if not _is_damage(error):
             raise
         version = -1
     if version not in (0, _VERSION):
@@ -285,7 +316,7 @@ def _connected(place: Path) -> sqlite3.Connection:
 def _remove_orphans(folder: Path) -> None:
     """Remove the indexes of folders that are no longer there: they say what was in their cassettes."""
     for other in folder.glob("*.sqlite"):
-        with contextlib.suppress(OSError, sqlite3.Error, TypeError):
+        with contextlib.suppress(OSError, sqlite3.Error, TypeError, ValueError):
             with contextlib.closing(sqlite3.connect(other)) as database:
                 (root,) = database.execute("SELECT path FROM store").fetchone()
             if not os.path.isdir(root):
