@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,12 @@ app = Flask(__name__)
 @app.post("/login")
 def login():
     return {"welcome": True} if request.json["password"] == "sesame" else ({"detail": "no"}, 401)
+
+
+@app.get("/me")
+def me():
+    known = request.headers.get("authorization") == "Bearer open-sesame-123"
+    return {"name": "ali"} if known else ({"detail": "who?"}, 401)
 """
 
 
@@ -41,5 +48,50 @@ def test_a_password_that_is_checked_is_named_where_its_mask_was_refused(tmp_path
     assert note == (
         "    note: masked in the recording: inbound request body password;"
         " an app that checks it refuses the mask"
-        " (--header gives another header, record --no-redact masks nothing)"
+        " (--header gives another header, in pytest timetracer_headers; record --no-redact masks nothing)"
     )
+
+
+def recorded_with_and_without(directory: Path) -> None:
+    """Two requests that differ by their token: one is answered, the other refused."""
+    (directory / "app.py").write_text(APP)
+    (directory / "drive.py").write_text(
+        "from app import app\n"
+        "client = app.test_client()\n"
+        'token = {"authorization": "Bearer open-sesame-123"}\n'
+        'assert client.get("/me", headers=token).status_code == 200\n'
+        'assert client.get("/me").status_code == 401\n'
+    )
+    recorded = run(directory, "record", "--", "python", "drive.py")
+    assert recorded.returncode == 0, recorded.stderr
+
+
+def test_a_credential_is_given_to_those_that_came_with_one(tmp_path: Path) -> None:
+    recorded_with_and_without(tmp_path)
+
+    done = run(tmp_path, "replay", "--app", "app:app", "--header", "Authorization: Bearer open-sesame-123")
+
+    assert done.returncode == 0, done.stdout
+    assert "2 replayed: 2 same" in done.stdout
+
+
+def test_a_generated_test_says_that_the_mask_was_refused(tmp_path: Path) -> None:
+    recorded_with_and_without(tmp_path)
+    generated = run(tmp_path, "generate-tests", "cassettes", "--app", "app:app", "-o", "test_recorded.py")
+    assert generated.returncode == 0, generated.stderr
+
+    def tested(*options: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *options, "test_recorded.py"],
+            cwd=tmp_path, env=os.environ | {"TOKEN": "open-sesame-123"},
+            capture_output=True, text=True, timeout=120, check=False,
+        ).stdout  # fmt: skip
+
+    refused = tested()
+    assert "1 failed, 1 passed" in refused
+    assert (
+        "Failed: the app answered 401, recorded was 200: it refused the header authorization, a credential"
+        " that was masked when it was recorded. Give one that it accepts: in the test, or for all in pytest's"
+        " configuration: timetracer_headers = authorization: Bearer $TOKEN, with TOKEN in the environment"
+    ) in refused
+    assert "2 passed" in tested("-o", "timetracer_headers=authorization: Bearer $TOKEN")

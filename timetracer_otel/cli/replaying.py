@@ -67,7 +67,7 @@ class _How(NamedTuple):
 )
 @click.option(
     "--header", "headers", metavar="'NAME: VALUE'", multiple=True, callback=headers_given,
-    help="Send this header in place of the recorded one (a credential that was masked).",
+    help="Send this header in place of the recorded one; a credential only to those that came with one.",
 )  # fmt: skip
 @click.option("-k", "--filter", "words", metavar="TEXT", multiple=True, help=HELP)
 @click.option(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import pytest
@@ -28,6 +28,8 @@ from timetracer_otel.replayers.clients import AppResponse
 from timetracer_otel.replayers.runner import Client, import_app, make_client, with_headers
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Ended, Verdict, judge
+
+_REFUSALS: Final = frozenset({401, 403})
 
 
 class AppClients:
@@ -133,6 +135,13 @@ class StartedApp:
     def given(self, request: HttpRequest) -> HttpRequest:
         """The request with the headers that are configured, in place of its own."""
         return with_headers(request, self._headers)
+
+    def unmasked(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The headers, those that are masked as they are configured."""
+        configured = {name.lower(): value for name, value in self._headers}
+        return [
+            (name, configured.get(name.lower(), value) if MASK in value else value) for name, value in headers
+        ]
 
     def judge(self, path: Path) -> Verdict:
         """Replay the request of a cassette.
@@ -251,16 +260,20 @@ class RequestReplay:
             json: the body, as data.
             content: the body as it is.
 
+        A header that is masked is sent as ``timetracer_headers`` in pytest's configuration says.
+
         Raises:
             MissError: the application called what was not recorded.
             Exception: what the application raised, where the recorded one did not.
         """
+        __tracebackhide__ = True
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
         body = content.encode() if isinstance(content, str) else content
         if json is not None:
             body = json_codec.dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
             _default(pairs, "content-type", "application/json")
         recorded = self.cassette.inbound_request
+        pairs = self._app.unmasked(pairs)
         base = urlsplit("http://testserver" if recorded is None else recorded.url)
         _default(pairs, "host", base.netloc)
         if body:
@@ -279,6 +292,7 @@ class RequestReplay:
         return self._send(self._app.given(request))
 
     def _send(self, request: HttpRequest) -> ReplayedResponse:
+        __tracebackhide__ = True  # what fails is the line of the test
         ended = self._app.send(request, self.session)
         missed = [call.explanation for call in self.session.misses]
         if missed:
@@ -288,6 +302,9 @@ class RequestReplay:
         response = ended.response if isinstance(ended.response, HttpResponse) else None
         recorded = self.cassette.inbound_response
         if response is not None and isinstance(recorded, HttpResponse):
+            masked = [(name, value) for name, value in request.headers if MASK in value]
+            if response.status in _REFUSALS and recorded.status not in _REFUSALS and masked:
+                pytest.fail(_refused(response.status, recorded.status, masked))
             response = self._app.masked(response, recorded)
         return ReplayedResponse(response or HttpResponse(0, []), ended.raised)
 
@@ -315,6 +332,17 @@ class ReplayedResponse:
             ValueError: it is no JSON.
         """
         return json_codec.loads(self.body)
+
+
+def _refused(status: int, recorded: object, masked: Sequence[tuple[str, str]]) -> str:
+    names = " and ".join(dict.fromkeys(name for name, _ in masked))
+    name, value = masked[0]
+    return (
+        f"the app answered {status}, recorded was {recorded}: it refused the header {names}, a credential"
+        " that was masked when it was recorded. Give one that it accepts: in the test, or for all in pytest's"
+        f" configuration: timetracer_headers = {name}: {value.replace(MASK, '$TOKEN')},"
+        " with TOKEN in the environment"
+    )
 
 
 def _default(pairs: list[tuple[str, str]], name: str, value: str) -> None:

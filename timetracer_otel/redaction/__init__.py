@@ -39,7 +39,7 @@ from timetracer_otel.messages import (
 from timetracer_otel.redaction.data import DataRules
 from timetracer_otel.redaction.documents import DocumentRules
 from timetracer_otel.redaction.grpc import GrpcRules
-from timetracer_otel.redaction.http import HttpRules
+from timetracer_otel.redaction.http import HttpRules, is_credential
 from timetracer_otel.redaction.known import KnownSecrets, secrets_in
 from timetracer_otel.redaction.mask import MASK, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames
@@ -51,7 +51,7 @@ from timetracer_otel.span import Attributes, AttributeValue, Span, Status
 if TYPE_CHECKING:
     from timetracer_otel.config import Settings
 
-__all__ = ["MASK", "KnownSecrets", "Redactor", "masked_equal", "secrets_in"]
+__all__ = ["MASK", "KnownSecrets", "Redactor", "is_credential", "masked_equal", "secrets_in"]
 
 M = TypeVar("M")
 

@@ -35,6 +35,13 @@ _MAX_NAME: Final = 200
 _MAX_URLS: Final = 128
 _MAX_URL: Final = 2048
 _URL: Final = re.compile(r'[^\s<>"]+')
+_NAMES: Final = SensitiveNames()
+
+
+def is_credential(header: str) -> bool:
+    """True for a header that says who asks: it is masked whatever the settings are."""
+    lower = header.lower()
+    return lower in _CREDENTIALS or lower in _SCHEMELESS or lower == "cookie" or lower in _NAMES
 
 
 class HttpRules:

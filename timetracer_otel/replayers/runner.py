@@ -31,7 +31,7 @@ from timetracer_otel.errors import (
     CodecError,
 )
 from timetracer_otel.messages import HttpRequest, Request
-from timetracer_otel.redaction import Redactor
+from timetracer_otel.redaction import Redactor, is_credential
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.clients import AppResponse, AsgiClient, WsgiClient
 from timetracer_otel.replayers.faults import Faults
@@ -381,7 +381,11 @@ def make_client(app: Any) -> Client:
 
 
 def with_headers(request: HttpRequest, headers: Sequence[tuple[str, str]]) -> HttpRequest:
-    """The request with those headers in place of its own of that name."""
+    """The request with those headers in place of its own of that name. A credential is given to no request
+    that came without: what an app refused then it is to refuse now.
+    """
+    own = {name.lower() for name, _ in request.headers}
+    headers = [(name, value) for name, value in headers if name.lower() in own or not is_credential(name)]
     given = {name.lower() for name, _ in headers}
     kept = [(name, value) for name, value in request.headers if name.lower() not in given]
     return msgspec.structs.replace(request, headers=[*kept, *headers])

@@ -152,7 +152,7 @@ def _masks(cassette: Cassette) -> list[str]:
     listed = ", ".join(dict.fromkeys(places[:_MASKS_NAMED])) + (", ..." if len(places) > _MASKS_NAMED else "")
     return [
         f"masked in the recording: {listed}; an app that checks it refuses the mask"
-        " (--header gives another header, record --no-redact masks nothing)"
+        " (--header gives another header, in pytest timetracer_headers; record --no-redact masks nothing)"
     ]
 
 
