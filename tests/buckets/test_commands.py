@@ -131,8 +131,8 @@ def test_a_bucket_is_searched_as_it_is_now(s3: S3, upstream: Upstream) -> None:
         return [Path(json.loads(line)["path"]).name for line in done.stdout.splitlines()]
 
     tea, cup = (found(item, "--in", URL) for item in ("tea", "cup"))
-    assert sorted(tea + cup) == sorted(key.rpartition("/")[2] for key in s3.keys())
-    (gone,) = [key for key in s3.keys() if key.endswith(tea[0])]
+    assert sorted(tea + cup) == sorted(key.rpartition("/")[2] for key in s3.contents())
+    (gone,) = [key for key in s3.contents() if key.endswith(tea[0])]
     s3.delete(gone)
     assert found("tea", "--in", URL) == []
     assert found("cup", "--in", URL) == cup

@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import json
 import os
-import random
 import sqlite3
 import subprocess
 import sys
@@ -255,23 +254,6 @@ def test_rows_damaged_in_a_whole_database_are_removed_and_said(
         f"error: {index}: the index was damaged and is removed; search again\n",
     )
     assert CHECKOUT in run("search", "declined").stdout
-
-
-def test_bytes_damaged_anywhere_are_noticed_or_make_no_difference(
-    run: Run, found: Find, cache: Path, checkout: Path
-) -> None:
-    run("search")
-    (index,) = cache.iterdir()
-    whole = index.read_bytes()
-    chance = random.Random(7)
-    for _ in range(100):
-        data = bytearray(whole)
-        for place in chance.choices(range(100, len(data)), k=10):
-            data[place] = chance.randrange(256)
-        index.write_bytes(data)
-        done = run("search", "declined")
-        removed = done.stderr == f"error: {index}: the index was damaged and is removed; search again\n"
-        assert (done.exit_code, removed) in ((0, False), (2, True)), done.output
 
 
 def test_what_cannot_be_is_one_line(run: Run, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

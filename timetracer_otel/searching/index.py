@@ -246,7 +246,7 @@ class Index:
 
 @contextlib.contextmanager
 def _as_it_was_kept() -> Iterator[None]:
-    """Around what reads the values of rows: where they are damaged, the pages of SQLite may still be whole."""
+    """Around what reads the values of rows: they may be damaged where the pages of SQLite are whole."""
     try:
         yield
     except (zlib.error, ValueError, TypeError) as error:
