@@ -23,6 +23,7 @@ BOUNDED = (
     "timetracer_otel.exporters.convert.Scopes._known",
     "timetracer_otel.formats.json_shapes.",
     "timetracer_otel.messages.headers.",
+    "timetracer_otel.messages.http._matched",
     "timetracer_otel.redaction.Redactor._of_names",
 )
 """What is remembered of what was met, up to a number of its own: names of attributes and headers, scopes."""

@@ -158,3 +158,11 @@ def _sorted(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_sorted(item) for item in value]
     return value
+
+
+@given(http(), http())
+def test_requests_that_say_literally_the_same_ask_the_same(one: HttpRequest, other: HttpRequest) -> None:
+    if one.literal() == other.literal():
+        assert one.key() == other.key()
+    sent_on = HttpRequest(one.method, one.url, [*one.headers, ("Traceparent", "00-1-2-01")], one.body)
+    assert (sent_on.literal(), sent_on.key()) == (one.literal(), one.key())

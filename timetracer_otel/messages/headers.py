@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import chain
-from typing import Final
+from typing import Final, TypeAlias
 
 from timetracer_otel.errors import CodecError
 from timetracer_otel.span import Attributes, AttributeValue
@@ -12,6 +12,9 @@ from timetracer_otel.span import Attributes, AttributeValue
 _NOT_IN_HEADERS: Final = re.compile(r"[\0\r\n]|[^\0-\xff]")
 _MAX_KEYS: Final = 1024
 _MAX_NAME: Final = 200
+_MAX_TEXT: Final = 4096
+_Shape: TypeAlias = "tuple[tuple[str, ...], tuple[AttributeValue, ...] | None]"
+"""The names of all attributes, and the order of the headers where it is said."""
 
 
 class _Keys(dict[str, str]):
@@ -46,6 +49,7 @@ class HeaderAttributes:
         self._prefix = prefix
         self._names_key = names_key
         self._keys = _Keys(prefix)
+        self._plans: dict[_Shape, tuple[tuple[str, str], ...]] = {}
 
     def write(self, headers: list[tuple[str, str]], data: Attributes) -> None:
         """Add headers to attributes."""
@@ -68,16 +72,49 @@ class HeaderAttributes:
         Raises:
             CodecError: a name or a value that no message could have.
         """
+        order = attributes.get(self._names_key)
+        shape = (tuple(attributes), tuple(order) if isinstance(order, list) else None)
+        try:
+            plan = self._plans.get(shape)
+        except TypeError:  # what is no text cannot be looked up
+            plan = None
+        headers: list[tuple[str, str]] = []
+        for name, key in plan or ():
+            group = attributes[key]
+            if type(group) is not list or len(group) != 1 or type(group[0]) is not str:
+                break
+            headers.append((name, group[0]))
+        else:
+            if plan is not None:
+                texts = "".join([text for _, text in headers])
+                if (texts.isascii() and texts.isprintable()) or not _NOT_IN_HEADERS.search(texts):
+                    return headers
+        return self._read(attributes, order, shape)
+
+    def _read(self, attributes: Attributes, order: AttributeValue, shape: _Shape) -> list[tuple[str, str]]:
+        """The headers, whatever they are; and how they are read where they stand as these do."""
         at = len(self._prefix)
         grouped: dict[str, list[str]] = {}
         for key, value in attributes.items():
             if key.startswith(self._prefix):
                 grouped[key[at:]] = list(map(str, value)) if isinstance(value, list) else [str(value)]
-        headers = _in_order(grouped, attributes.get(self._names_key))
+        headers = _in_order(grouped, order)
         if _NOT_IN_HEADERS.search("".join(chain.from_iterable(headers))):
             for name, text in headers:
                 sendable(name, "header name")
                 sendable(text, f"value of header {name}")
+        known, given = shape
+        every = known + (given or ())
+        if (
+            len(self._plans) < _MAX_KEYS
+            and len(headers) == len(grouped)
+            and all(len(group) == 1 for group in grouped.values())
+            and all(type(name) is str for name in every)
+            and sum(map(len, every)) < _MAX_TEXT
+        ):
+            self._plans[shape] = tuple(
+                (name, self._prefix + (name if given is None else name.lower())) for name, _ in headers
+            )
         return headers
 
 

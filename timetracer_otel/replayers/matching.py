@@ -131,7 +131,7 @@ class Matcher:
         found = [
             nearest
             for form in forms
-            if (equal := index.get((form.family, form.key()))) is not None
+            if (equal := index.get((form.family, self._recorded.key_of(form)))) is not None
             and (nearest := equal.nearest(place, self._unused)) is not None
         ]
         if not found:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from timetracer_otel.cassette import Call, Cassette
-from timetracer_otel.messages import Canonical, HttpRequest
+from timetracer_otel.messages import Canonical, HttpRequest, Request
 from timetracer_otel.redaction import MASK
 from timetracer_otel.replayers.answers import answer_content
 from timetracer_otel.replayers.cookies import Sent, sent
@@ -69,6 +69,7 @@ class RecordedCalls:
     def __init__(self, calls: Sequence[Call], inbound: Sequence[HttpRequest] = ()) -> None:
         self.calls = list(calls)
         self._inbound = inbound
+        self._keys: dict[Hashable, Hashable] = {}
 
     @classmethod
     def of(cls, cassettes: Sequence[Cassette]) -> Self:
@@ -86,12 +87,23 @@ class RecordedCalls:
         for index, call in enumerate(self.calls):
             request = call.request
             if request is not None:
-                key = (call.family, request.key())
+                key = (call.family, self._noted_key(request))
                 equal = found.get(key)
                 if equal is None:
                     equal = found[key] = EqualCalls(self.calls)
                 equal.indexes.append(index)
         return found
+
+    def key_of(self, request: Request) -> Hashable:
+        """The key of a live request; known where a recorded one says literally the same."""
+        literal = request.literal() if isinstance(request, HttpRequest) else None
+        return (literal is not None and self._keys.get(literal)) or request.key()
+
+    def _noted_key(self, request: Request) -> Hashable:
+        key = request.key()
+        if isinstance(request, HttpRequest):
+            self._keys[request.literal()] = key
+        return key
 
     @cached_property
     def canonical(self) -> list[Canonical | None]:
