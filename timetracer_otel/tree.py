@@ -109,6 +109,8 @@ def _choose_entry(by_id: dict[str, Span]) -> Span:
     missing: it has none, or is known to have it in another process.
     """
     roots = [span for span in by_id.values() if span.parent_span_id not in by_id]
+    if len(roots) == 1:
+        return roots[0]
     return min(
         roots,
         key=lambda span: (
@@ -131,9 +133,13 @@ def check_depth(by_id: Mapping[str, HasParent]) -> None:
         CassetteFormatError: parents in a circle.
         CassetteLimitError: nested more than a thousand deep, or deep and very many.
     """
-    depths: dict[str, int] = {}
     # only spans with others below them can be in a circle, and few have any
     above_others = {span.parent_span_id for span in by_id.values()} & by_id.keys()
+    if len(above_others) == 1 and len(by_id) < _MAX_DEPTHS // 2:
+        (root,) = above_others
+        if by_id[root].parent_span_id not in by_id:
+            return  # all others are directly below it
+    depths: dict[str, int] = {}
     for span_id in above_others:
         if span_id in depths:
             continue

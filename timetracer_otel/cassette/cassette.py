@@ -92,7 +92,9 @@ class Cassette:
             cassette = cls.from_spans(decode(data, limits))
         except MemoryError:
             raise CassetteLimitError("there is not enough memory to read it") from None
-        _check_version(cassette.resource.attributes.get(names.CASSETTE_VERSION, VERSION))
+        version = cassette.entry.resource.attributes.get(names.CASSETTE_VERSION, VERSION)
+        if version != VERSION:
+            _check_version(version)
         return cassette
 
     def dump(self, encoding: Encoding = "json", compression: Compression = "none") -> bytes:

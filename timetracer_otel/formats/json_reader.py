@@ -99,11 +99,12 @@ def spans_of(document: TracesData[KeyValue], limits: Limits = DEFAULT) -> list[S
 
 def _wires(document: TracesData[Any], limits: Limits) -> list[WireSpan[Any]]:
     """The spans of a document as they stand there, with good ids, when it does not hold too much."""
-    wires = [span for res in document.resource_spans for scope in res.scope_spans for span in scope.spans]
+    groups = [group for resource in document.resource_spans for group in resource.scope_spans]
+    wires = groups[0].spans if len(groups) == 1 else [span for group in groups for span in group.spans]
     if len(wires) > limits.max_spans:
         raise CassetteLimitError(f"{len(wires)} spans; at most {limits.max_spans} are read")
     check_groups(len(document.resource_spans), limits)
-    check_groups(sum(len(resource.scope_spans) for resource in document.resource_spans), limits)
+    check_groups(len(groups), limits)
     _check_ids(wires)
     return wires
 
@@ -204,7 +205,7 @@ def _read_spans(wires: list[WireSpan[KeyValue]], scope: Scope, resource: Resourc
                 start,
                 end,
                 read(wire.attributes, depth),
-                [_read_event(event, depth) for event in wire.events] if wire.events else [],
+                _read_events(wire.events, depth) if wire.events else [],
                 [_read_link(link, depth) for link in wire.links] if wire.links else [],
                 no_status if status is unset else Status(status.code, status.message),
                 wire.trace_state,
@@ -227,15 +228,15 @@ def _event_too_late(wire: WireEvent[Any]) -> CassetteFormatError:
     return CassetteFormatError(f"event {wire.name[:40]!r} is after the year 2554")
 
 
-def _read_event(wire: WireEvent[KeyValue], depth: int) -> Event:
-    if wire.time_unix_nano > UINT64_MAX:
-        raise _event_too_late(wire)
-    return Event(
-        wire.name,
-        wire.time_unix_nano,
-        read_attributes(wire.attributes, depth),
-        wire.dropped_attributes_count,
-    )
+def _read_events(wires: list[WireEvent[KeyValue]], depth: int) -> list[Event]:
+    last, read = UINT64_MAX, read_attributes
+    events: list[Event] = []
+    for wire in wires:
+        if wire.time_unix_nano > last:
+            raise _event_too_late(wire)
+        attributes = read(wire.attributes, depth)
+        events.append(Event(wire.name, wire.time_unix_nano, attributes, wire.dropped_attributes_count))
+    return events
 
 
 def _read_link(wire: WireLink[KeyValue], depth: int) -> Link:

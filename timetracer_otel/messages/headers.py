@@ -104,12 +104,12 @@ class HeaderAttributes:
                 sendable(name, "header name")
                 sendable(text, f"value of header {name}")
         known, given = shape
-        every = known + (given or ())
+        every = [name for name in (*known, *(given or ())) if isinstance(name, str)]
         if (
             len(self._plans) < _MAX_KEYS
             and len(headers) == len(grouped)
             and all(len(group) == 1 for group in grouped.values())
-            and all(type(name) is str for name in every)
+            and len(every) == len(known) + len(given or ())
             and sum(map(len, every)) < _MAX_TEXT
         ):
             self._plans[shape] = tuple(

@@ -59,7 +59,6 @@ those of a signature, which depend on clock and credentials.
 """
 
 
-
 class _Matched(dict[str, bool]):
     """Whether a header of that name, as it is written, is for matching; the first few are remembered."""
 
