@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from benchmarks.converting import endless, lines
 from tests.converting.conftest import Run, cassettes, contents
 from timetracer_otel.converters import converting, inputs, spilling, tasks
 from timetracer_otel.converters.converting import Converted, convert
-from timetracer_otel.converters.executors import Dask
+from timetracer_otel.converters.executors import Dask, Executor, Processes
 from timetracer_otel.converters.inputs import find
 from timetracer_otel.converters.tasks import Store
 from timetracer_otel.errors import ConfigurationError
@@ -115,17 +116,25 @@ def test_processes_share_the_work(
     assert done.stderr == run("convert", traces, "-o", "again").stderr  # the line's number too
 
 
-def test_a_dask_cluster_shares_the_work(traces: Path, expected: dict[str, bytes], run: Run) -> None:
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of a Dask cluster with two processes."""
     from distributed import LocalCluster
 
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as running:  # type: ignore[no-untyped-call]  # it has none
+        yield running.scheduler_address
+
+
+def test_a_dask_cluster_shares_the_work(
+    traces: Path, expected: dict[str, bytes], cluster: str, run: Run
+) -> None:
     pieces = traces.read_bytes().splitlines(keepends=True)
     for number, line in enumerate(pieces):
         Path(f"piece{number}.jsonl").write_bytes(line)
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:  # type: ignore[no-untyped-call]  # it has none
-        done = run(
-            *("convert", *(Path(f"piece{number}.jsonl").absolute() for number in range(len(pieces)))),
-            *("-o", Path("store").absolute(), "--dask", cluster.scheduler_address),
-        )
+    done = run(
+        *("convert", *(Path(f"piece{number}.jsonl").absolute() for number in range(len(pieces)))),
+        *("-o", Path("store").absolute(), "--dask", cluster),
+    )
     assert done.exit_code == 0, done.output
     assert contents("store") == expected
 
@@ -133,6 +142,17 @@ def test_a_dask_cluster_shares_the_work(traces: Path, expected: dict[str, bytes]
 def test_a_cluster_that_is_not_there_is_one_line() -> None:
     with pytest.raises(ConfigurationError, match=r"--dask tcp://127\.0\.0\.1:1: no scheduler there"):
         Dask("tcp://127.0.0.1:1", patience=0.5)
+
+
+@contextmanager
+def shared_by(workers: str, cluster: str) -> Iterator[Executor]:
+    """Two processes of this machine, of a pool or of a cluster."""
+    if workers == "processes":
+        with Processes(2) as processes:
+            yield processes
+        return
+    with Dask(cluster) as dask:
+        yield dask
 
 
 class Interrupting:
@@ -166,6 +186,25 @@ def test_an_interruption_loses_nothing_written(traces: Path, expected: dict[str,
     assert before.items() <= expected.items()
     assert run("convert", traces, "-o", "store").exit_code == 0
     assert contents("store") == expected
+
+
+@pytest.mark.parametrize("workers", ["processes", "dask"])
+def test_an_interruption_counts_what_workers_write_meanwhile(
+    traces: Path, expected: dict[str, bytes], cluster: str, workers: str
+) -> None:
+    converted = Converted()
+    with shared_by(workers, cluster) as executor, pytest.raises(KeyboardInterrupt):
+        convert(
+            find([str(traces.absolute())]),
+            Store(str(Path("store").absolute()), "json", "none", redact=True),
+            progress=Interrupting(5),
+            executor=executor,
+            converted=converted,
+        )
+    before = contents("store")
+    assert 0 < len(before) == converted.written.cassettes < len(expected)
+    assert before.items() <= expected.items()
+    assert list(Path("store").glob(".*")) == []
 
 
 def test_what_a_killed_conversion_left_is_removed(traces: Path, run: Run) -> None:

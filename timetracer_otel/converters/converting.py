@@ -7,7 +7,7 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -31,6 +31,9 @@ from timetracer_otel.converters.tasks import (
     write_part,
 )
 from timetracer_otel.errors import ConversionError
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _SCRATCH: Final = f".converting-{platform.node()[:40]}-"
 
@@ -158,9 +161,12 @@ class _Conversion:
             if task.input.path == STDIN:
                 results[task.number] = read_input(task)
         others = [task for task in tasks if task.input.path != STDIN]
-        for place, result in executor.map(read_input, others):
+
+        def was_read(place: int, result: WasRead) -> None:
             results[others[place].number] = result
             self._advance(others[place].input.size, result.spans)
+
+        _spread(executor, read_input, others, was_read)
         lines = 0
         for number, one in enumerate(ranges):
             lines = lines if one.begin else 0
@@ -175,10 +181,15 @@ class _Conversion:
             Writing(names, str(scratch / f"again-{part}"), self._store, self._selection)
             for part, names in sorted(files.items())
         ]
-        for _, assembled in executor.map(write_part, writings):
+
+        def was_written(_: int, assembled: Assembled) -> None:
             self.converted.written.add(assembled)
             self._advance(assembled.spans, assembled.spans)
-        self.converted.written.problems.sort()
+
+        try:
+            _spread(executor, write_part, writings, was_written)
+        finally:
+            self.converted.written.problems.sort()
 
     def _reading(self, one: Input, number: int, scratch: Path) -> Reading:
         return Reading(one, self._kind, number, str(scratch), self._strict)
@@ -204,6 +215,21 @@ class _Conversion:
 
     def _count(self, spans: int) -> None:
         self._advance(spans, spans)
+
+
+def _spread(
+    executor: Executor, function: Callable[[T], R], tasks: Sequence[T], done: Callable[[int, R], None]
+) -> None:
+    """Have tasks done. Where that is interrupted, those that have begun are done to their end: they need the
+    scratch folder, and what they write is counted.
+    """
+    try:
+        for number, result in executor.map(function, tasks):
+            done(number, result)
+    except BaseException:
+        for number, result in executor.end():
+            done(number, result)
+        raise
 
 
 def _moved(result: WasRead, lines: int) -> WasRead:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -31,6 +32,12 @@ class Executor(AbstractContextManager["Executor"], Protocol):
         """
         ...
 
+    def end(self) -> Iterator[tuple[int, Any]]:
+        """Where :meth:`map` was left in the middle: begin no other task; the number and result of each that
+        had begun, once it is done. One that fails is left out.
+        """
+        ...
+
 
 class Processes(Executor):
     """Processes of this machine.
@@ -44,6 +51,7 @@ class Processes(Executor):
         from concurrent.futures import ProcessPoolExecutor
 
         self._workers = workers
+        self._left: dict[Any, int] = {}
         # nothing of this process's threads and locks is copied
         self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _leave_interrupts)
 
@@ -57,12 +65,23 @@ class Processes(Executor):
         from concurrent.futures import as_completed
         from concurrent.futures.process import BrokenProcessPool
 
-        numbers = {self._pool.submit(function, task): number for number, task in enumerate(tasks)}
-        for future in as_completed(numbers):
+        self._left = {self._pool.submit(function, task): number for number, task in enumerate(tasks)}
+        for future in as_completed(list(self._left)):
+            number = self._left.pop(future)
             try:
-                yield numbers[future], future.result()
+                yield number, future.result()
             except BrokenProcessPool as error:
                 raise ConversionError(f"a worker process died: {error}") from error
+
+    def end(self) -> Iterator[tuple[int, Any]]:
+        """See :class:`Executor`."""
+        from concurrent.futures import as_completed
+
+        begun = {future: number for future, number in self._left.items() if not future.cancel()}
+        self._left = {}
+        for future in as_completed(begun):
+            if future.exception() is None:
+                yield begun[future], future.result()
 
     def __enter__(self) -> Self:
         return self
@@ -100,6 +119,7 @@ class Dask(Executor):
             self._client: Any = Client(address, timeout=patience)  # type: ignore[no-untyped-call]  # it has none
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"--dask {address}: no scheduler there: {error}") from error
+        self._left: dict[Any, int] = {}
 
     @property
     def workers(self) -> int:
@@ -111,12 +131,32 @@ class Dask(Executor):
         """See :class:`Executor`."""
         from distributed import as_completed
 
+        # no more than are about to begin, as one that waits for a worker cannot be told from one that runs
+        waiting = iter(range(len(tasks)))
+        for number in islice(waiting, 2 * self.workers):
+            self._submit(function, tasks, number)
+        done = as_completed(list(self._left))  # type: ignore[no-untyped-call]  # it has none
+        for future in done:
+            for number in islice(waiting, 1):
+                done.add(self._submit(function, tasks, number))  # type: ignore[no-untyped-call]  # as above
+            number = self._left.pop(future)
+            yield number, future.result()
+
+    def _submit(self, function: Callable[[T], R], tasks: Sequence[T], number: int) -> Any:
         # pure tasks would be answered from an earlier conversion
-        futures = self._client.map(function, list(tasks), pure=False)
-        numbers = {future.key: number for number, future in enumerate(futures)}
-        done = as_completed(futures, with_results=True)  # type: ignore[no-untyped-call]  # it has none
-        for future, result in done:
-            yield numbers[future.key], result
+        future = self._client.submit(function, tasks[number], pure=False)
+        self._left[future] = number
+        return future
+
+    def end(self) -> Iterator[tuple[int, Any]]:
+        """See :class:`Executor`."""
+        from distributed import as_completed
+
+        begun, self._left = self._left, {}
+        done = as_completed(list(begun))  # type: ignore[no-untyped-call]  # it has none
+        for future in done:
+            if future.status == "finished":
+                yield begun[future], future.result()
 
     def __enter__(self) -> Self:
         return self
