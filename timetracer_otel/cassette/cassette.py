@@ -21,6 +21,7 @@ from timetracer_otel.errors import (
 from timetracer_otel.files import read_file
 from timetracer_otel.formats import Compression, Encoding, Limits, decode, encode
 from timetracer_otel.messages import (
+    WEBSOCKET,
     Answer,
     Failure,
     HttpRequest,
@@ -38,6 +39,7 @@ VERSION: Final = "1"
 
 _WHY_NOT: Final = "it holds structure only: no request and no answer was recorded with its spans"
 _METHODS: Final = (names.HTTP_REQUEST_METHOD, "http.method")
+_OVER_HTTP: Final = ("http", "websocket")
 _PATHS: Final = (names.HTTP_ROUTE, "url.path", names.URL_FULL, "http.target", "http.url")
 
 
@@ -195,6 +197,18 @@ class Cassette:
         Raises:
             CodecError: a payload attribute is malformed.
         """
+        return self._http_request() if self.inbound_family == "http" else None
+
+    @property
+    def inbound_websocket(self) -> HttpRequest | None:
+        """The handshake of the websocket that began it.
+
+        Raises:
+            CodecError: a payload attribute is malformed.
+        """
+        return self._http_request() if self.inbound_family == "websocket" else None
+
+    def _http_request(self) -> HttpRequest | None:
         attributes = self.entry.attributes
         if (
             not self._inbound
@@ -223,8 +237,8 @@ class Cassette:
         Raises:
             CodecError: a payload attribute is malformed.
         """
-        if self.inbound_family == "http":
-            return self.inbound_request
+        if self.inbound_family in _OVER_HTTP:
+            return self._http_request()
         try:
             return read_request(self.inbound_family, self.entry.attributes)
         except KeyError:
@@ -237,14 +251,16 @@ class Cassette:
         Raises:
             CodecError: a payload attribute is malformed.
         """
-        if self.inbound_family == "http":
+        if self.inbound_family in _OVER_HTTP:
             return self.inbound_response
         return read_answer(self.inbound_family, self.entry.attributes)
 
     @property
     def inbound_family(self) -> str:
-        """The message family of what began it."""
-        return str(self.entry.attributes.get(names.ENTRY_FAMILY, "http"))
+        """The message family of what began it; ``websocket`` for a connection that came in."""
+        attributes = self.entry.attributes
+        websocket = attributes.get(names.HTTP_REQUEST_METHOD) == WEBSOCKET
+        return str(attributes.get(names.ENTRY_FAMILY, "websocket" if websocket else "http"))
 
     @property
     def _inbound(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
@@ -306,9 +306,7 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
         why = others[0].differences[0].removeprefix("it cannot be replayed: ")
         all_are = "the one cassette is" if len(others) == 1 else f"all {len(others)} cassettes are"
         raise CassetteNotFound(f"{all_are} of another kind than this app takes: {why}")
-    if others:
-        is_are = "it is" if len(others) == 1 else "they are"
-        left_out = f"{len(others)} left out: {is_are} of another kind than this app takes"
+    for left_out in _left_out(others):
         click.echo(left_out, err=how.as_json)
     for line in never_happened(how.faults, happened) if not interrupted else ():
         click.echo(line, err=how.as_json)
@@ -317,3 +315,17 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
     for write in writers:
         write(kept)
     return INTERRUPTED if interrupted else max(_STATUSES[outcome] for outcome in outcomes)
+
+
+def _left_out(others: Sequence[Verdict]) -> Iterator[str]:
+    """What is not for this app, in a line for each reason."""
+    from timetracer_otel.messages import WEBSOCKET
+
+    websockets = sum(verdict.title.startswith(f"{WEBSOCKET} ") for verdict in others)
+    if websockets:
+        began = "what began with a websocket is replayed by a server (replay -- COMMAND)"
+        yield f"{websockets} left out: {began}"
+    rest = len(others) - websockets
+    if rest:
+        is_are = "it is" if rest == 1 else "they are"
+        yield f"{rest} left out: {is_are} of another kind than this app takes"

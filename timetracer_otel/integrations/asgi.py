@@ -12,9 +12,10 @@ from typing import Any, ClassVar, TypeAlias
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
+from timetracer_otel.integrations import websockets
 from timetracer_otel.integrations.base import Point, Wrappable
 from timetracer_otel.integrations.entries import activated, safely
-from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.messages import WEBSOCKET, HttpRequest, HttpResponse
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -50,6 +51,8 @@ class AsgiIntegration(Wrappable):
         scope, receive, send = args
         if scope["type"] == "http":
             return self._http(port, wrapped, instance, scope, receive, send)
+        if scope["type"] == "websocket":
+            return self._websocket(port, wrapped, instance, scope, receive, send)
         if scope["type"] == "lifespan":
             return self._lifespan(port, wrapped, scope, receive, send)
         return wrapped(*args)
@@ -77,6 +80,15 @@ class AsgiIntegration(Wrappable):
         finally:
             safely(self._name, entry, instance, scope)
             safely(entry.close)
+
+    async def _websocket(
+        self, port: ports.EntryPort, app: App, instance: Any, scope: Message, receive: Receive, send: Send
+    ) -> None:
+        entry = safely(self._open, port, instance, scope)
+        if entry is None:
+            await app(scope, receive, send)
+        else:
+            await websockets.serve(port, entry, app, scope, receive, send)
 
     def _name(self, entry: ports.Entry, app: Any, scope: Message) -> None:
         route = self.route(app, scope)
@@ -221,7 +233,7 @@ _LAST = frozenset({"http.response.body", "http.response.pathsend"})
 
 
 def request_head(scope: Message) -> HttpRequest:
-    """The request of an ``http`` scope, without its body."""
+    """The request of an ``http`` scope, without its body; the handshake of a ``websocket`` scope."""
     headers = _headers(scope["headers"])
     host = next((value for name, value in headers if name.lower() == "host"), "")
     if not host and scope.get("server"):
@@ -231,7 +243,7 @@ def request_head(scope: Message) -> HttpRequest:
     path = raw.split(b"?", 1)[0].decode("latin-1") if raw else scope["path"]
     query = scope.get("query_string", b"").decode("latin-1")
     url = f"{scope.get('scheme', 'http')}://{host}{path}" + (f"?{query}" if query else "")
-    return HttpRequest(scope["method"], url, headers, body=None)
+    return HttpRequest(scope.get("method", WEBSOCKET), url, headers, body=None)
 
 
 def _headers(pairs: Iterable[Sequence[bytes]]) -> list[tuple[str, str]]:

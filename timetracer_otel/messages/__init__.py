@@ -3,7 +3,7 @@
 from timetracer_otel.messages.base import Answer, Canonical, Failure, Request, label_of
 from timetracer_otel.messages.function import FunctionCall, FunctionResult
 from timetracer_otel.messages.grpc import GrpcReply, GrpcRequest
-from timetracer_otel.messages.http import PIECE_BYTES, HttpRequest, HttpResponse
+from timetracer_otel.messages.http import PIECE_BYTES, WEBSOCKET, HttpRequest, HttpResponse
 from timetracer_otel.messages.kafka import KafkaDelivery, KafkaRecord, KafkaRecords
 from timetracer_otel.messages.mongodb import MongoCommand, MongoReply
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
@@ -13,6 +13,7 @@ from timetracer_otel.messages.task import TaskMessage, TaskOutcome
 
 __all__ = [
     "PIECE_BYTES",
+    "WEBSOCKET",
     "Answer",
     "Canonical",
     "Failure",

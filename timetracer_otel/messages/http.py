@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import msgspec
@@ -85,6 +85,9 @@ _request_headers = HeaderAttributes(names.HTTP_REQUEST_HEADER, names.HTTP_REQUES
 _response_headers = HeaderAttributes(names.HTTP_RESPONSE_HEADER, names.HTTP_RESPONSE_HEADER_NAMES)
 _FAILURE = "timetracer.http.response.failure"
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.I)
+
+WEBSOCKET: Final = "WEBSOCKET"
+"""What stands for the method of the handshake of a websocket that came in."""
 
 
 class HttpRequest(msgspec.Struct):

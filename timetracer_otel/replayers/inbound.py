@@ -75,7 +75,7 @@ class CassetteLibrary:
         self._by_target: dict[tuple[str, str], list[Recorded]] = {}
         outside: list[Cassette] = []
         for cassette in sorted(self._cassettes, key=lambda cassette: cassette.started):
-            request = cassette.inbound_request
+            request = cassette.inbound_request or cassette.inbound_websocket
             message = None if request is not None else cassette.inbound_message
             if message is not None:
                 self.messages.add(cassette, message)
