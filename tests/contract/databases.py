@@ -364,6 +364,29 @@ class Aiosqlite(Coroutines):
             return cursor.description, await cursor.fetchall()
 
 
+class MySqlConnectorAio(Coroutines):
+    """The asyncio side of that library; the standard instrumentation does not know it."""
+
+    module = "mysql.connector.aio"
+    integration = "mysqlconnector.aio"
+    needs = "mariadbd"
+
+    def fail(self, client: Any) -> Any:
+        return asyncio.run(self._ask(client, "SELECT * FROM missing"))
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        return await self._ask(client, "SELECT %(way)s AS way, 1.5", {"way": way})
+
+    async def _ask(self, client: Any, *asked: Any) -> Any:
+        connection = await client.connect(**_mysql(), ssl_disabled=True)
+        try:
+            async with await connection.cursor() as cursor:
+                await cursor.execute(*asked)
+                return cursor.description, await cursor.fetchall()
+        finally:
+            await connection.close()
+
+
 class AioMySql(Coroutines):
     """The standard instrumentation does not know it."""
 

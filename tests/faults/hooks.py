@@ -76,7 +76,8 @@ ON_MYSQL = "timetracer_otel.integrations.mysql."
 
 def absent() -> frozenset[str]:
     """Integrations that no job calls, as there is no server for them here."""
-    return frozenset(() if "DB_PYMYSQL" in os.environ else ("pymysql", "aiomysql", "mysqlconnector"))
+    on_mysql = ("pymysql", "aiomysql", "mysqlconnector", "mysqlconnector.aio")
+    return frozenset(() if "DB_PYMYSQL" in os.environ else on_mysql)
 
 
 TRUSTED: dict[str, frozenset[str]] = {

@@ -127,10 +127,37 @@ async def with_aiomysql() -> Any:
     return [*seen, failed["class"], failed["frames"]]
 
 
-async def with_connector_async() -> Any:
-    """The asynchronous connections of mysql.connector, which are not recorded."""
+async def with_connector_aio() -> Any:
+    """As :func:`with_connector`, and what the library offers below its cursors."""
+    address = _address("DB_MYSQLCONNECTOR", "database")
+    connection = await mysql.connector.aio.connect(**address, ssl_disabled=True)
+    try:
+        cursor = await connection.cursor()
+        await cursor.execute(_ROWS)
+        seen: list[Any] = [await cursor.fetchone(), await cursor.fetchall(), cursor.rowcount]
+        await cursor.execute(_TABLE)
+        await cursor.executemany(_INSERT, iter([(1, "a"), (2, "b")]))
+        await connection.commit()
+        seen.append(await attempt_async(cursor.execute(_INSERT, (1, "again"))))
+        await connection.rollback()
+        async with await connection.cursor(prepared=True) as prepared:
+            await prepared.execute("SELECT name FROM told WHERE id = %s", (1,))
+            seen.append(await prepared.fetchall())
+        seen += [await cursor.callproc("doubled", (2,))]
+        async for _ in connection.cmd_query_iter("SELECT 5; SELECT 6"):
+            seen.append((await connection.get_rows())[0])
+        await connection.ping()
+        await connection.cmd_init_db(address["database"])
+        seen.append(await connection.get_database() == address["database"])
+        known = await connection.cmd_stmt_prepare(b"DO ?")
+        seen.append(await connection.cmd_stmt_execute(known["statement_id"], [1], known["parameters"]))
+        seen.append(sorted(await connection.cmd_statistics()))
+        failed = await attempt_async(connection.cmd_change_user("nobody"))
+        seen.append(failed["class"])
+    finally:
+        await connection.close()
     failed = await attempt_async(mysql.connector.aio.connect(host="127.0.0.1", port=1))
-    return [failed["class"], failed["frames"]]
+    return [*seen, failed["class"], failed["frames"]]
 
 
 def _failing() -> Iterator[Any]:

@@ -44,6 +44,7 @@ _OURS = (
     "mysql:PyMySqlIntegration",
     "mysql:AioMySqlIntegration",
     "mysql:MySqlConnectorIntegration",
+    "mysql:MySqlConnectorAioIntegration",
     "redis:RedisIntegration",
     "pymongo:PyMongoIntegration",
     "grpc:GrpcIntegration",

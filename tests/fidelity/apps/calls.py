@@ -28,6 +28,7 @@ MODULES = (
     "asyncpg_cases",
     "pymysql_cases",
     "mysqlconnector_cases",
+    "mysqlconnector_aio_cases",
     "aiomysql_cases",
     "redis_cases",
     "redis_async_cases",

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integrations.mysql.runs import AioMySqlRuns, ConnectorRuns, PyMySqlRuns
+from tests.integrations.mysql.runs import AioMySqlRuns, ConnectorAioRuns, ConnectorRuns, PyMySqlRuns
 from tests.services.mariadb import MariaDb
 from timetracer_otel.integrations import wrapping
 from timetracer_otel.integrations.mysql import (
     AioMySqlIntegration,
+    MySqlConnectorAioIntegration,
     MySqlConnectorIntegration,
     PyMySqlIntegration,
 )
@@ -18,7 +19,12 @@ from timetracer_otel.integrations.mysql import (
 
 @pytest.fixture(autouse=True)
 def integrations() -> Iterator[None]:
-    known = [PyMySqlIntegration(), AioMySqlIntegration(), MySqlConnectorIntegration()]
+    known = [
+        PyMySqlIntegration(),
+        AioMySqlIntegration(),
+        MySqlConnectorIntegration(),
+        MySqlConnectorAioIntegration(),
+    ]
     for one in known:
         wrapping.install(one)
     yield
@@ -39,3 +45,8 @@ def connector(mariadb_server: MariaDb) -> ConnectorRuns:
 @pytest.fixture
 def aio(mariadb_server: MariaDb) -> AioMySqlRuns:
     return AioMySqlRuns(mariadb_server)
+
+
+@pytest.fixture
+def connector_aio(mariadb_server: MariaDb) -> ConnectorAioRuns:
+    return ConnectorAioRuns(mariadb_server)

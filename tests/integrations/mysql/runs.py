@@ -11,6 +11,7 @@ from typing import Any
 
 import aiomysql
 import mysql.connector
+import mysql.connector.aio
 import pymysql
 
 from tests.integrations.ports import Recorded, RecordingPort, ReplayPort, using
@@ -113,5 +114,19 @@ class AioMySqlRuns(Runs):
                 return await scenario(connection)
             finally:
                 await connection.ensure_closed()
+
+        return asyncio.run(on_a_connection())
+
+
+class ConnectorAioRuns(Runs):
+    def run(self, port: int, scenario: Scenario, **options: Any) -> Any:
+        async def on_a_connection() -> Any:
+            # the library itself cannot do without TLS on a server that has none, unless it is told
+            known = {"database": DATABASE, "ssl_disabled": True, **options}
+            connection = await mysql.connector.aio.connect(**self.place(port, **known))
+            try:
+                return await scenario(connection)
+            finally:
+                await connection.close()
 
         return asyncio.run(on_a_connection())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from mysql.connector import errors, pooling
 
 from tests.integrations.mysql.runs import IN_C, NOWHERE, ConnectorRuns
 from tests.integrations.ports import RecordingPort, ReplayPort, using
-from timetracer_otel.errors import MissError, NoSessionError
+from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 
 pytestmark = pytest.mark.needs("mariadbd")
 PURE = not IN_C
@@ -176,6 +177,25 @@ def test_connecting(connector: ConnectorRuns) -> None:
         return [*seen, connection.is_connected(), raised(connection.cursor)]
 
     connector.same(scenario, autocommit=True, sql_mode="ANSI", time_zone="+01:00")
+
+
+def test_statistics_in_python(connector: ConnectorRuns) -> None:
+    def scenario(connection: Any) -> Any:
+        return connection.cmd_statistics()
+
+    recorded, calls = connector.recorded(scenario, use_pure=True)
+    assert connector.replayed(calls, scenario, use_pure=True) == recorded
+
+
+def test_commands_that_are_not_recorded(connector: ConnectorRuns) -> None:
+    with (
+        using(ReplayPort([])),
+        contextlib.closing(
+            mysql.connector.connect(host="127.0.0.1", port=NOWHERE, user="x", use_pure=True)
+        ) as connection,
+        pytest.raises(ReplayError, match="a command that was not recorded"),
+    ):
+        connection.cmd_stmt_prepare(b"SELECT 1")
 
 
 def test_a_pool(connector: ConnectorRuns) -> None:

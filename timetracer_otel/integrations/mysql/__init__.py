@@ -1,4 +1,4 @@
-"""Drivers of MySQL and MariaDB: PyMySQL, aiomysql, mysql-connector-python.
+"""Drivers of MySQL and MariaDB: PyMySQL, aiomysql, mysql-connector-python and its asyncio side.
 
 A call is recorded as the replies that the server sent to it, and a replay lets the driver read them again
 from a connection with nothing behind it. So rows, types, warnings, several results, cursors that stream and
@@ -9,6 +9,12 @@ from __future__ import annotations
 
 from timetracer_otel.integrations.mysql.aiomysql import AioMySqlIntegration
 from timetracer_otel.integrations.mysql.connector import MySqlConnectorIntegration
+from timetracer_otel.integrations.mysql.connector_aio import MySqlConnectorAioIntegration
 from timetracer_otel.integrations.mysql.pymysql import PyMySqlIntegration
 
-__all__ = ["AioMySqlIntegration", "MySqlConnectorIntegration", "PyMySqlIntegration"]
+__all__ = [
+    "AioMySqlIntegration",
+    "MySqlConnectorAioIntegration",
+    "MySqlConnectorIntegration",
+    "PyMySqlIntegration",
+]

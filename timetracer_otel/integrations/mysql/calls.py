@@ -233,7 +233,8 @@ class MySqlIntegration(DriverIntegration):
         """Let the driver meet a recorded failure; it is raised in any case."""
         expected = failures.rebuild(failure, self.exception_classes())
         parts = failure.fields.get(STATE)
-        ending = expected.__context__ if isinstance(expected.__context__, OSError) else expected
+        below = expected.__cause__ or expected.__context__
+        ending = below if isinstance(below, OSError) else expected
         given = self._written(lambda: self.given(connection, parts if isinstance(parts, list) else []))
         met: BaseException | None = None
         try:

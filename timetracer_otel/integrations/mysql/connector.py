@@ -2,13 +2,11 @@
 
 A replayed connection is the library's own: one in Python on a socket that gives the recorded replies, one of
 the C extension on what stands for its C library, see :mod:`c_library`. Prepared statements of the former are
-recorded as the server sent their rows, in binary. What a compressed connection in Python is asked is a gap;
-``mysql.connector.aio`` is not recorded, and refused in a replay.
+recorded as the server sent their rows, in binary. What a compressed connection in Python is asked is a gap.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -16,31 +14,28 @@ from typing import Any, ClassVar
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Flow, Invocation, Point, run
-from timetracer_otel.integrations.dbapi.core import refused, replaying, told
-from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.dbapi.core import replaying, told
 from timetracer_otel.integrations.mysql import replies
 from timetracer_otel.integrations.mysql.c_library import WatchedMySql, WatchedStatement
 from timetracer_otel.integrations.mysql.c_replayed import ReplayedMySql
-from timetracer_otel.integrations.mysql.calls import MySqlIntegration, read_once, statement_of
+from timetracer_otel.integrations.mysql.calls import read_once
+from timetracer_otel.integrations.mysql.connector_calls import COMPRESSED, ConnectorIntegration, asked
 from timetracer_otel.integrations.mysql.lines import Line, WatchedSocket
 from timetracer_otel.integrations.mysql.packets import MORE_RESULTS
 from timetracer_otel.integrations.mysql.server import AUTOCOMMIT, IN_TRANSACTION, ReplayedSocket
-from timetracer_otel.messages import SqlStatement
 
 _UNASKED = (
-    "_execute_query", "cmd_ping", "cmd_reset_connection", "cmd_change_user", "cmd_statistics",
+    "_execute_query", "cmd_ping", "cmd_reset_connection", "cmd_change_user",
 )  # fmt: skip
 _UNASKED_IN_C = (
     "_execute_query", "is_connected", "ping", "cmd_reset_connection", "cmd_change_user", "cmd_statistics",
 )  # fmt: skip
-_COMPRESSED = 0x20
 _OF_A_CALL = IN_TRANSACTION | MORE_RESULTS
 _DATABASE = "SELECT DATABASE()"
-_USE = re.compile(r"\s*use\s+`?([^`;\s]+)", re.I)
 _connecting: ContextVar[Line | None] = ContextVar("timetracer_mysqlconnector_connecting", default=None)
 
 
-class MySqlConnectorIntegration(MySqlIntegration):
+class MySqlConnectorIntegration(ConnectorIntegration):
     """Records and answers statements of mysql.connector's connections and cursors."""
 
     name: ClassVar[str] = "mysqlconnector"
@@ -57,9 +52,6 @@ class MySqlConnectorIntegration(MySqlIntegration):
             Point(connections, "MySQLConnection._open_connection", wrapper=self._open_connection),
             Point(connections, "MySQLConnection.close", wrapper=self._close),
             Point(connections, "MySQLConnection.shutdown", wrapper=self._close),
-            Point(
-                f"{package}.aio.connection", "MySQLConnection.connect", wrapper=self._refuse, optional=True
-            ),
             *(
                 Point(cursors, f"{kind}.{method}", handler)
                 for kind in ("MySQLCursor", "MySQLCursorPrepared")
@@ -85,6 +77,7 @@ class MySqlConnectorIntegration(MySqlIntegration):
             Point(connections, "MySQLConnection.cmd_query", self._query),
             Point(connections, "MySQLConnection.cmd_init_db", self._init_db),
             Point(connections, "MySQLConnection.info_query", wrapper=self._probe),
+            Point(connections, "MySQLConnection.cmd_statistics", self._command),
             Point(connections, "MySQLConnection.commit", self._commit),
             Point(connections, "MySQLConnection.rollback", self._rollback),
             *(
@@ -95,15 +88,17 @@ class MySqlConnectorIntegration(MySqlIntegration):
 
     def error_roots(self) -> tuple[type[BaseException], ...]:
         """``mysql.connector.errors.Error`` and ``Warning``, and those of the C library."""
-        errors, library = sys.modules["mysql.connector.errors"], sys.modules.get("_mysql_connector")
+        library = sys.modules.get("_mysql_connector")
         below = () if library is None else (library.MySQLError,)  # the cause of those above it
-        return errors.Error, errors.Warning, *below
+        return *super().error_roots(), *below
 
     # -- connections
 
-    def namespace(self, connection: Any) -> str:
-        """The database's name."""
-        return str(connection._database or "")
+    def is_open(self, connection: Any) -> bool:
+        """Whether there is a socket; in C, whether it is connected."""
+        if _in_c(connection):
+            return connection._cmysql is not None and bool(connection._cmysql.connected())
+        return getattr(connection, "_socket", None) is not None
 
     def learned(self, connection: Any) -> dict[str, Any]:
         """What the server said of itself when it was connected to."""
@@ -125,7 +120,7 @@ class MySqlConnectorIntegration(MySqlIntegration):
                 connection._cmysql = WatchedMySql(
                     connection._cmysql, line, lambda real: _answering_in_c(connection, line, real)
                 )
-        elif connection._client_flags & _COMPRESSED:
+        elif connection._client_flags & COMPRESSED:
             line.deaf = "a compressed connection is not recorded"
         elif connection._socket is not None and connection._socket.sock is not None:
             self.plug(connection, self.watched(connection, line))
@@ -216,12 +211,12 @@ class MySqlConnectorIntegration(MySqlIntegration):
             return wrapped(*args, **kwargs)
         encryption, flags = connection._ssl, connection._client_flags
         connection._ssl = {**encryption, "verify_cert": False}  # nothing is sent
-        connection._client_flags &= ~_COMPRESSED
+        connection._client_flags &= ~COMPRESSED
         try:
             return wrapped(*args, **kwargs)
         finally:
             connection._ssl = encryption
-            connection._client_flags |= flags & _COMPRESSED
+            connection._client_flags |= flags & COMPRESSED
             capabilities = line.learned.get("capabilities")
             if isinstance(capabilities, int) and connection._handshake:
                 connection._handshake["capabilities"] = capabilities
@@ -242,50 +237,20 @@ class MySqlConnectorIntegration(MySqlIntegration):
         connection._do_handshake()
         return None
 
-    def _refuse(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
-        if told("mysqlconnector: asking whether this is a replay", self.mocks, False):
-            raise refused("mysql.connector.aio", self.name)
-        return wrapped(*args, **kwargs)
-
-    def _close(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
-        try:
-            self.closed(connection)
-        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            ports.report("mysqlconnector: closing a connection", error)
-        return wrapped(*args, **kwargs)
-
     # -- calls
-
-    def _execute(self, call: Invocation) -> Flow[Any]:
-        return self._on_cursor(call, lambda line: _statement(line, call, ("operation", "params")))
 
     def _executemany(self, call: Invocation) -> Flow[Any]:
         refuses = _in_c(getattr(call.instance, "_connection", None)) and not hasattr(call.instance, "_stmt")
         if not refuses:  # what can be read once only
             call = yield read_once(call)
-        names = ("operation", "seq_params")
-        flow = self._on_cursor(
-            call, lambda line: statement_of(line, call.args, call.kwargs, names, many=True)
-        )
-        return (yield from flow)
-
-    def _callproc(self, call: Invocation) -> Flow[Any]:
-        named = (call.kwargs[key] for key in ("procname", "args") if key in call.kwargs)
-        name, args, *_ = (*call.args, *named, ())
-        return self._on_cursor(call, lambda line: statement_of(line, (f"CALL {name}", args), {}, ("", "")))
+        return (yield from self._of_many(call))
 
     def _on_cursor(self, call: Invocation, message: Any) -> Flow[Any]:
         connection = getattr(call.instance, "_connection", None)
-        if connection is None or not _is_open(connection):
-            return (yield call.proceed)  # closed: the library's to refuse
-        self.line_of(connection)
-        _adopt(getattr(call.instance, "_stmt", None), connection)
-        return (yield from self.converse(call, connection, message))
-
-    def _query(self, call: Invocation) -> Flow[Any]:
-        names = ("query", "")
-        first = Invocation(call.wrapped, call.instance, call.args[:1], call.kwargs)
-        return self.converse(call, call.instance, lambda line: _statement(line, first, names))
+        if connection is not None and self.is_open(connection):
+            self.line_of(connection)
+            _adopt(getattr(call.instance, "_stmt", None), connection)
+        return (yield from super()._on_cursor(call, message))
 
     def _init_db(self, call: Invocation) -> Flow[Any]:
         self.line_of(call.instance).current = str(call.args[0] if call.args else call.kwargs["database"])
@@ -308,7 +273,7 @@ class MySqlConnectorIntegration(MySqlIntegration):
 
         Within a call that is its SQL mode, once; the name of the database at any time.
         """
-        query = str(call.args[0] if call.args else call.kwargs.get("query", ""))
+        query = asked(call)
         if query == _DATABASE and not ports.is_inside():
             if line.replayed or self.mocks():
                 return (line.current or line.namespace or None,)
@@ -318,38 +283,12 @@ class MySqlConnectorIntegration(MySqlIntegration):
             if not _in_c(call.instance):
                 return (yield call.proceed)  # on a cursor of its own
             return (yield from self.converse(call, call.instance, lambda line: line.statement(query)))
-        known = line.learned.setdefault("asked", {})
-        if line.given is not None:
-            return tuple(known.get(query) or ("",))
-        talk, line.asking = line.asking, None
-        try:
-            found = yield call.proceed
-        finally:
-            line.asking = talk
-        if found is not None:
-            known[query] = [plain(one) for one in found]
-            line.server_facts(self.name, line.learned)
-        return found
-
-    def _commit(self, call: Invocation) -> Flow[Any]:
-        return self.transaction(call, call.instance, "COMMIT")
-
-    def _rollback(self, call: Invocation) -> Flow[Any]:
-        return self.transaction(call, call.instance, "ROLLBACK")
-
-    def _unasked(self, call: Invocation) -> Flow[Any]:
-        return self.unasked(call, call.instance)
+        return (yield from self._learning(call, line, query))
 
 
 def _in_c(connection: Any) -> bool:
     """True for a connection of the C extension, or what a cursor has of it."""
     return hasattr(connection, "_cmysql")
-
-
-def _is_open(connection: Any) -> bool:
-    if _in_c(connection):
-        return connection._cmysql is not None and bool(connection._cmysql.connected())
-    return getattr(connection, "_socket", None) is not None
 
 
 def _adopt(statement: Any, connection: Any) -> None:
@@ -378,14 +317,6 @@ def _answering_in_c(connection: Any, line: Line, real: Any) -> ReplayedMySql:
     replayed.set_up = True
     replayed.converter_str_fallback = real.converter_str_fallback
     return replayed
-
-
-def _statement(line: Line, call: Invocation, names: tuple[str, str]) -> SqlStatement:
-    """What is asked; after a ``USE`` the connection is to another database."""
-    message = statement_of(line, call.args, call.kwargs, names)
-    if (found := _USE.match(message.text)) is not None:
-        line.current = found[1]
-    return message
 
 
 def _open(wrapped: Any, socket: Any, args: Any, kwargs: Any) -> Any:

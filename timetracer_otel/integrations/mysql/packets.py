@@ -11,9 +11,12 @@ LONGEST = 0xFFFFFF
 """A packet of this length goes on in the next one."""
 
 QUIT, INIT_DB, QUERY, STATISTICS, PING = 0x01, 0x02, 0x03, 0x09, 0x0E
-PREPARE, EXECUTE, SEND_LONG_DATA, CLOSE_STATEMENT = 0x16, 0x17, 0x18, 0x19
+CHANGE_USER, RESET_CONNECTION, SET_OPTION = 0x11, 0x1F, 0x1B
+PREPARE, EXECUTE, SEND_LONG_DATA, CLOSE_STATEMENT, RESET_STATEMENT = 0x16, 0x17, 0x18, 0x19, 0x1A
 SILENT = frozenset({QUIT, SEND_LONG_DATA, CLOSE_STATEMENT})
 """Commands that the server does not reply to."""
+HARMLESS = frozenset({INIT_DB, PING, CHANGE_USER, RESET_CONNECTION, SET_OPTION, RESET_STATEMENT})
+"""Commands of which nothing is learned but that they worked."""
 
 OK, EOF, ERROR, LOCAL_FILE = 0x00, 0xFE, 0xFF, 0xFB
 
@@ -79,6 +82,36 @@ def framed(payload: bytes, number: int) -> tuple[bytes, int]:
         number = (number + 1) % 256
         if len(piece) < LONGEST:
             return bytes(frames), number
+
+
+_SIZES = {1: 1, 2: 2, 13: 2, 3: 4, 9: 4, 8: 8, 4: 4, 5: 8, 6: 0}
+"""Of attributes: those of numbers, and none for NULL."""
+_MOMENTS = (7, 10, 11, 12)
+
+
+def query(payload: bytes) -> bytes:
+    """The text of a query: before it are attributes, where that was agreed on.
+
+    No text has as its second byte the number of sets of them, which is always 1.
+    """
+    if payload[1:2] != b"\1":
+        return payload
+    reader = Reader(payload, 2)
+    count = payload[0]
+    if count:
+        reader.take((count + 7) // 8 + 1)
+        kinds = []
+        for _ in range(count):
+            kinds.append(reader.number(2) & 0xFF)
+            reader.string()
+        for kind in kinds:
+            if kind in _MOMENTS:
+                reader.take(reader.number(1))
+            elif (size := _SIZES.get(kind)) is None:
+                reader.string()
+            else:
+                reader.take(size)
+    return reader.rest()
 
 
 class Deframer:

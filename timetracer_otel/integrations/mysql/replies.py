@@ -57,11 +57,13 @@ class Reply:
             self._parts.append([[], [], {"prepared": [statement, warnings, [], []]}])
             self._prepared = [parameters, columns]
             self._next_of_statement()
-        elif kind == packets.OK or self.command not in (packets.QUERY, packets.EXECUTE):
-            said: list[Any] = [0, 0, 0, 0, packets.text(payload)]
-            if kind == packets.OK:
-                said = packets.ok(payload)
+        elif kind == packets.OK:
+            said = packets.ok(payload)
             self._end([[], [], {"ok": said}], said[2])
+        elif self.command == packets.CHANGE_USER:
+            pass  # how it is to be known who asks; whether it worked comes after that
+        elif self.command not in (packets.QUERY, packets.EXECUTE):
+            self._end([[], [], {"text": packets.text(payload)}], 0)
         elif kind == packets.LOCAL_FILE:
             self.local_file = True  # what the client sends now is nowhere recorded
             self._parts.append([[], [], {"file": packets.text(payload[1:])}])
@@ -120,8 +122,9 @@ class Reply:
         """Each result as plain data.
 
         The rest of it, by name: ``ok`` (rows affected, insert id, status, warnings, message), ``error``
-        (number, SQLSTATE, message), ``end`` (warnings and status, after the columns and after the rows),
-        ``prepared`` (number, warnings, parameters, columns), ``binary`` rows, ``cut`` rows, ``unread`` rest.
+        (number, SQLSTATE, message), ``text`` that is neither, ``end`` (warnings and status, after the
+        columns and after the rows), ``prepared`` (number, warnings, parameters, columns), ``binary`` rows,
+        ``cut`` rows, ``unread`` rest.
         """
         done = []
         for at, (columns, rows, shape) in enumerate(self._parts):
@@ -223,6 +226,8 @@ def written(parts: list[Part]) -> list[list[bytes]]:
 def _packets(columns: list[Any], rows: list[Any], shape: dict[str, Any]) -> list[bytes]:
     if "ok" in shape:
         return [packets.ok_packet(shape["ok"])]
+    if "text" in shape:
+        return [packets.data(shape["text"])]
     if "told" in shape:
         raise ReplayError(
             "this was recorded on a connection of mysql.connector's C extension, and such a one is needed to"

@@ -13,7 +13,7 @@ from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations.mysql import packets
 
 AUTOCOMMIT, IN_TRANSACTION = 0x0002, 0x0001
-_NOT_HERE = (1 << 11) | (1 << 28)
+NOT_HERE = (1 << 11) | (1 << 28)
 """TLS and authentication by several factors: nothing is sent that would need them."""
 _PLUGIN = b"mysql_native_password"
 _SALT = b"timetracer" * 2
@@ -75,7 +75,7 @@ class ReplayedServer:
             value = learned.get(name)
             return value if isinstance(value, int) else otherwise
 
-        capabilities = known("capabilities", _CAPABILITIES) & ~_NOT_HERE
+        capabilities = known("capabilities", _CAPABILITIES) & ~NOT_HERE
         self._send(
             b"\x0a" + str(learned.get("version") or _VERSION).encode() + b"\0"
             + struct.pack("<I", known("thread", 1) & 0xFFFFFFFF) + _SALT[:8] + b"\0"
@@ -133,10 +133,10 @@ class ReplayedServer:
             number = self._send(packet, number=number)
 
     def _of_its_own(self, command: int, text: bytes) -> bytes:
-        if command == packets.STATISTICS:
-            return b"Uptime: 1"
         if command == packets.QUERY:
-            self.status = status_after(text, self.status, set_up=self.set_up)
+            self.status = status_after(packets.query(text), self.status, set_up=self.set_up)
+        elif command not in packets.HARMLESS:
+            raise ReplayError(f"mysql: a command that was not recorded cannot be answered: number {command}")
         return packets.ok_packet([0, 0, self.status, 0, ""])
 
     def _send(self, packet: bytes, *, number: int) -> int:

@@ -54,6 +54,43 @@ class WatchedWriter:
         return getattr(self._writer, name)
 
 
+class WatchedBroker:
+    """What makes packets of two streams for mysql.connector.aio; they are passed on whole, not compressed.
+
+    Args:
+        broker: the library's.
+        line: its connection.
+    """
+
+    def __init__(self, broker: Any, line: Line) -> None:
+        self._broker = broker
+        self._line = line
+        self._incoming = packets.Deframer()
+
+    async def write(
+        self,
+        writer: Any,
+        address: str,
+        payload: bytes,
+        packet_number: int | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Write a packet; the first of a command has the number 0."""
+        if packet_number == 0:
+            self._line.sent(bytes(packets.HEADER) + bytes(payload[:1]))
+        await self._broker.write(writer, address, payload, packet_number, *args, **kwargs)
+
+    async def read(self, *args: Any) -> bytes:
+        """Read a packet."""
+        packet: bytes = await self._broker.read(*args)
+        self._line.heard(self._incoming, packet)
+        return packet
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
+
+
 class ReplayedReader:
     """A stream that gives the recorded replies.
 
@@ -70,6 +107,10 @@ class ReplayedReader:
         if len(data) < size:
             raise asyncio.IncompleteReadError(data, size)
         return data
+
+    async def read(self, size: int) -> bytes:
+        """Read; nothing after the end."""
+        return self._server.read(size)
 
     eof_received = False
 
