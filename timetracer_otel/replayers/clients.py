@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import io
 import sys
+import threading
 from collections.abc import Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,7 @@ from timetracer_otel.nondeterminism import drawing_from
 from timetracer_otel.replayers.hanging_up import HangUp
 from timetracer_otel.replayers.pace import CANCELLATION_SECONDS
 from timetracer_otel.replayers.session import Session
+from timetracer_otel.replayers.stragglers import wait, wait_in_loop
 
 STARTUP_SECONDS = 60.0
 
@@ -29,11 +31,13 @@ STARTUP_SECONDS = 60.0
 class AppResponse(msgspec.Struct):
     """What an application answered; ``None`` when it raised before it did, or answered nothing.
 
-    ``raised`` may stand beside an answer: Starlette answers a 500 and raises.
+    ``raised`` may stand beside an answer: Starlette answers a 500 and raises. ``waited`` is how many seconds
+    were spent on calls that came after the app had ended.
     """
 
     response: Answer | Failure | None
     raised: BaseException | None = None
+    waited: float = 0.0
 
 
 class AsgiClient:
@@ -153,12 +157,14 @@ class AsgiClient:
                 if not message.get("more_body", False) or hang_up.over(sum(map(len, body))):
                     gone.set()
 
+        before = asyncio.all_tasks()
         if hang_up.possible:
             loop = asyncio.get_running_loop()
             session.on_cancellation = lambda: loop.call_soon_threadsafe(gone.set)
         raised = await _ended(self._app(asgi_scope(request, self._state), receive, send), gone, hang_up)
         response.body = b"".join(body)
-        return AppResponse(response if response.status else None, raised)
+        waited = await wait_in_loop(session, before)
+        return AppResponse(response if response.status else None, raised, waited)
 
 
 async def _ended(
@@ -208,7 +214,9 @@ class WsgiClient:
 
         def run() -> AppResponse:
             with session.activate():
-                return self._request(request, HangUp(session))
+                before = threading.enumerate()
+                answer = self._request(request, HangUp(session))
+                return msgspec.structs.replace(answer, waited=wait(session, before))
 
         return contextvars.copy_context().run(run)
 

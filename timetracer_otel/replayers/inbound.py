@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from timetracer_otel import ports
 from timetracer_otel.cassette import Cassette
@@ -24,6 +24,7 @@ from timetracer_otel.replayers.messages import InboundMessages, RecordedMessages
 from timetracer_otel.replayers.normalising import MAX_TRIED
 from timetracer_otel.replayers.reporting import OWN_PATHS, WRONGLY_ASKED, CallReports, Expected, entry_name
 from timetracer_otel.replayers.session import Session
+from timetracer_otel.replayers.stragglers import afterwards
 from timetracer_otel.replayers.verdict import Ended, call_differences
 from timetracer_otel.volatile import shape
 
@@ -337,13 +338,15 @@ class ReplayedEntry:
 
     def close(self) -> None:
         """Log what the request did otherwise than recorded."""
-        if self._session is None:
-            return
+        if self._session is not None:
+            afterwards(self._session, partial(self._judge, self._session))
+
+    def _judge(self, session: Session) -> None:
         if self._reports is not None and self._report is not None:
-            self._reports.write(self._report, self._session, self._ended)
-        for line in call_differences(self._session):
+            self._reports.write(self._report, session, self._ended)
+        for line in call_differences(session):
             logger.warning("%s %s: %s", self._head.method, _path(self._head), line)
-        self._session.close()
+        session.close()
 
 
 def _asks_for(cassette: Cassette, path: str) -> bool:

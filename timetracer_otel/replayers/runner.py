@@ -195,7 +195,7 @@ class InProcess:
             session.received(message)
         began = time.perf_counter_ns()
         answer = self._client.send(message, session)
-        took = time.perf_counter_ns() - began
+        took = time.perf_counter_ns() - began - int(answer.waited * 1e9)
         ended = Ended(answer.response, answer.raised, took / 1e9, began)
         verdict = judge(session, str(path), ended, self._redactor, self._options.threshold)
         if self._options.update:

@@ -1,0 +1,105 @@
+"""What a request does after it is over belongs to it, in a replay as in its recording."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.replaying.recorded import cassette
+from tests.replaying.test_in_process import EUR, TEXT, answered, asked, replay, told
+from tests.services.ports import free_port
+from timetracer_otel.cassette import Cassette
+
+ASGI = """
+import asyncio, httpx
+from fastapi import FastAPI, Response
+
+app = FastAPI()
+
+async def later():
+    await asyncio.sleep(0.05)
+    async with httpx.AsyncClient() as client:
+        await client.get("http://rates/EUR")
+
+@app.get("/task")
+async def task():
+    app.state.task = asyncio.create_task(later())
+    return Response("ok", media_type="text/plain")
+
+@app.get("/changed")
+async def changed():
+    return Response("ok", media_type="text/plain")
+"""
+WSGI = """
+import threading, time
+import httpx
+from flask import Flask
+
+app = Flask("shop")
+
+def later():
+    time.sleep(0.05)
+    httpx.get("http://rates/EUR")
+
+@app.get("/thread")
+def thread():
+    threading.Thread(target=later).start()
+    return "ok", {"content-type": "text/plain; charset=utf-8"}
+"""
+
+
+def late(path: str, started: int) -> Cassette:
+    """A request whose one call was made a moment after it was over."""
+    made = cassette(EUR, asked=asked(path), answered=answered(b"ok", TEXT), started=started)
+    call = made.calls()[0].span
+    call.start_time_unix_nano = made.entry.end_time_unix_nano + 1_000_000
+    return Cassette.load(made.dump())
+
+
+def test_a_task_that_nobody_waits_for_is_waited_for(tmp_path: Path) -> None:
+    verdicts = replay(ASGI, "app", tmp_path, late("/task", 1), late("/changed", 2), late("/task", 3))
+    assert told(verdicts) == [
+        ("GET /task", "same", 1, []),
+        ("GET /changed", "different", 0, ["missing: GET http://rates/EUR"]),
+        ("GET /task", "same", 1, []),
+    ]
+
+
+def test_a_thread_that_nobody_waits_for_is_waited_for(tmp_path: Path) -> None:
+    verdicts = replay(WSGI, "app", tmp_path, late("/thread", 1))
+    assert told(verdicts) == [("GET /thread", "same", 1, [])]
+
+
+def test_a_task_that_was_faster_when_it_was_recorded_is_waited_for(tmp_path: Path) -> None:
+    verdicts = replay(
+        ASGI, "app", tmp_path, cassette(EUR, asked=asked("/task"), answered=answered(b"ok", TEXT), started=1)
+    )
+    assert told(verdicts) == [("GET /task", "same", 1, [])]
+
+
+@pytest.mark.parametrize("path", ["/task", "/changed"])
+def test_a_service_that_is_asked_over_its_port(tmp_path: Path, path: str) -> None:
+    (tmp_path / "shop_app.py").write_text(ASGI)
+    (tmp_path / "cassettes").mkdir()
+    (tmp_path / "cassettes/0.json").write_bytes(late(path, 1).dump())
+    port = str(free_port())
+    command = ["replay", "cassettes", "--url", f"http://127.0.0.1:{port}", "--"]
+    command += [sys.executable, "-m", "uvicorn", "shop_app:app", "--port", port, "--log-level", "warning"]
+    done = subprocess.run(
+        [sys.executable, "-m", "timetracer_otel", *command],
+        cwd=tmp_path,
+        env={
+            name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = ["missing: GET http://rates/EUR"] if path == "/changed" else []
+    lines = done.stdout.splitlines()
+    assert [line.strip() for line in lines if "missing" in line] == found, done
+    assert done.returncode == (1 if found else 0), done

@@ -1,0 +1,110 @@
+"""Calls that a request makes after it is over: by a task or a thread that nobody waits for.
+
+They belong to its cassette. Who judges a replay as soon as the app has answered would miss them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from timetracer_otel.replayers.session import Session
+
+LATER_SECONDS: Final = 2.0
+"""How much later than they were recorded they are waited for."""
+_LOOK_SECONDS: Final = 0.005
+_LEAST: Final = 1e-9
+
+
+def outstanding(session: Session) -> float | None:
+    """How many seconds after its end the recorded request made the last of the calls that did not come yet.
+
+    Returns:
+        ``None`` when none of those was made after the end, or the app was stopped by a miss.
+    """
+    if session.misses:
+        return None
+    over = session.cassettes[0].entry.end_time_unix_nano
+    late = [
+        began - over for call in session.unused if over and (began := call.span.start_time_unix_nano) >= over
+    ]
+    return max(late) / 1e9 if late else None
+
+
+class _Waiting:
+    """Whether to go on waiting.
+
+    Args:
+        session: the replay, whose request is over.
+        at_work: whether something goes on that the request started.
+    """
+
+    def __init__(self, session: Session, at_work: Callable[[], bool]) -> None:
+        self._session = session
+        self._at_work = at_work
+        self._began = time.monotonic()
+        self.seconds = 0.0
+        """How long it took so far; none where nothing was waited for."""
+
+    def goes_on(self) -> bool:
+        waited = time.monotonic() - self._began
+        late = outstanding(self._session)
+        if late is not None:
+            more = waited < late + LATER_SECONDS
+        else:
+            # as fast as this, and it may have made them before it was over
+            may_come = bool(self._session.unused) and not self._session.misses
+            more = may_come and waited < LATER_SECONDS and self._at_work()
+        if more or self.seconds:
+            self.seconds = max(waited, _LEAST)
+        return more
+
+
+async def wait_in_loop(session: Session, before: Collection[asyncio.Task[Any]]) -> float:
+    """Let the tasks go on that the request started, while calls of theirs are to come; how long that took.
+
+    Args:
+        session: the replay, whose request is over.
+        before: the tasks that there were before it.
+    """
+    current = asyncio.current_task()
+    waiting = _Waiting(
+        session, lambda: any(task is not current and task not in before for task in asyncio.all_tasks())
+    )
+    while waiting.goes_on():  # noqa: ASYNC110  # the app's tasks say nothing when they call
+        await asyncio.sleep(_LOOK_SECONDS)
+    return waiting.seconds
+
+
+def wait(session: Session, before: Collection[threading.Thread]) -> float:
+    """The same for the threads of a request.
+
+    Args:
+        session: the replay, whose request is over.
+        before: the threads that there were before it.
+    """
+    waiting = _Waiting(session, lambda: any(one not in before for one in threading.enumerate()))
+    while waiting.goes_on():
+        time.sleep(_LOOK_SECONDS)
+    return waiting.seconds
+
+
+def afterwards(session: Session, then: Callable[[], None]) -> None:
+    """Do something when the calls that are to come have come: at once where there are none.
+
+    Args:
+        session: the replay, whose request is over.
+        then: it never raises.
+    """
+    if outstanding(session) is None:
+        then()
+        return
+
+    def later() -> None:
+        wait(session, threading.enumerate())
+        then()
+
+    threading.Thread(target=later, name="timetracer-otel stragglers", daemon=True).start()
