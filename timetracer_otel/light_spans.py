@@ -117,6 +117,8 @@ class LightSpan(sdk._Span):
     _set_status_on_exception = True
     _record_end_metrics = None
     _trace_config = None
+    above: Any = None
+    """The span that it was drawn in, where somebody noted it: the SDK's spans know only its id."""
 
     def __init__(
         self,
@@ -186,6 +188,13 @@ class LightSpan(sdk._Span):
             plain.update(attributes)
         else:
             super().set_attributes(attributes)
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """See :meth:`opentelemetry.trace.Span.set_status`."""
+        # what instrumentations say of every call that went well, and which changes nothing
+        if type(status) is Status and status.status_code is StatusCode.UNSET and self._end_time is None:
+            return
+        super().set_status(status, description)
 
     def end(self, end_time: int | None = None) -> None:
         """See :meth:`opentelemetry.trace.Span.end`."""

@@ -107,6 +107,7 @@ def linked(tracer: trace.Tracer) -> Any:
     span.add_event("poured")
     span.update_name("green tea")
     span.set_status(trace.StatusCode.ERROR, "cold")
+    span.set_status(trace.Status(trace.StatusCode.UNSET))
     span.end()
     return span
 

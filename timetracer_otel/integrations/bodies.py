@@ -125,8 +125,11 @@ class RequestBody:
 
     def whole(self, body: bytes) -> None:
         """The body is there at once."""
-        self._copy.add(body)
-        self.ended()
+        if len(body) <= self._limit and type(body) is bytes:
+            self._message.body = body
+        else:
+            self._copy.add(body)
+            self.ended()
 
     def started(self) -> None:
         """The library begins to read."""
@@ -295,6 +298,9 @@ class RecordedBody:
             BaseException: the library's own, where the recorded read failed.
         """
         response = self._response
+        if response.body and response.chunks is None and response.complete and self._failure is None:
+            yield response.body, 0.0
+            return
         if response.body is None:
             raise ReplayError(
                 f"the response body of {self._title} was not recorded: it was over the limit;"

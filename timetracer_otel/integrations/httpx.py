@@ -104,14 +104,16 @@ class HttpxIntegration(Integration):
         response = cast("HttpResponse", answer)
         failure = None if response.failure is None else self.rebuild_failure(response.failure, call)
         recorded = RecordedBody(response, sending.message.title(), failure, paced=sending.port.pace)
-        extensions = {"http_version": response.http_version, "reason_phrase": response.reason}
+        extensions = {}
+        if response.http_version is not None:
+            extensions["http_version"] = response.http_version.encode("latin-1")
+        if response.reason is not None:
+            extensions["reason_phrase"] = response.reason.encode("latin-1")
         return self._httpx().Response(
             response.status,
             headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers],
             stream=self._streams(sending).pieces(recorded.pieces),
-            extensions={
-                key: value.encode("latin-1") for key, value in extensions.items() if value is not None
-            },
+            extensions=extensions,
         )
 
     def own_error(self, call: Invocation) -> BaseException | None:

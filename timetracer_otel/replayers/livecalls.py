@@ -36,9 +36,7 @@ class LiveCall(msgspec.Struct):
     """
 
     integration: str
-    title: str
     outcome: Outcome
-    writes: bool
     request: Request
     path: tuple[str, ...] | None = None
     lane: int = 0
@@ -46,6 +44,16 @@ class LiveCall(msgspec.Struct):
     grade: Grade | None = None
     recorded: Call | None = None
     explanation: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it asked, on one line."""
+        return self.request.title()[:500]
+
+    @property
+    def writes(self) -> bool:
+        """It changes something in the world."""
+        return self.request.writes
 
 
 def is_live(settings: Settings, integration: str, family: str) -> bool:

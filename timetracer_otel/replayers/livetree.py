@@ -9,7 +9,7 @@ from opentelemetry import trace as otel_trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 from timetracer_otel import ports
-from timetracer_otel.light_spans import OwnProcessor, TraceIds, lighten
+from timetracer_otel.light_spans import LightSpan, OwnProcessor, TraceIds, lighten
 from timetracer_otel.tree import ENTRY
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ class _Watcher(OwnProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         parent = otel_trace.get_current_span(parent_context)
         if isinstance(parent, ReadableSpan):
-            _parents[span] = parent
+            if isinstance(span, LightSpan):
+                span.above = parent
+            else:
+                _parents[span] = parent
         elif (session := ports.session.get()) is not None:
             _entries.setdefault(session, span)
 
@@ -92,13 +95,17 @@ def path_above(span: Any, scopes: tuple[str, ...]) -> tuple[str, ...] | None:
         return None
     scope = span.instrumentation_scope
     if scope is not None and scope.name in scopes:
-        span = _parents.get(span)
+        span = _parent(span)
     names: list[str] = []
     while span is not None:
-        parent = _parents.get(span)
+        parent = _parent(span)
         # the entry's own name does not count: a renamed route moves nothing
         if parent is not None or span.kind not in _ENTRIES:
             names.append(span.name)
         span = parent
     # where nothing draws a span for the request itself (Litestar), it is there all the same
     return (ENTRY, *reversed(names))
+
+
+def _parent(span: Any) -> Any:
+    return span.above if isinstance(span, LightSpan) else _parents.get(span)

@@ -20,7 +20,7 @@ from timetracer_otel.messages import Request
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.cookies import as_recorded
 from timetracer_otel.replayers.normalising import Answered, ByShape, Normalised
-from timetracer_otel.replayers.recorded import Place, RecordedCalls, Unused, not_recorded
+from timetracer_otel.replayers.recorded import Found, Place, RecordedCalls, Unused, not_recorded
 from timetracer_otel.volatile import Links, Rules
 
 MAX_COMPARED = 500
@@ -104,11 +104,15 @@ class Matcher:
             path: names of the spans above the call, ``None`` when not known.
             lane: the task or thread that calls.
         """
-        forms = self.forms(request)
         place = Place(path, getattr(request, "namespace", None), lane)
         with self._lock:
+            found = self._literal(request, place)
+            if found is not None:
+                return self._answer(*found)
+        forms = self.forms(request)
+        with self._lock:
             # where a value is known to be another one now, that comes before what is equal by chance
-            active = self._links is not None and self._links.active
+            active = self._active
             found = self._normalised(forms, place) if active else None
             found = found or self._equal(forms, place)
             if found is None and not active:
@@ -117,13 +121,25 @@ class Matcher:
             if found is None:
                 loosely = self._incomplete(forms[-1])
                 found = None if loosely is None else (loosely, Grade.NORMALISED)
-            if found is None:
-                return None
-            chosen, grade = found
-            self._answered.all.add(chosen)
-            if grade is not Grade.NORMALISED:
-                self._answered.unchanged.add(chosen)
-            return Match(self._calls[chosen], grade)
+            return None if found is None else self._answer(*found)
+
+    @property
+    def _active(self) -> bool:
+        """A recorded value is known to be another one now."""
+        return self._links is not None and self._links.active
+
+    def _answer(self, chosen: int, grade: Grade) -> Match:
+        """That recorded call, which is used up from here on."""
+        self._answered.all.add(chosen)
+        if grade is not Grade.NORMALISED:
+            self._answered.unchanged.add(chosen)
+        return Match(self._calls[chosen], grade)
+
+    def _literal(self, request: Request, place: Place) -> tuple[int, Grade] | None:
+        """As :meth:`_equal`, found at once where a recorded call says literally the same."""
+        equal = None if self._active else self._recorded.saying(request)
+        nearest = None if equal is None else equal.nearest(place, self._unused)
+        return None if nearest is None else (nearest.at, _grade(nearest))
 
     def _equal(self, forms: list[Request], place: Place) -> tuple[int, Grade] | None:
         """The nearest call that asked exactly this."""
@@ -131,13 +147,13 @@ class Matcher:
         found = [
             nearest
             for form in forms
-            if (equal := index.get((form.family, self._recorded.key_of(form)))) is not None
+            if (equal := index.get((form.family, form.key()))) is not None
             and (nearest := equal.nearest(place, self._unused)) is not None
         ]
         if not found:
             return None
         best = min(found)
-        return best.at, Grade.MOVED if best.moved else Grade.EXACT
+        return best.at, _grade(best)
 
     def _normalised(self, forms: list[Request], place: Place) -> tuple[int, Grade] | None:
         """The nearest call that asked this, volatile values set aside."""
@@ -201,3 +217,7 @@ class Matcher:
             if masked_equal(recorded, canonical):
                 return index
         return None
+
+
+def _grade(found: Found) -> Grade:
+    return Grade.MOVED if found.moved else Grade.EXACT

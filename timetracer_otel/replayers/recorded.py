@@ -69,7 +69,7 @@ class RecordedCalls:
     def __init__(self, calls: Sequence[Call], inbound: Sequence[HttpRequest] = ()) -> None:
         self.calls = list(calls)
         self._inbound = inbound
-        self._keys: dict[Hashable, Hashable] = {}
+        self._by_literal: dict[Hashable, EqualCalls] = {}
 
     @classmethod
     def of(cls, cassettes: Sequence[Cassette]) -> Self:
@@ -87,23 +87,20 @@ class RecordedCalls:
         for index, call in enumerate(self.calls):
             request = call.request
             if request is not None:
-                key = (call.family, self._noted_key(request))
+                key = (call.family, request.key())
                 equal = found.get(key)
                 if equal is None:
                     equal = found[key] = EqualCalls(self.calls)
                 equal.indexes.append(index)
+                if isinstance(request, HttpRequest):
+                    self._by_literal[request.literal()] = equal
         return found
 
-    def key_of(self, request: Request) -> Hashable:
-        """The key of a live request; known where a recorded one says literally the same."""
-        literal = request.literal() if isinstance(request, HttpRequest) else None
-        return (literal is not None and self._keys.get(literal)) or request.key()
-
-    def _noted_key(self, request: Request) -> Hashable:
-        key = request.key()
-        if isinstance(request, HttpRequest):
-            self._keys[request.literal()] = key
-        return key
+    def saying(self, request: Request) -> EqualCalls | None:
+        """The calls that asked what a recorded one asked that says literally the same."""
+        if not self.by_key or not isinstance(request, HttpRequest):
+            return None
+        return self._by_literal.get(request.literal())
 
     @cached_property
     def canonical(self) -> list[Canonical | None]:

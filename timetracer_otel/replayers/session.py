@@ -381,9 +381,7 @@ class Session:
     ) -> None:
         call = LiveCall(
             caller.name,
-            request.title()[:500],
             outcome,
-            request.writes,
             request,
             path,
             self._lanes.current(),
