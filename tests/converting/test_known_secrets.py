@@ -61,7 +61,9 @@ def spans() -> list[Span]:
         (5, 2, SpanKind.SERVER, FASTAPI, RATES, {"http.request.method": "POST", "http.route": "/{name}"}),
         (6, 5, SpanKind.CLIENT, Scope("timetracer-otel"), RATES, REDIS),
     ):
-        span = Span(TRACE, str(number) * 16, f"span {number}", str(parent) * 16, kind, BEGAN + number * MS)
+        span = Span(
+            TRACE, str(number) * 16, f"span {number} of {TOKEN}", str(parent) * 16, kind, BEGAN + number * MS
+        )
         span.end_time_unix_nano = span.start_time_unix_nano + MS
         span.attributes, span.scope, span.resource = dict(attributes), scope, resource
         made.append(span)
@@ -109,6 +111,10 @@ def test_a_token_of_a_header_is_masked_in_every_service(run: Run, tmp_path: Path
         {"exception.message": "no [REDACTED]"},
         "no [REDACTED]",
     )
+    assert [span.name for span in (*shop.spans, *rates.spans)] == [
+        "GET /me",
+        *(f"span {number} of [REDACTED]" for number in range(2, 7)),
+    ]
     [read] = rates.calls()
     assert read.request == RedisCommand(["GET", "session:[REDACTED]"])
     assert ("masked", "Http response a secret known from elsewhere", "2" * 16) in [
@@ -127,7 +133,7 @@ def test_nothing_is_looked_for_where_masking_is_off(run: Run, tmp_path: Path) ->
     path = tmp_path / "traces.jsonl"
     path.write_bytes(encode(spans()))
     assert run("convert", path, "--no-redact").exit_code == 0
-    assert said().count(TOKEN) == 10
+    assert said().count(TOKEN) == 15
 
 
 def test_a_header_is_masked_on_a_span_without_a_payload(run: Run, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -57,6 +59,46 @@ def test_a_replay_matches_whichever_token_it_has(tmp_path: Path, upstream: Upstr
 
     assert rows == [("session:[REDACTED]", b"[REDACTED]")]
     assert not session.misses
+
+
+ASKING = """
+import sys
+import httpx
+import timetracer_otel
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+
+directory, url, *tokens = sys.argv[1:]
+provider = TracerProvider()
+provider.add_span_processor(timetracer_otel.CassetteSpanProcessor(directory, tracer_provider=provider))
+trace.set_tracer_provider(provider)
+timetracer_otel.install()
+
+def ask(token):
+    httpx.get(url + "/echo", headers={"Authorization": "Bearer " + token})
+    with trace.get_tracer("app").start_as_current_span("price for " + token):
+        httpx.get(url + "/json/tea")
+
+with timetracer_otel.record(directory) as recording:
+    ask(tokens[0])
+print(recording.path)
+for token in tokens:
+    with timetracer_otel.replay(recording.path) as session:
+        ask(token)
+    print(*[call.grade for call in session.calls])
+"""
+
+
+def test_a_token_in_the_name_of_a_span_is_masked_and_moves_no_call(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    command = [sys.executable, "-c", ASKING, tmp_path, upstream.url, TOKEN, "another-T0ken/1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    path, *grades = done.stdout.splitlines()
+
+    assert (grades, done.stderr) == (["exact exact", "exact exact"], "")
+    assert TOKEN not in Path(path).read_text()
+    assert [call.path for call in Cassette.load(path).calls()] == [("",), ("", "price for [REDACTED]")]
 
 
 def said(upstream: Upstream, token: str) -> list[tuple[str, bytes]]:

@@ -60,13 +60,14 @@ def mask_cassette(cassette: Cassette, known: KnownSecrets) -> None:
 
 
 def mask_the_rest(span: Span, known: KnownSecrets, payloads: set[str]) -> None:
-    """Mask what instrumentations wrote on a span, and the texts of exceptions.
+    """Mask the name of a span, what instrumentations wrote on it, and the texts of exceptions.
 
     Args:
         span: it is changed.
         known: the secrets.
         payloads: names of the attributes that carry messages, which are left as they are.
     """
+    span.name = known.text(span.name)
     for name, value in span.attributes.items():
         if name not in payloads and name not in _TARGETS:
             span.attributes[name] = known.attribute(value)

@@ -101,7 +101,7 @@ class KnownSecrets:
         """False when nothing that the span says holds one, in one look at all of it."""
         if not self._shown:
             return True
-        text = repr(span.attributes)
+        text = span.name + repr(span.attributes)
         if span.events or span.status.message:
             text += repr((span.status.message, [event.attributes for event in span.events]))
         return any(form in text for form in self._masks) or any(tag in text for tag in _ENCODED)

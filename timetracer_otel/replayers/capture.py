@@ -57,26 +57,10 @@ def save_copy(
     copy = Cassette.load(cassette.dump())
     entry = copy.entry
     index = itertools.count(max((call.index for call in copy.calls()), default=0) + 1)
-    captured = [span_of(entry, call, next(index), redactor) for call in calls]
-    copy.append(captured)
-    mask_all(copy, captured, secrets)
+    copy.append(span_of(entry, call, next(index), redactor) for call in calls)
+    if secrets:
+        mask_cassette(copy, KnownSecrets(secrets))
     return store.write(copy)
-
-
-def mask_all(cassette: Cassette, captured: Iterable[Span], secrets: set[str]) -> None:
-    """Mask secrets wherever a cassette says them.
-
-    Args:
-        cassette: it is changed.
-        captured: spans of it that are called what their calls asked for.
-        secrets: see :func:`secrets_of`.
-    """
-    if not secrets:
-        return
-    known = KnownSecrets(secrets)
-    mask_cassette(cassette, known)
-    for span in captured:
-        span.name = known.text(span.name)
 
 
 def secrets_of(requests: Iterable[Request | None], calls: Iterable[Captured], redactor: Redactor) -> set[str]:

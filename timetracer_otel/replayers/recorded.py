@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.messages import Canonical, HttpRequest, Request
-from timetracer_otel.redaction import MASK
+from timetracer_otel.redaction import MASK, masked_equal
 from timetracer_otel.replayers.answers import answer_content
 from timetracer_otel.replayers.cookies import Sent, sent
 from timetracer_otel.volatile import Origins
@@ -101,6 +101,21 @@ class RecordedCalls:
         if not self.by_key or not isinstance(request, HttpRequest):
             return None
         return self._by_literal.get(request.literal())
+
+    def path_of(self, path: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """The path of a live call as it was recorded: with masks where names of spans say secrets."""
+        if path is None or not self._masked_paths:
+            return path
+        live = list(path)
+        return next((one for one in self._masked_paths if masked_equal(list(one), live)), path)
+
+    @cached_property
+    def _masked_paths(self) -> list[tuple[str, ...]]:
+        return [
+            path
+            for path in dict.fromkeys(call.path for call in self.calls)
+            if any(MASK in name for name in path)
+        ]
 
     @cached_property
     def canonical(self) -> list[Canonical | None]:

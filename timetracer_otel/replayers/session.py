@@ -137,7 +137,10 @@ class Session:
         arrivals = self.arrivals
         if arrivals is not None and isinstance(request, HttpRequest) and arrivals.named(request):
             return LiveExchange()
-        path = None if self._reuse else path_above(span or otel_trace.get_current_span(), caller.scopes)
+        path = None
+        if not self._reuse:
+            path = path_above(span or otel_trace.get_current_span(), caller.scopes)
+            path = self._recorded.path_of(path)
         lane = self._lanes.current()
         match = self.matcher.match(request, path, lane)
         if match is None and self._fallback is not None:

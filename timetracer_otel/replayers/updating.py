@@ -9,8 +9,9 @@ from typing import Final
 from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import Answer, Failure
-from timetracer_otel.redaction import Redactor, secrets_in
-from timetracer_otel.replayers.capture import Captured, mask_all, span_of
+from timetracer_otel.redaction import KnownSecrets, Redactor, secrets_in
+from timetracer_otel.redaction.everywhere import mask_cassette
+from timetracer_otel.replayers.capture import Captured, span_of
 from timetracer_otel.replayers.livecalls import Outcome, is_live
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Ended, Verdict
@@ -89,10 +90,10 @@ def updated(session: Session, ended: Ended, redactor: Redactor) -> Cassette:
     gaps = [gap for gap in cassette.gaps if not gap.span_id or gap.span_id in kept]
     entry.attributes.pop(names.GAPS, None)
     result = Cassette.from_spans(spans, entry_id=entry.span_id)
-    added = [span_of(entry, call, place, redactor) for call, place in zip(captured, new, strict=True)]
-    result.append(added)
+    result.append(span_of(entry, call, place, redactor) for call, place in zip(captured, new, strict=True))
     result.add_gaps(gaps)
-    mask_all(result, added, secrets)
+    if secrets:
+        mask_cassette(result, KnownSecrets(secrets))
     return result
 
 
