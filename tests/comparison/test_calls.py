@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from timetracer_otel.comparison import Comparison, Made, Run, compare
+from timetracer_otel.comparison import Comparison, Made, Run, compare, differences
 from timetracer_otel.messages import FunctionCall, HttpRequest, RedisCommand, Request, SqlStatement
 
 JSON = [("content-type", "application/json")]
@@ -156,3 +156,15 @@ def test_both_trees_are_drawn_as_one() -> None:
         ("same", "GET http://rates/three"),
         ("extra", "POST http://pay/charges"),
     ]
+
+
+def test_a_difference_is_seen_where_texts_are_long() -> None:
+    """What is far from the beginning is shown with what stands before it."""
+    columns = ", ".join(f"orders.column_{number}" for number in range(40))
+    was = f"SELECT {columns} FROM orders WHERE orders.id = $1 AND orders.open"
+    now = f"SELECT {columns} FROM orders WHERE orders.id = $1 AND orders.paid"
+    (difference,) = differences(was, now, "statement")
+    assert str(difference) == (
+        "statement: recorded ... orders WHERE orders.id = $1 AND orders.open',"
+        " live ... orders WHERE orders.id = $1 AND orders.paid'"
+    )

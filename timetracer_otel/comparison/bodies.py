@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from timetracer_otel.comparison.parts import NOTHING, Difference, Equal, differences, show
+from timetracer_otel.comparison.parts import NOTHING, Difference, Equal, differences, show, show_both
 from timetracer_otel.messages.http import body_content
 
 _MAX_INFLATED: Final = 16 * 1024 * 1024
@@ -85,11 +85,9 @@ def _text_differences(left: str, right: str, part: str, equal: Equal) -> Iterato
             other = theirs[low_now + step] if low_now + step < high_now else None
             if one is None or other is None or not equal(one, other):
                 line = (low if one is not None else low_now) + step + 1
-                yield Difference(
-                    f"{part} line {line}",
-                    NOTHING if one is None else show(one),
-                    NOTHING if other is None else show(other),
-                )
+                both = show_both(one, other) if one is not None and other is not None else None
+                was, now = both or (_whole(one), _whole(other))
+                yield Difference(f"{part} line {line}", was, now)
 
 
 def _binary(body: bytes) -> str:

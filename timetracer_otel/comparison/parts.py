@@ -21,6 +21,8 @@ NOTHING: Final = "nothing"
 REPLAY: Final[Words] = ("recorded", "live")
 """The two sides of a replay."""
 _SHOWN: Final = 120
+_LEAD: Final = 40
+"""Characters shown before the first that differs, where a text is cut."""
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w-]*")
 _ALIGNED: Final = 2_000
 """Items of a list that are aligned; longer ones are compared place by place."""
@@ -72,7 +74,7 @@ def differences(
     elif _is_list(recorded) and _is_list(live):
         yield from _of_lists(recorded, live, part, equal)
     elif not equal(recorded, live):
-        yield Difference(part or "value", show(recorded), show(live))
+        yield Difference(part or "value", *show_both(recorded, live))
 
 
 def _of_lists(recorded: Any, live: Any, part: str, equal: Equal) -> Iterator[Difference]:
@@ -124,7 +126,24 @@ def aligned(recorded: list[Any], live: list[Any], equal: Equal) -> list[tuple[st
 
 def show(value: Any) -> str:
     """A value as Python writes it, cut where it is long."""
-    text = repr(value)
+    return _cut(repr(value))
+
+
+def show_both(recorded: Any, live: Any) -> tuple[str, str]:
+    """Two values as Python writes them, where they are long cut so that the first difference is seen."""
+    texts = repr(recorded), repr(live)
+    if max(map(len, texts)) <= _SHOWN:
+        return texts
+    pairs = zip(*texts, strict=False)
+    same = next((at for at, (one, other) in enumerate(pairs) if one != other), min(map(len, texts)))
+    from_ = same - _LEAD if same > _SHOWN * 2 // 3 else 0
+    if not from_:
+        return show(recorded), show(live)
+    first, second = ("..." + text[from_:] for text in texts)
+    return _cut(first), _cut(second)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 

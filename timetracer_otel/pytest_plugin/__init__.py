@@ -169,6 +169,15 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.write_line(path)
 
 
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Which calls are not those that a test expects."""
+    from timetracer_otel.pytest_plugin.calls import Calls, explained
+
+    if op != "==" or not isinstance(left, Calls) or not isinstance(right, list):
+        return None
+    return list(explained(left, right))
+
+
 @pytest.fixture
 def timetracer_cassette_dir(request: pytest.FixtureRequest) -> Path:
     """Where the cassettes of this test are. Override it, or set ``timetracer_cassette_dir``."""

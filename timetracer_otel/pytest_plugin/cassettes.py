@@ -15,8 +15,9 @@ from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Call
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import CassetteNotFound, MissError, UnusedCallsError
+from timetracer_otel.pytest_plugin.calls import titles
 from timetracer_otel.replayers.capture import folder_beside
-from timetracer_otel.replayers.livecalls import LiveCall, Outcome
+from timetracer_otel.replayers.livecalls import LiveCall
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.steady import FileStore
 
@@ -178,13 +179,6 @@ class CassetteBlock:
 
 class _Quiet(Exception):
     """Stands for an error, so that a replay says nothing of its own when it ends."""
-
-
-def titles(calls: list[LiveCall]) -> list[str]:
-    """What was called, in an order that does not depend on which task was faster."""
-    answered = [call for call in calls if call.outcome is Outcome.ANSWERED]
-    answered.sort(key=lambda call: -1 if call.recorded is None else call.recorded.index)
-    return [call.title for call in answered] + [call.title for call in calls if call not in answered]
 
 
 def _doing(path: Path, mode: str) -> Doing:

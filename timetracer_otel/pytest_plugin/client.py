@@ -21,7 +21,7 @@ from timetracer_otel.comparison import recorded_exception
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import ApplicationError, CodecError, MissError, TimetracerError
 from timetracer_otel.messages import HttpRequest, HttpResponse
-from timetracer_otel.pytest_plugin.cassettes import titles
+from timetracer_otel.pytest_plugin.calls import Calls, titles
 from timetracer_otel.redaction import MASK, Redactor
 from timetracer_otel.replayers import guard
 from timetracer_otel.replayers.clients import AppResponse
@@ -59,6 +59,7 @@ class AppClients:
         Raises:
             ApplicationError: there is no such application, or it does not start.
         """
+        __tracebackhide__ = True  # what fails is the app, not what is here
         option = self._run.getoption("timetracer_app")
         spec = spec or option or self._run.getini("timetracer_app")
         if not spec:
@@ -78,7 +79,7 @@ class AppClients:
                 self._apps[key] = error
         found = self._apps[key]
         if isinstance(found, TimetracerError):
-            raise found
+            raise found.with_traceback(None)
         return found
 
 
@@ -203,6 +204,7 @@ class AppFixture:
             ApplicationError: there is no such application, or it does not start.
             CassetteError: a cassette cannot be read.
         """
+        __tracebackhide__ = True
         paths = [(self._folder / path).resolve() for path in startup]
         return RecordedApp(self._clients.get(app, paths, factory=factory), self._folder)
 
@@ -232,8 +234,10 @@ class RequestReplay:
         self.session = app.session(cassette)
 
     @property
-    def calls(self) -> list[str]:
-        """What the application called, in the order it was recorded in; calls that were not recorded last."""
+    def calls(self) -> Calls:
+        """What the application called, in the order it was recorded in, writes of a task as they were made;
+        calls that were not recorded last.
+        """
         return titles(self.session.calls)
 
     @cached_property

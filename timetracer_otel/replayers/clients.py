@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from timetracer_otel import ports
-from timetracer_otel.errors import ApplicationError, ReplayError
+from timetracer_otel.errors import ApplicationError, MissError, ReplayError
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.nondeterminism import drawing_from
@@ -106,7 +106,9 @@ class AsgiClient:
         except TimeoutError:
             raise ApplicationError(f"the app did not start up within {STARTUP_SECONDS:.0f} seconds") from None
         if failure and not failure.startswith("unsupported"):
-            raise ApplicationError(f"the app failed to start up: {failure.strip().splitlines()[-1]}")
+            why = failure.strip().splitlines()[-1]
+            advice = "; when that is right, record its start-up again" if MissError.__name__ in why else ""
+            raise ApplicationError(f"the app failed to start up: {why}{advice}")
 
     async def _stop(self) -> None:
         if self._lifespan is not None and not self._lifespan.done():
