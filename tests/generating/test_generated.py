@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from tests.generating import services
 from tests.services.upstream import Upstream
+from timetracer_otel.cassette import Cassette
 from timetracer_otel.cli import cli
 
 APPS = {"fastapi": "shop_fastapi:app", "flask": "shop_flask:app", "django": "shop_django"}
@@ -115,6 +116,23 @@ def test_what_is_generated_runs(project: Path) -> None:
 
 def _names(module: ast.Module) -> set[str]:
     return {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
+
+
+def test_files_that_cannot_be_read_are_named_and_the_others_become_tests(project: Path) -> None:
+    path = next(project.glob("cassettes/flask/**/*.json"))
+    cassette = Cassette.load(path)
+    cassette.entry.attributes["http.request.header.x-two"] = ["one\r\ntwo"]
+    folder = project / "damaged"
+    folder.mkdir()
+    (folder / "0.json").write_bytes(cassette.dump())
+    (folder / "1.json").write_text("{")
+    (folder / "2.json").write_bytes(path.read_bytes())
+    status, said = generate(str(folder), "--app", APPS["flask"], "-o", "tests/test_damaged.py")
+    assert status == 2
+    first, second, third = sorted(said.splitlines())
+    assert first.startswith(f"error: {folder}/0.json: span ")
+    assert second.startswith(f"error: {folder}/1.json: ")
+    assert third == "tests/test_damaged.py: 1 test, written"
 
 
 def test_a_file_that_was_changed_is_left_alone(project: Path) -> None:

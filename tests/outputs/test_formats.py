@@ -280,6 +280,24 @@ def test_a_damaged_file_is_named_and_the_others_are_written(checkout: Path, run:
     assert len(json.loads(Path("all.json").read_text())["data"]) == 2
 
 
+@pytest.mark.parametrize("form", ["har", "curl"])
+def test_a_message_that_cannot_be_is_named_with_its_file(checkout: Path, run: Run, form: str) -> None:
+    path = next(Path("cassettes").rglob("*.json"))
+    cassette = Cassette.load(path)
+    cassette.entry.attributes["http.request.header.x-two"] = ["one\r\ntwo"]
+    Path("cassettes/bad.json").write_bytes(cassette.dump())
+    found = run("export", "cassettes", "--to", form, "-o", "all.txt")
+    assert (found.exit_code, found.stderr.splitlines()) == (
+        0,
+        [
+            "error: cassettes/bad.json: span "
+            f"{cassette.entry.span_id} ({cassette.entry.name}): the recorded value of header x-two"
+            " 'one\\r\\ntwo' cannot be sent: HTTP allows no such character",
+            "2 in all.txt",
+        ],
+    )
+
+
 def test_nothing_to_write_and_nowhere_to_write_are_errors(checkout: Path, run: Run) -> None:
     nothing = run("export", "-k", "no such thing")
     assert (nothing.exit_code, nothing.stdout) == (2, "")

@@ -44,7 +44,7 @@ def command(
     from timetracer_otel.errors import CassetteError
     from timetracer_otel.outputs.writing import document
 
-    cassettes, damaged = load_all(paths, dict(os.environ))
+    cassettes, damaged = load_all(paths, dict(os.environ), messages=form in ("har", "curl"))
     for reason in damaged:
         fail(str(reason))
     wanted = selecting(words)

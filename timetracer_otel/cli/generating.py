@@ -31,15 +31,16 @@ def command(
     PATH is a cassette or a folder of them; the store of the settings by default. Each recorded request
     becomes a function that sends it to the application, its calls answered from the cassette, and asserts
     the status, the body and the calls. Again with the same cassettes it writes the same; a file that was
-    changed by hand is left alone.
+    changed by hand is left alone. Files that cannot be read are named on stderr, and the exit status is 2.
 
     \b
     timetracer-otel generate-tests cassettes/ --app app:app -o tests/
     pytest tests/
     """
+    from timetracer_otel.cli.group import FAILED, fail
     from timetracer_otel.cli.output import Output
-    from timetracer_otel.cli.places import stores
-    from timetracer_otel.errors import CassetteNotFound, TimetracerError
+    from timetracer_otel.cli.places import read_messages, stores
+    from timetracer_otel.errors import CassetteError, CassetteNotFound, TimetracerError
     from timetracer_otel.generating.module import Recorded, module, relative, untouched
     from timetracer_otel.views import text as texts
     from timetracer_otel.views.lines import line, piece
@@ -50,10 +51,15 @@ def command(
     selected = selecting(words)
     recorded: list[Recorded] = []
     startup: list[str] = []
+    damaged: list[CassetteError] = []
     others = requests = 0
     for store in stores(paths, dict(os.environ)):
-        for path, cassette in store.iter():
-            cassette.read_messages()
+        for path, cassette in store.iter(lambda _, error: damaged.append(error)):
+            try:
+                read_messages(path, cassette)
+            except CassetteError as error:
+                damaged.append(error)
+                continue
             where = relative(path, file.parent)
             if cassette.inbound_request is not None:
                 requests += 1
@@ -63,6 +69,8 @@ def command(
                 startup.append(where)
             else:
                 others += 1
+    for reason in damaged:
+        fail(str(reason))
     if requests and not recorded:
         raise CassetteNotFound(f"-k leaves none of {texts.count(requests, 'recorded request')}")
     if not recorded:
@@ -78,7 +86,7 @@ def command(
     said = "unchanged" if before == source else "written"
     note = f"; {texts.count(others, 'cassette')} without an HTTP request left out" if others else ""
     Output().line(line(piece(f"{file}: {texts.count(len(recorded), 'test')}, {said}{note}", "bold")))
-    return 0
+    return FAILED if damaged else 0
 
 
 def _read(file: Path) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.cli.options import settings_from
-from timetracer_otel.errors import CassetteError
+from timetracer_otel.errors import CassetteError, CassetteFormatError, CodecError
 from timetracer_otel.folders import is_url
 from timetracer_otel.opening import open_store
 from timetracer_otel.store import FolderStore
@@ -68,12 +68,15 @@ def find(name: str, store: FolderStore) -> tuple[Path, Cassette]:
     return found[0]
 
 
-def load_all(given: Sequence[str], environ: dict[str, str]) -> tuple[list[Cassette], list[CassetteError]]:
+def load_all(
+    given: Sequence[str], environ: dict[str, str], *, messages: bool = False
+) -> tuple[list[Cassette], list[CassetteError]]:
     """The cassettes that were named, oldest first, and why others cannot be read.
 
     Args:
         given: files, folders, trace ids or span ids; all of the settings' store where none is.
         environ: where the settings are read.
+        messages: every message in them is needed.
 
     Raises:
         ConfigurationError: a setting is malformed.
@@ -92,11 +95,26 @@ def load_all(given: Sequence[str], environ: dict[str, str]) -> tuple[list[Casset
         paths = list(store.paths())
         for path in tracked(paths, "reading", len(paths)):
             try:
-                found.append(store.load(path))
+                cassette = store.load(path)
+                if messages:
+                    read_messages(path, cassette)
+                found.append(cassette)
             except CassetteError as error:
                 damaged.append(error)
     found.sort(key=lambda cassette: cassette.started)
     return found, damaged
+
+
+def read_messages(path: Path, cassette: Cassette) -> None:
+    """See that every message in a cassette can be read.
+
+    Raises:
+        CassetteFormatError: one cannot; it names the file.
+    """
+    try:
+        cassette.read_messages()
+    except CodecError as error:
+        raise CassetteFormatError(f"{path}: {error}") from error
 
 
 def _with_id(paths: Sequence[Path], wanted: str) -> list[tuple[Path, Cassette]]:
