@@ -16,10 +16,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from timetracer_otel import ports
 from timetracer_otel.messages import Answer, HttpRequest, HttpResponse, Request
+from timetracer_otel.messages.http import split_url
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104  # compared with
 _ANY: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  # as above
@@ -82,13 +82,13 @@ class Arrivals:
 
     def named(self, request: HttpRequest) -> bool:
         """True for a request to a host that was named as the application's own."""
-        return urlsplit(request.url).netloc.rpartition("@")[2] in self._own
+        return split_url(request.url).netloc.rpartition("@")[2] in self._own
 
     def possible(self, request: HttpRequest) -> bool:
         """True when the request may be one to an application of this process."""
         if ports.current_entry() is not None:  # said by the application itself
             return False
-        parts = urlsplit(request.url)
+        parts = split_url(request.url)
         return listens_here(parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0))
 
 
@@ -170,4 +170,4 @@ def _listening() -> list[tuple[str, int]]:
 
 
 def _target(request: HttpRequest) -> tuple[str, str]:
-    return request.method, urlsplit(request.url).path or "/"
+    return request.method, split_url(request.url).path or "/"

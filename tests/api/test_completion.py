@@ -245,6 +245,21 @@ def test_work_after_the_response_belongs_to_the_request(recording: Recording, up
     assert (cassette.title, asked(cassette), gaps(cassette)) == ("GET /", ["/afterwards"], [])
 
 
+@pytest.mark.parametrize("host", ["[::1", "shop:port", "]"])
+def test_a_request_is_recorded_whatever_host_its_client_names(recording: Recording, host: str) -> None:
+    recorder = recording()
+
+    async def send() -> None:
+        transport = httpx.ASGITransport(app_of(lambda request: PlainTextResponse("tea")))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            await client.get("/", headers={"Host": host})
+
+    asyncio.run(send())
+    cassette = recorder.cassette()
+    assert isinstance(cassette.inbound_request, HttpRequest)
+    assert (cassette.title, cassette.inbound_request.header("host"), gaps(cassette)) == ("GET /", host, [])
+
+
 def test_a_task_that_outlives_its_request_is_appended(recording: Recording, upstream: Upstream) -> None:
     recorder = recording()
     tasks: list[asyncio.Task[None]] = []

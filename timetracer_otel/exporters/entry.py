@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import msgspec
 from opentelemetry import context as otel_context
@@ -18,6 +17,7 @@ from timetracer_otel import ports
 from timetracer_otel.exporters.bound import BoundEntry
 from timetracer_otel.exporters.trace import EntryPayload
 from timetracer_otel.messages import PIECE_BYTES, HttpRequest, HttpResponse
+from timetracer_otel.messages.http import split_url
 from timetracer_otel.nondeterminism import StartRecorder, drawing_from
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class RecordedEntry(BoundEntry):
     def _open_span(self) -> otel_trace.Span:
         head = self._head
         parent = propagate.extract({name.lower(): value for name, value in head.headers})
-        parts = urlsplit(head.url)
+        parts = split_url(head.url)
         return self.recorder.tracer().start_span(
             f"{head.method} {self._payload.route or parts.path}",
             context=parent,

@@ -84,6 +84,9 @@ size and time are kept as well, so a megabyte that came byte by byte would hold 
 _request_headers = HeaderAttributes(names.HTTP_REQUEST_HEADER, names.HTTP_REQUEST_HEADER_NAMES)
 _response_headers = HeaderAttributes(names.HTTP_RESPONSE_HEADER, names.HTTP_RESPONSE_HEADER_NAMES)
 _FAILURE = "timetracer.http.response.failure"
+_WITHOUT_HOST = re.compile(
+    r"(?P<scheme>https?)://[^/?#]*(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?", re.S
+)
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.I)
 
 WEBSOCKET: Final = "WEBSOCKET"
@@ -308,12 +311,15 @@ def _unsigned(query: list[tuple[str, str]]) -> list[list[str]]:
 
 @lru_cache(maxsize=128)
 def split_url(url: str) -> SplitResult:
-    """The parts of a URL; all of it is the path where it has none: a client may send any ``Host``."""
+    """The parts of a URL; without a host where that is none: a client may send any ``Host``."""
     try:
         parts = urlsplit(url)
         _ = parts.hostname, parts.port  # read when they are asked for, which may raise too
     except ValueError:
-        return SplitResult("", "", url, "", "")
+        found = _WITHOUT_HOST.fullmatch(url)
+        if found is None:
+            return SplitResult("", "", url, "", "")
+        return SplitResult(found["scheme"], "", found["path"], found["query"] or "", found["fragment"] or "")
     return parts
 
 

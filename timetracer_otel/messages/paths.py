@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from fnmatch import translate
 from functools import cache
-from urllib.parse import urlsplit
+
+from timetracer_otel.messages.http import split_url
 
 
 def path_excluded(url: str, globs: tuple[str, ...]) -> bool:
     """True when the path of the URL, or one above it, matches one of the globs."""
-    return bool(globs) and _any_of(globs).match(urlsplit(url).path) is not None
+    return bool(globs) and _any_of(globs).match(split_url(url).path) is not None
 
 
 @cache
