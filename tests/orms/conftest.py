@@ -1,13 +1,14 @@
-"""A PostgreSQL for the tests of ORMs."""
+"""The databases for the tests of ORMs."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.orms.places import File, OnMariaDb, OnPostgres, Place
 from tests.services.postgres import Postgres
 
 
@@ -18,3 +19,17 @@ def postgres() -> Iterator[Postgres]:
         server = Postgres(Path(directory) / "data")
         yield server
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def place_of(request: pytest.FixtureRequest) -> Callable[[str, Path], Place]:
+    """An empty database for a driver; the server is started when it is first asked for."""
+
+    def place(driver: str, folder: Path) -> Place:
+        if driver in ("sqlite", "aiosqlite"):
+            return File(folder)
+        if "mysql" in driver:
+            return OnMariaDb(request.getfixturevalue("mariadb_server"))
+        return OnPostgres(request.getfixturevalue("postgres"))
+
+    return place

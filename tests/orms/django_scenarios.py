@@ -9,7 +9,11 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-if os.environ["ORM_DRIVER"] == "psycopg2":
+import pymysql
+
+if os.environ["ORM_DRIVER"] == "pymysql":
+    pymysql.install_as_MySQLdb()
+elif os.environ["ORM_DRIVER"] == "psycopg2":
     sys.modules["psycopg"] = None  # type: ignore[assignment]  # Django prefers it where it is there
 
 import django
@@ -27,11 +31,19 @@ _POSTGRES = {
     "HOST": os.environ["ORM_HOST"],
     "PORT": os.environ["ORM_PORT"],
 }
+_ON_MYSQL = {**_POSTGRES, "USER": os.environ["ORM_USER"], "PASSWORD": os.environ["ORM_PASSWORD"]}
+_MYSQL = {
+    "pymysql": {**_ON_MYSQL, "ENGINE": "django.db.backends.mysql"},
+    "mysqlconnector": {**_ON_MYSQL, "ENGINE": "mysql.connector.django", "OPTIONS": {"use_pure": True}},
+    "mysqlconnector-c": {**_ON_MYSQL, "ENGINE": "mysql.connector.django"},
+}
+ON_MYSQL = os.environ["ORM_DRIVER"] in _MYSQL
 settings.configure(
     INSTALLED_APPS=["tests.orms.bookshop"],
-    DATABASES={"default": _SQLITE if IS_FILE else _POSTGRES},
+    DATABASES={"default": _SQLITE if IS_FILE else _MYSQL.get(os.environ["ORM_DRIVER"], _POSTGRES)},
     USE_TZ=True,
-    TIME_ZONE="Europe/Berlin",
+    # others need tables that a server of MySQL's does not have by itself
+    TIME_ZONE="UTC" if ON_MYSQL else "Europe/Berlin",
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
 )
 django.setup()
@@ -246,11 +258,14 @@ def in_bulk() -> Any:
     rows = [Author(name=f"n{n}", age=n) for n in range(25)]
     made = Author.objects.bulk_create(rows, batch_size=10)
     told: list[Any] = [[row.pk for row in made], made is rows]
+    if ON_MYSQL:  # which does not tell what numbers they got
+        made = list(Author.objects.filter(name__startswith="n").order_by("pk"))
     for row in made:
         row.age = 100 - row.age
     told.append(Author.objects.bulk_update(made, ["age"], batch_size=7))
     again = [Author(name="n1", age=1), Author(name="new", age=2)]
-    Author.objects.bulk_create(again, update_conflicts=True, update_fields=["age"], unique_fields=["name"])
+    unique = None if ON_MYSQL else ["name"]
+    Author.objects.bulk_create(again, update_conflicts=True, update_fields=["age"], unique_fields=unique)
     told.append([author.pk for author in again])
     Author.objects.bulk_create([Author(name="n2")], ignore_conflicts=True)
     return [*told, list(Author.objects.order_by("pk").values_list())]
@@ -278,7 +293,8 @@ def locks() -> Any:
     with transaction.atomic():
         told.append(list(Author.objects.select_for_update().order_by("pk")))
         if not IS_FILE:
-            told.append(list(Author.objects.select_for_update(skip_locked=True, of=("self",)).order_by("pk")))
+            of = () if ON_MYSQL else ("self",)
+            told.append(list(Author.objects.select_for_update(skip_locked=True, of=of).order_by("pk")))
     try:
         told.append(list(Author.objects.select_for_update()))
     except transaction.TransactionManagementError as error:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
-from tests.services.postgres import Postgres
+from tests.orms.places import Place
 
 ROOT = Path(__file__).resolve().parents[2]
+_NOWHERE = dict.fromkeys(("ORM_FILE", "ORM_HOST", "ORM_PORT", "ORM_USER", "ORM_PASSWORD"), "")
 
 
 @dataclass(frozen=True)
@@ -46,20 +44,10 @@ class Runs:
         assert self.forwards[scenario] == {"seen": live, "unused": []}
 
 
-def run_all(scenarios: str, driver: str, folder: Path, postgres: Postgres) -> Runs:
+def run_all(scenarios: str, driver: str, folder: Path, place: Place) -> Runs:
     """Run the scenarios of a module against one driver: live, recording, and with no database replaying."""
-    is_file = driver in ("sqlite", "aiosqlite")
-    home = folder / "home"
-    home.mkdir()
-    file = home / "orm.db"
-    environment = {
-        **os.environ,
-        "ORM_SCENARIOS": scenarios,
-        "ORM_DRIVER": driver,
-        "ORM_FILE": str(file),
-        "ORM_HOST": postgres.door.host,
-        "ORM_PORT": str(postgres.door.port),
-    }
+    asked = {"ORM_SCENARIOS": scenarios, "ORM_DRIVER": driver}
+    environment = {**os.environ, **_NOWHERE, **asked, **place.environment}
 
     def run(mode: str) -> Any:
         command = [sys.executable, "-m", "tests.orms.process", str(folder / "cassettes"), mode]
@@ -77,44 +65,14 @@ def run_all(scenarios: str, driver: str, folder: Path, postgres: Postgres) -> Ru
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    if not is_file:
-        postgres.fresh(["orm"])
     run("create")
-    _keep(postgres, file, is_file)
+    place.keep()
     live = run("live")
-    _restore(postgres, file, is_file)
+    place.restore()
     recorded = run("record")
-    if is_file:
-        shutil.rmtree(home)
-    else:
-        postgres.door.shut()
+    place.take_away()
     try:
         replayed = run("replay")
     finally:
-        if not is_file:
-            postgres.door.open()
-    assert not home.exists() or not is_file
+        place.give_back()
     return Runs(live, recorded, replayed["backwards"], replayed["forwards"])
-
-
-def _keep(postgres: Postgres, file: Path, is_file: bool) -> None:
-    """Keep a copy of the tables as they were made."""
-    if is_file:
-        shutil.copyfile(file, file.with_suffix(".made"))
-        return
-    postgres.fresh(["orm_made"])
-    _copy(postgres, "orm", "orm_made")
-
-
-def _restore(postgres: Postgres, file: Path, is_file: bool) -> None:
-    """The tables as they were made."""
-    if is_file:
-        shutil.copyfile(file.with_suffix(".made"), file)
-        return
-    _copy(postgres, "orm_made", "orm")
-
-
-def _copy(postgres: Postgres, source: str, target: str) -> None:
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {target} WITH (FORCE)".encode())
-        connection.execute(f"CREATE DATABASE {target} TEMPLATE {source}".encode())

@@ -1,11 +1,14 @@
-"""Django's ORM above sqlite3, psycopg and psycopg2."""
+"""Django's ORM above sqlite3, psycopg, psycopg2, PyMySQL, and mysql.connector in Python and in C."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from tests.orms.places import Place
 from tests.orms.runs import Runs, run_all
-from tests.services.postgres import Postgres
 
 _SCENARIOS = (
     "create_get_and_delete", "every_type_of_field", "queries_over_json_and_dates",
@@ -15,14 +18,25 @@ _SCENARIOS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["sqlite", "psycopg", "psycopg2"])
+_DRIVERS = (
+    "sqlite", "psycopg", "psycopg2",
+    pytest.param("pymysql", marks=pytest.mark.needs("mariadbd")),
+    pytest.param("mysqlconnector", marks=pytest.mark.needs("mariadbd")),
+    pytest.param("mysqlconnector-c", marks=pytest.mark.needs("mariadbd")),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=_DRIVERS)
 def driver(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def runs(driver: str, tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Runs:
-    return run_all("tests.orms.django_scenarios", driver, tmp_path_factory.mktemp(driver), postgres)
+def runs(
+    driver: str, tmp_path_factory: pytest.TempPathFactory, place_of: Callable[[str, Path], Place]
+) -> Runs:
+    folder = tmp_path_factory.mktemp(driver)
+    return run_all("tests.orms.django_scenarios", driver, folder, place_of(driver, folder))
 
 
 @pytest.mark.parametrize("scenario", _SCENARIOS)
@@ -31,5 +45,5 @@ def test_the_same_live_recording_and_replaying(runs: Runs, scenario: str) -> Non
 
 
 def test_the_driver_alone_records(runs: Runs, driver: str) -> None:
-    assert runs.integrations == {"sqlite3" if driver == "sqlite" else driver}
+    assert runs.integrations == {"sqlite3" if driver == "sqlite" else driver.removesuffix("-c")}
     assert set(runs.recorded) == set(_SCENARIOS)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from tests.orms.places import Place
 from tests.orms.runs import Runs, run_all
-from tests.services.postgres import Postgres
 
 _SCENARIOS = (
     "create_get_and_delete", "every_type_of_field", "relations", "transactions_and_savepoints", "errors",
@@ -15,11 +18,13 @@ _SCENARIOS = (
 
 @pytest.fixture(scope="module", params=["sqlite", "psycopg"])
 def runs(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: Postgres
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    place_of: Callable[[str, Path], Place],
 ) -> Runs:
     driver = str(request.param)
     folder = tmp_path_factory.mktemp(driver)
-    return run_all("tests.orms.sqlmodel_scenarios", driver, folder, postgres)
+    return run_all("tests.orms.sqlmodel_scenarios", driver, folder, place_of(driver, folder))
 
 
 @pytest.mark.parametrize("scenario", _SCENARIOS)

@@ -6,13 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.orms.places import Place
 from tests.orms.runs import ROOT, Runs, run_all
-from tests.services.postgres import Postgres
 
 _SCENARIOS = (
     "create_get_and_delete", "every_type_of_field", "expressions_and_aggregates", "relations",
@@ -27,9 +29,11 @@ def driver(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def runs(driver: str, tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Runs:
+def runs(
+    driver: str, tmp_path_factory: pytest.TempPathFactory, place_of: Callable[[str, Path], Place]
+) -> Runs:
     folder = tmp_path_factory.mktemp(driver)
-    return run_all("tests.orms.tortoise_scenarios", driver, folder, postgres)
+    return run_all("tests.orms.tortoise_scenarios", driver, folder, place_of(driver, folder))
 
 
 @pytest.mark.parametrize("scenario", _SCENARIOS)

@@ -41,14 +41,11 @@ class DjangoIntegration(Wrappable):
             Point(f"{handlers}.base", "BaseHandler.resolve_request", wrapper=_resolve, optional=True),
             Point(f"{handlers}.exception", "handle_uncaught_exception", wrapper=_failed, optional=True),
             Point(f"{handlers}.base", "BaseHandler.load_middleware", wrapper=self._load, optional=True),
-            *(
-                Point(
-                    f"django.db.backends.{vendor}.base",
-                    "DatabaseWrapper.init_connection_state",
-                    wrapper=_set_up,
-                    optional=True,
-                )
-                for vendor in ("postgresql", "mysql")
+            Point(
+                "django.db.backends.postgresql.base",
+                "DatabaseWrapper.init_connection_state",
+                wrapper=_set_up,
+                optional=True,
             ),
             Point(
                 "django.db.backends.sqlite3.base",
@@ -114,7 +111,7 @@ class _AsgiHandler(AsgiIntegration):
 
 def _set_up(wrapped: Callable[..., Any], database: Any, args: Any, kwargs: Any) -> Any:
     """What Django tells a new connection is nobody's call: the request that is replayed may have found one
-    that was open, where ``CONN_MAX_AGE`` keeps them.
+    that was open, where ``CONN_MAX_AGE`` keeps them. On MySQL it asks as well: its drivers see to that.
     """
     port = ports.current()
     if port is None:

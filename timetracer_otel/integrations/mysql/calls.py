@@ -15,8 +15,9 @@ from timetracer_otel.integrations.base import Flow, Invocation, Once
 from timetracer_otel.integrations.dbapi import failures, links
 from timetracer_otel.integrations.dbapi.core import STATE, DriverIntegration, Statement, no_session, once
 from timetracer_otel.integrations.dbapi.values import plain
-from timetracer_otel.integrations.mysql import replies
+from timetracer_otel.integrations.mysql import questions, replies
 from timetracer_otel.integrations.mysql.lines import Line, Talk
+from timetracer_otel.integrations.mysql.server import IN_TRANSACTION
 from timetracer_otel.messages import Failure, SqlResult, SqlStatement
 
 _ATTRIBUTE = "_timetracer_line"
@@ -42,6 +43,10 @@ class MySqlIntegration(DriverIntegration):
     system: ClassVar[str] = "mysql"
     asynchronous: ClassVar[bool] = False
     """Its calls are awaited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._questions = questions.Questions()
 
     # -- what a driver says of its connections
 
@@ -94,7 +99,7 @@ class MySqlIntegration(DriverIntegration):
             vars(connection)[_ATTRIBUTE] = line
             try:
                 line.namespace = self.namespace(connection)
-                line.server_facts(self.name, self.learned(connection))
+                line.server_facts(self.name, self.learned(connection) | self._questions.of(line.namespace))
                 self.watch(connection, line)
             except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
                 ports.report(f"{self.name}: what a connection knows of its server", error)
@@ -162,6 +167,7 @@ class MySqlIntegration(DriverIntegration):
         try:
             return (yield from self._asked(call, connection, line, message))
         finally:
+            line.wrote = line.wrote and _in_transaction(connection)
             self.unsettle(connection, line)
 
     def _asked(
@@ -174,6 +180,14 @@ class MySqlIntegration(DriverIntegration):
             return (yield call.proceed)
         talk = Talk(port.body_limit, deaf=line.deaf)
         asked = message(line)
+        if questions.sets_up(asked.text):
+            with ports.inside():
+                return (yield call.proceed)
+        if questions.is_question(asked.text):
+            learned = links.learned(self, line.namespace) if self.mocks() else {}
+            known = questions.known_reply(learned, asked.text)
+            if known is not None or not self.mocks():
+                return (yield from self._about_server(call, connection, line, talk, asked.text, known))
         if asked.writes:
             line.wrote = True
 
@@ -201,6 +215,25 @@ class MySqlIntegration(DriverIntegration):
             packets = self._written(lambda: self.given(connection, replies.parts_of(outcome.result)))
             with ports.inside(), line.giving(packets or None):
                 return (yield call.proceed)
+        return outcome
+
+    def _about_server(
+        self,
+        call: Invocation,
+        connection: Any,
+        line: Line,
+        talk: Talk,
+        question: str,
+        known: list[replies.Part] | None,
+    ) -> Flow[Any]:
+        """What Django asks about the server, which is no call: learned, and answered from what was."""
+        if known is not None:
+            given = self._written(lambda: self.given(connection, known))
+            with ports.inside(), line.giving(given):
+                return (yield call.proceed)
+        with line.speaking(talk), ports.inside():
+            outcome = yield call.proceed
+        talk.returned(questions.Listening(self._questions, line, self.name, question))
         return outcome
 
     def _live(self, call: Invocation, connection: Any, line: Line, talk: Talk) -> Callable[..., Any]:
@@ -290,6 +323,17 @@ class MySqlIntegration(DriverIntegration):
                 return (yield call.proceed)
         finally:
             self.unsettle(connection, line)
+
+
+def _in_transaction(connection: Any) -> bool:
+    """False where what was written is committed already, each statement by itself."""
+    try:
+        if hasattr(connection.__class__, "in_transaction"):
+            return bool(connection.in_transaction)
+        return bool(connection.server_status & IN_TRANSACTION)  # PyMySQL's and aiomysql's
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("mysql: asking for a transaction", error)
+        return True
 
 
 class _Through:
