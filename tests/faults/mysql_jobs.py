@@ -20,6 +20,10 @@ THERE = "DB_PYMYSQL" in os.environ
 _ROWS = "SELECT 1 AS n, 'x' AS name UNION SELECT 2, 'y' UNION SELECT 3, 'z'"
 _TABLE = "CREATE TEMPORARY TABLE told (id int PRIMARY KEY, name text)"
 _INSERT = "INSERT INTO told VALUES (%s, %s)"
+_OF_DJANGO = (
+    "SELECT VERSION(), @@sql_mode, @@default_storage_engine, @@sql_auto_is_null, @@lower_case_table_names,"
+    " CONVERT_TZ('2001-01-01 01:00:00', 'UTC', 'UTC') IS NOT NULL"
+)
 _PROCEDURE = "CREATE OR REPLACE PROCEDURE doubled(number int) BEGIN SELECT 2 * number; END"
 
 
@@ -54,6 +58,7 @@ def with_pymysql() -> Any:
             served.execute(_ROWS)
             seen += [served.fetchone(), served.fetchall()]
         seen += [cursor.callproc("doubled", (2,)), cursor.fetchall()]
+        seen += [cursor.execute(_OF_DJANGO), cursor.fetchall()]
         connection.ping()
         seen.append(connection.query("DO 1"))
         connection.begin()
@@ -91,6 +96,8 @@ def _asked_of_connector(*, pure: bool) -> Any:
         seen.append(prepared.fetchall())
         prepared.close()
         seen += [cursor.callproc("doubled", (2,)), [result.fetchall() for result in cursor.stored_results()]]
+        cursor.execute(_OF_DJANGO)
+        seen.append(cursor.fetchall())
         connection.ping()
         connection.cmd_query("SELECT 5")
         seen.append(connection.get_rows()[0])

@@ -17,7 +17,7 @@ from timetracer_otel.integrations.dbapi.core import STATE, DriverIntegration, St
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.mysql import questions, replies
 from timetracer_otel.integrations.mysql.lines import Line, Talk
-from timetracer_otel.integrations.mysql.server import IN_TRANSACTION
+from timetracer_otel.integrations.mysql.server import AUTOCOMMIT, IN_TRANSACTION
 from timetracer_otel.messages import Failure, SqlResult, SqlStatement
 
 _ATTRIBUTE = "_timetracer_line"
@@ -167,7 +167,7 @@ class MySqlIntegration(DriverIntegration):
         try:
             return (yield from self._asked(call, connection, line, message))
         finally:
-            line.wrote = line.wrote and _in_transaction(connection)
+            line.wrote = line.wrote and not _commits_by_itself(connection)
             self.unsettle(connection, line)
 
     def _asked(
@@ -325,15 +325,15 @@ class MySqlIntegration(DriverIntegration):
             self.unsettle(connection, line)
 
 
-def _in_transaction(connection: Any) -> bool:
-    """False where what was written is committed already, each statement by itself."""
+def _commits_by_itself(connection: Any) -> bool:
+    """True where each statement is committed by itself, and nothing is left for a commit."""
     try:
-        if hasattr(connection.__class__, "in_transaction"):
-            return bool(connection.in_transaction)
-        return bool(connection.server_status & IN_TRANSACTION)  # PyMySQL's and aiomysql's
+        if hasattr(connection.__class__, "in_transaction"):  # mysql.connector's
+            return bool(connection._autocommit) and not connection.in_transaction
+        return bool(connection.server_status & (AUTOCOMMIT | IN_TRANSACTION) == AUTOCOMMIT)
     except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
         ports.report("mysql: asking for a transaction", error)
-        return True
+        return False
 
 
 class _Through:
