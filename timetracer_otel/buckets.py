@@ -22,6 +22,7 @@ import msgspec
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.errors import BucketError, CassetteLimitError, CassetteNotFound, ConfigurationError
 from timetracer_otel.files import cache_folder
+from timetracer_otel.folders import copies
 from timetracer_otel.formats import Compression, Encoding, Limits
 from timetracer_otel.store import FolderStore, Places, is_of_same_entry
 
@@ -308,6 +309,7 @@ def mirror(bucket: Bucket) -> FolderStore:
         BucketError: the bucket did not answer, or the folder cannot be written.
     """
     place = mirror_of(bucket)
+    copies[place] = bucket.url
     found = {place / one.name: one for one in bucket.objects()}
     alone = None if found else bucket.about("")
     if alone is not None:

@@ -15,6 +15,23 @@ def is_url(spec: str | os.PathLike[str]) -> bool:
     return isinstance(spec, str) and "://" in spec
 
 
+copies: dict[Path, str] = {}
+"""Folders that are copies of what is elsewhere, and its URL."""
+
+
+def shown(path: Path) -> str:
+    """A path as one would type it: of what is in a copy, its address in the place that was copied.
+
+    Args:
+        path: of a file, or of a folder.
+    """
+    for above in (path, *path.parents) if copies else ():
+        url = copies.get(above)
+        if url is not None:
+            return "/".join((url, *path.relative_to(above).parts))
+    return str(path)
+
+
 def files(folder: Path) -> Iterator[Path]:
     """The files in a folder and those below it, in the order of their names.
 

@@ -61,6 +61,12 @@ def test_a_service_records_to_a_bucket_and_replays_from_it(
 
     listed = [json.loads(line) for line in run("list", URL, "--json", **shop).stdout.splitlines()]
     assert [one["status"] for one in listed] == [200, 200]
+    # with their addresses, not with the paths of the copy
+    assert sorted(one["path"] for one in listed) == [f"s3://{NAME}/{key}" for key in keys]
+    checked = run("validate", URL, **shop).stdout
+    assert all(f"ok   s3://{NAME}/{key}  1 call" in checked for key in keys)
+    done = run("replay", URL, "--app", "shop:app", "--fault", "http *: status 503", **shop)
+    assert (done.returncode, done.stdout.count(f"s3://{NAME}/shop/")) == (1, 2), done.stdout
     done = run("replay", URL, "--app", "shop:app", **shop)
     assert (done.returncode, "2 replayed: 2 same" in done.stdout) == (0, True), done.stdout + done.stderr
     with Server([COMMAND, "replay", URL, "--", *serve], Path.cwd(), shop) as server:

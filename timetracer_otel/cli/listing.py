@@ -27,6 +27,7 @@ def command(path: str | None, words: tuple[str, ...], errors: bool, limit: int |
     from timetracer_otel.cli.places import stores
     from timetracer_otel.cli.progress import tracked
     from timetracer_otel.errors import CassetteError
+    from timetracer_otel.folders import shown
     from timetracer_otel.views import summary
     from timetracer_otel.views import text as texts
 
@@ -56,7 +57,7 @@ def command(path: str | None, words: tuple[str, ...], errors: bool, limit: int |
             flexible="request",
         )
     elif not damaged:
-        place = texts.printable(str(store.path))
+        place = texts.printable(shown(store.path))
         none = f"none of the {len(files)} in {place} is such a one" if files else f"no cassettes in {place}"
         click.echo(none, err=True)
     for reason in damaged:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from timetracer_otel.comparison import Finding, Row
 from timetracer_otel.durations import duration
+from timetracer_otel.folders import shown
 
 if TYPE_CHECKING:
     from timetracer_otel.comparison.folders import Compared
@@ -65,7 +67,7 @@ def of_verdict(verdict: Verdict) -> Item:
     facts.append(f"{verdict.calls} call{'' if verdict.calls == 1 else 's'}")
     return Item(
         title=verdict.title,
-        where=verdict.path,
+        where=shown(Path(verdict.path)),
         outcome="updated" if verdict.updated else verdict.outcome,
         lines=verdict.differences,
         follows=verdict.follows,

@@ -10,6 +10,7 @@ import msgspec
 
 from timetracer_otel.cassette import Cassette, Gap
 from timetracer_otel.errors import CassetteError, CodecError
+from timetracer_otel.folders import shown
 from timetracer_otel.views import text
 from timetracer_otel.views.lines import Line, Piece, line, piece, spaced
 
@@ -48,12 +49,12 @@ class Checked(msgspec.Struct, frozen=True):
     def lines(self) -> Iterator[Line]:
         """The verdict, and below it the reason or the gaps."""
         if not self.ok:
-            yield spaced(Piece("BAD", "bold red"), piece(str(self.path)))
+            yield spaced(Piece("BAD", "bold red"), piece(shown(self.path)))
             yield line(self.reason, indent="     ")
             return
         yield spaced(
             Piece("ok ", "green"),
-            piece(str(self.path)),
+            piece(shown(self.path)),
             piece(text.count(self.calls, "call"), "dim"),
             piece(text.count(len(self.gaps), "gap") if self.gaps else "", "yellow"),
             piece(self.why_not or "", "yellow"),
@@ -64,7 +65,7 @@ class Checked(msgspec.Struct, frozen=True):
     def data(self) -> dict[str, Any]:
         """The same for programs."""
         return {
-            "path": str(self.path),
+            "path": shown(self.path),
             "ok": self.ok,
             "reason": self.reason or self.why_not,
             "replayable": self.ok and self.why_not is None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from timetracer_otel import attributes as names
+from timetracer_otel.folders import shown
 from timetracer_otel.views import text
 from timetracer_otel.views.lines import Piece, piece
 
@@ -83,13 +84,13 @@ class Summary(NamedTuple):
             piece(", ".join(f"{number} {family}" for family, number in self.calls.items())),
             piece(str(self.gaps or ""), "yellow"),
             piece(text.size(self.size)),
-            piece(str(self.path), "dim"),
+            piece(shown(self.path), "dim"),
         )
 
     def data(self) -> dict[str, Any]:
         """The summary for programs; times in milliseconds and nanoseconds since the epoch."""
         return {
-            "path": str(self.path),
+            "path": shown(self.path),
             "title": self.title,
             "trace_id": self.trace_id,
             "started_unix_nano": self.started,

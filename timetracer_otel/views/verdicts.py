@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
+from timetracer_otel import folders
 from timetracer_otel.replayers.verdict import Verdict
 from timetracer_otel.views import text
 from timetracer_otel.views.lines import Line, Piece, line, piece, spaced
@@ -27,7 +29,7 @@ def verdict_lines(verdict: Verdict) -> Iterator[Line]:
         piece(f"{verdict.moved} moved" if verdict.moved else "", "yellow"),
         piece(f"{verdict.normalised} normalised" if verdict.normalised else "", "yellow"),
         piece(text.duration(verdict.seconds * 1e9), "dim"),
-        None if same else piece(verdict.path, "dim"),
+        None if same else piece(folders.shown(Path(verdict.path)), "dim"),
     )
     for difference in verdict.differences:
         yield from _rows(difference, "")
