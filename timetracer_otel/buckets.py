@@ -309,7 +309,7 @@ def mirror(bucket: Bucket) -> FolderStore:
         BucketError: the bucket did not answer, or the folder cannot be written.
     """
     place = mirror_of(bucket)
-    copies[place] = bucket.url
+    copies[place.absolute()] = bucket.url
     found = {place / one.name: one for one in bucket.objects()}
     alone = None if found else bucket.about("")
     if alone is not None:

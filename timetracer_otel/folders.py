@@ -25,10 +25,11 @@ def shown(path: Path) -> str:
     Args:
         path: of a file, or of a folder.
     """
-    for above in (path, *path.parents) if copies else ():
+    whole = path.absolute()
+    for above in (whole, *whole.parents) if copies else ():
         url = copies.get(above)
         if url is not None:
-            return "/".join((url, *path.relative_to(above).parts))
+            return "/".join((url, *whole.relative_to(above).parts))
     return str(path)
 
 
