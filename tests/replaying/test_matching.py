@@ -59,6 +59,16 @@ def test_place_counts_more_than_lane_and_lane_more_than_order() -> None:
     ]
 
 
+def test_of_equal_calls_at_one_place_the_one_that_says_literally_the_same_answers() -> None:
+    one = HttpRequest("GET", "http://rates/EUR", [("X-A", "1"), ("X-B", "2")])
+    other = HttpRequest("GET", "http://rates/EUR", [("x-b", "2"), ("x-a", "1")])
+    recorded = [Made(one, HttpResponse(200)), Made(other, HttpResponse(200))]
+    found = matcher(*recorded)
+    assert [told(found.match(other, HERE, 0)) for _ in range(3)] == [(2, "exact"), (1, "exact"), None]
+    elsewhere = matcher(Made(one, HttpResponse(200), below="pricing"), Made(other, HttpResponse(200)))
+    assert [told(elsewhere.match(one, HERE, 0)) for _ in range(2)] == [(2, "exact"), (1, "moved")]
+
+
 def test_calls_side_by_side_get_the_answer_of_their_own_lane_whoever_comes_first() -> None:
     recorded = matcher(get("/EUR", b"first", lane=1), get("/EUR", b"second", lane=2))
     matches = [recorded.match(EUR, HERE, lane) for lane in (2, 1)]

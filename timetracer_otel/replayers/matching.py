@@ -16,11 +16,11 @@ import msgspec
 
 from timetracer_otel.cassette import Call
 from timetracer_otel.comparison import Difference, differences
-from timetracer_otel.messages import Request
+from timetracer_otel.messages import HttpRequest, Request
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.cookies import as_recorded
 from timetracer_otel.replayers.normalising import Answered, ByShape, Normalised
-from timetracer_otel.replayers.recorded import Found, Place, RecordedCalls, Unused, not_recorded
+from timetracer_otel.replayers.recorded import Place, RecordedCalls, Unused, not_recorded
 from timetracer_otel.volatile import Links, Rules
 
 MAX_COMPARED = 500
@@ -136,10 +136,12 @@ class Matcher:
         return Match(self._calls[chosen], grade)
 
     def _literal(self, request: Request, place: Place) -> tuple[int, Grade] | None:
-        """As :meth:`_equal`, found at once where a recorded call says literally the same."""
-        equal = None if self._active else self._recorded.saying(request)
+        """The first call at this very place that says literally the same: none is nearer."""
+        if self._active or not isinstance(request, HttpRequest):
+            return None
+        equal = self._recorded.by_literal.get(request.literal())
         nearest = None if equal is None else equal.nearest(place, self._unused)
-        return None if nearest is None else (nearest.at, _grade(nearest))
+        return None if nearest is None or nearest.distance else (nearest.at, Grade.EXACT)
 
     def _equal(self, forms: list[Request], place: Place) -> tuple[int, Grade] | None:
         """The nearest call that asked exactly this."""
@@ -153,7 +155,7 @@ class Matcher:
         if not found:
             return None
         best = min(found)
-        return best.at, _grade(best)
+        return best.at, Grade.MOVED if best.moved else Grade.EXACT
 
     def _normalised(self, forms: list[Request], place: Place) -> tuple[int, Grade] | None:
         """The nearest call that asked this, volatile values set aside."""
@@ -217,7 +219,3 @@ class Matcher:
             if masked_equal(recorded, canonical):
                 return index
         return None
-
-
-def _grade(found: Found) -> Grade:
-    return Grade.MOVED if found.moved else Grade.EXACT

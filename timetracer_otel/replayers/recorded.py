@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from timetracer_otel.cassette import Call, Cassette
-from timetracer_otel.messages import Canonical, HttpRequest, Request
+from timetracer_otel.messages import Canonical, HttpRequest
 from timetracer_otel.redaction import MASK, masked_equal
 from timetracer_otel.replayers.answers import answer_content
 from timetracer_otel.replayers.cookies import Sent, sent
@@ -69,7 +69,6 @@ class RecordedCalls:
     def __init__(self, calls: Sequence[Call], inbound: Sequence[HttpRequest] = ()) -> None:
         self.calls = list(calls)
         self._inbound = inbound
-        self._by_literal: dict[Hashable, EqualCalls] = {}
 
     @classmethod
     def of(cls, cassettes: Sequence[Cassette]) -> Self:
@@ -92,15 +91,21 @@ class RecordedCalls:
                 if equal is None:
                     equal = found[key] = EqualCalls(self.calls)
                 equal.indexes.append(index)
-                if isinstance(request, HttpRequest):
-                    self._by_literal[request.literal()] = equal
         return found
 
-    def saying(self, request: Request) -> EqualCalls | None:
-        """The calls that asked what a recorded one asked that says literally the same."""
-        if not self.by_key or not isinstance(request, HttpRequest):
-            return None
-        return self._by_literal.get(request.literal())
+    @cached_property
+    def by_literal(self) -> dict[Hashable, EqualCalls]:
+        """The HTTP calls by what they literally said, which is quicker to make."""
+        found: dict[Hashable, EqualCalls] = {}
+        for index, call in enumerate(self.calls):
+            request = call.request
+            if isinstance(request, HttpRequest):
+                literal = request.literal()
+                equal = found.get(literal)
+                if equal is None:
+                    equal = found[literal] = EqualCalls(self.calls)
+                equal.indexes.append(index)
+        return found
 
     def path_of(self, path: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """The path of a live call as it was recorded: with masks where names of spans say secrets."""
