@@ -859,4 +859,21 @@ class TestWherePeopleHideThem:
             "service.name": "s",
             "n": 1,
         }
-        assert SECRET not in repr(REDACTOR.span_attributes({"db.connection_string": dsn}))
+
+    def test_attributes_of_an_app_by_their_names(self) -> None:
+        dsn = f"postgres://u:{SECRET}@h/db"
+        given: dict[str, Any] = {
+            "app.password": SECRET,
+            "rpc.grpc.request.metadata.authorization": [f"Bearer {SECRET}"],
+            "db.connection_string": dsn,
+            "app.database_url": dsn,
+            "app.error.message": f"cannot reach {dsn}",
+        }
+        assert SECRET not in repr(REDACTOR.span_attributes(given))
+        plain = {"gen_ai.usage.input_tokens": 5, "timetracer.secret": "ours", "error.type": "E", "note": dsn}
+        assert REDACTOR.span_attributes(plain) is plain
+
+    def test_names_of_spans(self) -> None:
+        span = Span("1" * 32, "2" * 16, f"GET http://h/?token={SECRET}")
+        REDACTOR.span_texts(span)
+        assert span.name == "GET http://h/?token=%5BREDACTED%5D"

@@ -112,7 +112,7 @@ class CassetteBuilder:
             except Exception as error:  # noqa: BLE001  # one bad payload must not cost the cassette
                 ports.report("encoding a payload", error)
                 recording.gap("unencodable payload", f"{span.name}: {type(error).__name__}: {error}", span_id)
-            if self.redactor is not None and (span.events or span.status.message):
+            if self.redactor is not None and (span.events or span.status.message or "://" in span.name):
                 self.redactor.span_texts(span)
             spans.append(span)
         try:

@@ -42,7 +42,7 @@ from timetracer_otel.redaction.grpc import GrpcRules
 from timetracer_otel.redaction.http import HttpRules, is_credential
 from timetracer_otel.redaction.known import KnownSecrets, secrets_in
 from timetracer_otel.redaction.mask import MASK, masked_equal
-from timetracer_otel.redaction.names import SensitiveNames
+from timetracer_otel.redaction.names import SensitiveNames, words
 from timetracer_otel.redaction.records import RecordRules
 from timetracer_otel.redaction.tasks import TaskRules
 from timetracer_otel.redaction.urls import mask_said
@@ -56,7 +56,12 @@ __all__ = ["MASK", "KnownSecrets", "Redactor", "is_credential", "masked_equal", 
 M = TypeVar("M")
 
 _URLS: Final = frozenset({"url.full", "url.query", "http.url", "http.target"})
-_SAID: Final = frozenset({"db.connection_string", "exception.message", "error.message"})
+_TELLING: Final = frozenset(
+    {"url", "uri", "dsn", "connection", "message", "error", "exception", "description", "reason"}
+)
+"""Words in the names of attributes that hold URLs or sentences."""
+_OURS: Final = "timetracer."
+_MAX_NAME: Final = 200
 _HEADERS: Final = (attribute_names.HTTP_REQUEST_HEADER, attribute_names.HTTP_RESPONSE_HEADER)
 _PARAMETERS: Final = "db.query.parameter."
 _MAX_RULES: Final = 4096
@@ -153,20 +158,27 @@ class Redactor:
         return result, written
 
     def span_texts(self, span: Span) -> None:
-        """Mask what events and status say: passwords and secret parameters of URLs, ``password=...``.
+        """Mask what name, events and status say: as :meth:`texts`.
 
         Args:
             span: it is changed.
         """
+        if "://" in span.name:
+            span.name = self._said(span.name)
         for event in span.events:
-            event.attributes = {name: _applied(self._said, value) for name, value in event.attributes.items()}
+            if not event.name.startswith(_OURS):
+                event.attributes = self.texts(event.attributes)
         if span.status.message:
             span.status = Status(span.status.code, self._said(span.status.message))
 
     def texts(self, attributes: Attributes) -> Attributes:
-        """The same for the attributes of a resource: the command that started the process, say."""
+        """The attributes of a resource or of an event (the command that started the process, a line that was
+        logged) without values of secret names, secrets in URLs, and ``password=...``.
+        """
         return {
-            name: MASK if name in self._names and value else _applied(self._said, value)
+            name: MASK
+            if name in self._names and value and isinstance(value, str)
+            else _applied(self._said, value)
             for name, value in attributes.items()
         }
 
@@ -174,7 +186,9 @@ class Redactor:
         return mask_said(text, self._names)[0]
 
     def span_attributes(self, attributes: Attributes) -> Attributes:
-        """What instrumentations write on spans, without secrets in URLs, headers and parameters."""
+        """What instrumentations and apps write on spans: without values of secret names, and secrets in URLs,
+        headers and parameters.
+        """
         key = (*attributes,)
         rules = self._of_names.get(key)
         if rules is None:
@@ -208,13 +222,17 @@ class Redactor:
             rule = self._query
         elif name in _URLS:
             rule = self._http.url
-        elif name in _SAID:
-            rule = self._said
         elif header is not None:
             # instrumentations write _ for - in the names of headers
             rule = partial(self._http.header, name[len(header) :].replace("_", "-"))
-        elif name.startswith(_PARAMETERS) and name[len(_PARAMETERS) :] in self._names:
+        elif name.startswith(_PARAMETERS):
+            rule = _masked if name[len(_PARAMETERS) :] in self._names else None
+        elif name.startswith(_OURS):
+            rule = None
+        elif name in self._names:
             rule = _masked
+        elif not _TELLING.isdisjoint(words(name[:_MAX_NAME]).split()):
+            rule = self._said
         if len(self._rules) < _MAX_RULES:
             self._rules[name] = rule
         return rule
