@@ -264,6 +264,11 @@ def test_what_cannot_be_is_one_line(run: Run, checkout: Path, monkeypatch: pytes
 
     assert told("--in", "gone") == "error: gone: there is no such folder; record some first"
     assert told("--in", CHECKOUT) == f"error: {CHECKOUT}: that is one file; name the folder to search"
+    Path("recordings").mkdir()
+    monkeypatch.setenv("TIMETRACER_DIR", "gone")
+    mistaken = "Error: recordings is a folder, not what was said: give it as --in recordings"
+    assert told("declined", "recordings") == mistaken
+    monkeypatch.delenv("TIMETRACER_DIR")
     assert told("==") == "Error: Invalid value for WORDS: '==' has no letter and no digit in it"
     assert told("--since", "soon").startswith("Error: Invalid value for '--since': 'soon' is no moment")
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")

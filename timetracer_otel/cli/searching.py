@@ -75,6 +75,9 @@ def command(
             raise click.BadParameter(f"{word!r} has no letter and no digit in it", param_hint="WORDS")
     wanted = selecting(filters)
     folder = _folder(place)
+    taken = next((word for word in words if Path(word).is_dir()), None)
+    if place is None and taken is not None and not folder.is_dir():
+        raise click.UsageError(f"{taken} is a folder, not what was said: give it as --in {taken}")
     output = Output()
     query = Query(words, since or 0, until or NEVER, errors)
     with Index(folder) as index:
