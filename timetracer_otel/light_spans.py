@@ -21,6 +21,7 @@ import wrapt
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
 from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.context import Context
 from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
@@ -33,7 +34,8 @@ from timetracer_otel.nondeterminism import clock, entropy
 from timetracer_otel.sampling import RecordOnly
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
+    from contextvars import Token
+
     from opentelemetry.trace import Link
     from opentelemetry.util.types import Attributes, AttributeValue
 
@@ -57,6 +59,8 @@ _FIELDS: Final = frozenset(
     }
 )  # fmt: skip
 """What a span of the SDK's holds."""
+[_CURRENT] = otel_trace.set_span_in_context(otel_trace.INVALID_SPAN, Context())
+"""Where a context has its span."""
 
 
 class OwnProcessor(sdk.SpanProcessor):
@@ -245,6 +249,7 @@ class LightTracer(sdk.Tracer):
 
     _alone: _Alone
     _most_attributes: int
+    scope_name: str
 
     def start_span(
         self,
@@ -294,15 +299,19 @@ class LightTracer(sdk.Tracer):
             return None
         if type(ids) is not RandomIdGenerator and not _is_random(ids):
             return None
-        above = otel_trace.get_current_span(context).get_span_context()
+        current = otel_trace.get_current_span(context)
+        above = current._context if type(current) is LightSpan else current.get_span_context()
         if above is not None and above.is_valid:
-            flags = above.trace_flags
+            # by place: each name is a function
+            trace_id, _, is_remote, flags, state, _ = above
             if unsampled:
                 flags = _NOT_SAMPLED[flags & _RANDOM]
-            elif above.is_remote or flags not in _SAMPLED:
+            elif is_remote or flags not in _SAMPLED:
                 return None  # for the sampler to say
             parent: SpanContext | None = above
-            made = SpanContext(above.trace_id, entropy.shared_bits(64) or 1, False, flags, above.trace_state)
+            made = tuple.__new__(
+                SpanContext, (trace_id, entropy.shared_bits(64) or 1, False, flags, state, True)
+            )
         else:
             parent = None
             trace_id = (
@@ -358,7 +367,7 @@ class _Current:
 
     def __enter__(self) -> otel_trace.Span:
         span = self._span = self._tracer.start_span(*self._arguments[:-1])
-        self._token = otel_context.attach(otel_trace.set_span_in_context(span))
+        self._token = attach(span)
         return span
 
     def __exit__(
@@ -381,6 +390,16 @@ class _Current:
         """As a decorator it is the SDK's, for functions of either colour."""
         made = sdk.Tracer.start_as_current_span(self._tracer, *self._arguments)
         return made(function)
+
+
+def attach(span: otel_trace.Span) -> Token[Context]:
+    """Make a span the current one; what is given takes that back (:func:`opentelemetry.context.detach`)."""
+    try:
+        context = Context({**otel_context.get_current(), _CURRENT: span})
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("opening a span", error)
+        context = otel_trace.set_span_in_context(span)
+    return otel_context.attach(context)
 
 
 def lighten(provider: sdk.TracerProvider) -> None:
@@ -419,7 +438,11 @@ def _lighten(tracer: otel_trace.Tracer, alone: _Alone) -> None:
     limits = tracer._span_limits
     if limits.max_span_attribute_length is None:
         most = limits.max_span_attributes
-        vars(tracer).update(_alone=alone, _most_attributes=_UNLIMITED if most is None else most)
+        vars(tracer).update(
+            _alone=alone,
+            _most_attributes=_UNLIMITED if most is None else most,
+            scope_name=tracer._instrumentation_scope.name,
+        )
         tracer.__class__ = LightTracer
 
 

@@ -338,6 +338,15 @@ class _Place:
             report("recording a call", problem)
 
 
+def leave(token: Token[bool]) -> None:
+    """Back to where the work was part of what it was before. Never raises."""
+    try:
+        _inside.reset(token)
+    except Exception as problem:  # noqa: BLE001  # as above
+        _inside.set(token.old_value is True)
+        report("recording a call", problem)
+
+
 class inside(_Place):  # noqa: N801  # used like a function: ``with inside():``
     """Work below here is part of a call that is already seen: a driver under an ORM, say."""
 

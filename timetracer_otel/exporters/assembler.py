@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from timetracer_otel.exporters import native
 from timetracer_otel.exporters.budget import Budget
+from timetracer_otel.exporters.sdk_spans import scope_name
 from timetracer_otel.exporters.trace import DONE, Remembered, State, TraceRecording
+from timetracer_otel.light_spans import LightSpan
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
@@ -60,9 +62,22 @@ class Assembler:
     def started(self, span: Span) -> None:
         """A span started."""
         context = span.get_span_context()
+        if type(span) is LightSpan and self._join_quickly(span, context):
+            return
         kept = not _is_protocol_message(span)
         while not self._join(span, context, kept=kept):
             pass  # its trace was remembered meanwhile
+
+    def _join_quickly(self, span: LightSpan, context: SpanContext) -> bool:
+        """The span is one more of a trace that is under way, as most are; false where it may be another."""
+        parent = span._parent
+        found = None if parent is None or parent.is_remote else self._index.get(parent[:2])
+        if type(found) is not TraceRecording or found.over_at is not None or _is_protocol_message(span):
+            return False
+        joined = found.span_started(context[1], span)
+        if joined:
+            self._index[context[:2]] = found
+        return joined
 
     def _join(self, span: Span, context: SpanContext, *, kept: bool) -> bool:
         parent = span.parent
@@ -120,7 +135,8 @@ class Assembler:
         if isinstance(recording, TraceRecording):
             if not recording.span_ended(key[1], span):
                 self._index.pop(key, None)
-            self.settle(recording)
+            if not recording.entry_open:  # else it is not over
+                self.settle(recording)
 
     def find(self, trace_id: int, span_id: int) -> TraceRecording | None:
         """The recording that holds that span, while it is under way."""
@@ -188,9 +204,4 @@ def _too_late(over_at: float) -> bool:
 
 def _is_protocol_message(span: Span) -> bool:
     """One of the spans that contrib draws for each message of the ASGI protocol: noise."""
-    scope = span.instrumentation_scope
-    return (
-        scope is not None
-        and scope.name in _ASGI_SCOPES
-        and span.name.endswith((" http send", " http receive"))
-    )
+    return span.name.endswith((" http send", " http receive")) and scope_name(span) in _ASGI_SCOPES

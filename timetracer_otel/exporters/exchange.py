@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from timetracer_otel import ports
 from timetracer_otel.exporters.live_spans import OpenSpan
-from timetracer_otel.exporters.sizes import size_of
 from timetracer_otel.exporters.trace import CallPayload, TraceRecording
+from timetracer_otel.light_spans import attach
 from timetracer_otel.messages import Answer, Failure
 
 if TYPE_CHECKING:
@@ -49,24 +51,15 @@ class RecordedExchange:
         self._so_far: Callable[[], Answer | None] | None = None
         self._tokens: tuple[Any, Any] | None = None
         self.payload = payload
-        recording.hold()
-        if recording.reserve(size_of(payload.request)):
-            recording.payloads[span_id] = payload
-        else:
+        if not recording.call_began(span_id, payload):
             recording.gap("over limit", f"payload of {payload.request.title()[:200]}", span_id)
 
     def __enter__(self) -> RecordedExchange:
         try:
-            inside = ports.inside()
-            inside.__enter__()
             token = None
             if self._own is not None:
-                try:
-                    token = otel_context.attach(otel_trace.set_span_in_context(self._own))
-                except BaseException:
-                    inside.__exit__(None, None, None)  # else this context would record nothing more
-                    raise
-            self._tokens = (inside, token)
+                token = attach(self._own)
+            self._tokens = (ports._inside.set(True), token)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("recording a call", error)
         return self
@@ -93,7 +86,7 @@ class RecordedExchange:
             inside, token = tokens
             if token is not None:
                 otel_context.detach(token)
-            inside.__exit__(None, None, None)
+            ports.leave(inside)
 
     def finish(self, answer: Answer | Failure | None) -> None:
         """The call was answered; only the first report counts. Never raises."""
@@ -114,13 +107,12 @@ class RecordedExchange:
                 if answer is not None:
                     self._live.add(answer, self.payload.request)
                 self._live.release()
-            if answer is not None and self._recording.reserve(size_of(answer)):
-                self.payload.answer = answer
-            elif answer is not None:
-                self.gap("over limit", f"answer of {self.payload.request.title()[:200]}")
         finally:
-            self._recording.release()
-            self._assembler.settle(self._recording)
+            recording = self._recording
+            if not recording.call_answered(self.payload, answer):
+                self.gap("over limit", f"answer of {self.payload.request.title()[:200]}")
+            if not recording.entry_open:  # else it cannot be complete
+                self._assembler.settle(recording)
 
     def reading(self, so_far: Callable[[], Answer | None]) -> None:
         """The answer is what was read of it, should nobody finish."""
@@ -169,3 +161,12 @@ class _Unrecorded:
 
 
 UNRECORDED = _Unrecorded()
+
+
+def _suppressing() -> tuple[str, ...]:
+    with suppress_instrumentation():
+        return tuple(otel_context.get_current())
+
+
+SUPPRESSED = contextvars.Context().run(_suppressing)
+"""What a context has in which nothing is to be instrumented: ``is_instrumentation_enabled`` asks for each."""

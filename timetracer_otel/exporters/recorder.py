@@ -18,9 +18,10 @@ from timetracer_otel.exporters.bound import BoundEntry
 from timetracer_otel.exporters.budget import Budget
 from timetracer_otel.exporters.build import CassetteBuilder, call_attributes
 from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup
-from timetracer_otel.exporters.exchange import UNRECORDED, RecordedExchange
+from timetracer_otel.exporters.exchange import SUPPRESSED, UNRECORDED, RecordedExchange
 from timetracer_otel.exporters.inbound import RecordedMessage
 from timetracer_otel.exporters.live_spans import OpenSpan, SaidSoFar
+from timetracer_otel.exporters.sdk_spans import scope_name
 from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
 from timetracer_otel.exporters.writer import Writer
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 
 SCOPE = "timetracer_otel"
+
+
 MANY_WAITING = 500
 """Finished traces that wait for the writer before those who bring more let it go first."""
 
@@ -58,6 +61,7 @@ class Recorder:
     ) -> None:
         self.settings = settings
         self.store = store
+        self._on_spans = settings.payloads == "span"
         self.body_limit = settings.max_body_kb * 1024
         self.budget = Budget(settings.max_pending_mb * 1024 * 1024, settings.max_trace_kb * 1024)
         self._given_up = 0
@@ -112,20 +116,21 @@ class Recorder:
             return UNRECORDED
 
     def _begin(self, caller: ports.Caller, request: Request, span: Any) -> ports.Exchange:
-        if not self.active or not is_instrumentation_enabled():
+        here = otel_context.get_current()
+        if not self.active or any(map(here.get, SUPPRESSED)):
             return UNRECORDED
         if self.attach is not None:
             self._ensure_attached()
         if span is None:
-            span = otel_trace.get_current_span()
-        scope = getattr(span, "instrumentation_scope", None)
+            span = otel_trace.get_current_span(here)
+        scope = scope_name(span)
         own = None
         recording = None
         beside = None
-        if scope is not None and scope.name in caller.scopes:
-            context = span.get_span_context()
-            recording = self.assembler.find(context.trace_id, context.span_id)
-            if recording is not None and context.span_id in recording.payloads:
+        if scope is not None and scope in caller.scopes:
+            trace_id, span_id, *_ = span.get_span_context()
+            recording = self.assembler.find(trace_id, span_id)
+            if recording is not None and span_id in recording.payloads:
                 # another call's span: a retry or a redirect in a library's one span, an ORM statement in one
                 recording = None
                 if span.parent is not None:
@@ -152,19 +157,18 @@ class Recorder:
                     " provider; give yours as tracer_provider to what records",
                 )
                 return UNRECORDED
-            context = own.get_span_context()
-            recording = self.assembler.find(context.trace_id, context.span_id)
+            trace_id, span_id, *_ = own.get_span_context()
+            recording = self.assembler.find(trace_id, span_id)
         if recording is None or recording.excluded:
             if own is not None:
                 own.end()
             return UNRECORDED
-        payload = CallPayload(
-            caller.name, caller.family, request, recording.lanes.current(), recording.next_index()
-        )
-        live = self.open_span(own or span, recording)
+        payload = CallPayload(caller.name, caller.family, request, recording.lanes.current())
+        live = self.open_span(own or span, recording) if self._on_spans else None
+        exchange = RecordedExchange(self.assembler, recording, span_id, payload, own, live)
         if live is not None:
             live.set(call_attributes(payload))
-        return RecordedExchange(self.assembler, recording, context.span_id, payload, own, live)
+        return exchange
 
     def _takes(self, recording: TraceRecording) -> bool:
         """True when calls bound to a span of that recording are kept there."""
@@ -182,7 +186,7 @@ class Recorder:
 
     def open_span(self, span: Any, recording: TraceRecording) -> OpenSpan | None:
         """The span, kept open for its payload, where payloads go on spans; else ``None``."""
-        if self.settings.payloads != "span":
+        if not self._on_spans:
             return None
         with recording.lock:
             if recording.said is None:
@@ -200,8 +204,8 @@ class Recorder:
 
     def new_lane(self) -> Any:
         """A lane for work about to start in another thread."""
-        context = otel_trace.get_current_span().get_span_context()
-        recording = self.assembler.find(context.trace_id, context.span_id)
+        trace_id, span_id, *_ = otel_trace.get_current_span().get_span_context()
+        recording = self.assembler.find(trace_id, span_id)
         return None if recording is None else recording.lanes.new()
 
     def lost(self, where: str, why: str) -> None:

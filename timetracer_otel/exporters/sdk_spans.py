@@ -28,6 +28,14 @@ _bounded: Final = attrgetter(
 )  # fmt: skip
 
 
+def scope_name(span: Any) -> str | None:
+    """What drew the span; ``None`` where it does not say."""
+    if type(span) is LightSpan:
+        return span._tracer.scope_name
+    scope = getattr(span, "instrumentation_scope", None)
+    return None if scope is None else scope.name
+
+
 def parts_of(span: ReadableSpan) -> tuple[Any, ...]:
     """The span's name, parent, kind, start, end, status and scope; how many attributes, events and links it
     dropped; and those that it has, see below.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from timetracer_otel.exporters.sdk_spans import attributes_of, events_of, links_of
+from timetracer_otel.light_spans import LightSpan
 from timetracer_otel.messages import PIECE_BYTES, Answer, Failure, HttpRequest, HttpResponse, Request
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ TRACE_BYTES: Final = 4096
 SPAN_BYTES: Final = 3072
 """A span of the SDK with the few attributes that it usually has: what was measured."""
 _EVENT_BYTES: Final = 1024
+_MADE_LATER: Final = frozenset({"_events", "_links"})
+"""What a light span has only where it has any."""
 
 _VALUES = ("value", "parameters", "arguments", "keywords", "command", "reply", "messages", "records")
 """Fields in which messages keep what is large."""
@@ -50,6 +53,8 @@ def size_of(message: Request | Answer | Failure) -> int:
 
 def size_of_span(span: ReadableSpan) -> int:
     """About how many bytes an ended span of the SDK holds."""
+    if type(span) is LightSpan and _MADE_LATER.isdisjoint(vars(span)):
+        return SPAN_BYTES + sum(map(len, map(str, span.plain.values())))  # no step in Python for each
     size = SPAN_BYTES + _size_of_values(attributes_of(span).values())
     for event in events_of(span):
         size += _EVENT_BYTES + _size_of_values((event.attributes or {}).values())

@@ -12,7 +12,7 @@ import msgspec
 from timetracer_otel import attributes as names
 from timetracer_otel.exporters import native
 from timetracer_otel.exporters.budget import Budget
-from timetracer_otel.exporters.sizes import TRACE_BYTES, size_of_span
+from timetracer_otel.exporters.sizes import TRACE_BYTES, size_of, size_of_span
 from timetracer_otel.lanes import LaneTable
 from timetracer_otel.messages import Answer, Failure, HttpRequest, Request, label_of
 from timetracer_otel.span import Attributes
@@ -33,7 +33,8 @@ class CallPayload(msgspec.Struct):
     family: str
     request: Request
     lane: int
-    index: int
+    index: int = 0
+    """Its number, in the order in which calls begin."""
     answer: Answer | Failure | None = None
     answered: bool = False
     give_up: Callable[[], None] | None = None
@@ -249,15 +250,35 @@ class TraceRecording:
             self.weighed = len(self.ended)
             return True
 
-    def hold(self) -> None:
-        """Wait for one thing more before the trace is complete."""
+    def call_began(self, span_id: int, payload: CallPayload) -> bool:
+        """A call is under way, and the trace waits for its answer; false when there is no room for what it
+        asks, which is not kept then.
+        """
+        size = size_of(payload.request)
+        room = self._budget.take(size)
         with self.lock:
             self.holds += 1
+            self.calls += 1
+            payload.index = self.calls
+            if room and self._has_room(size):
+                self.bytes += size
+                self.payloads[span_id] = payload
+                return True
+        return self._refuse(size, counted=room)
 
-    def release(self) -> None:
-        """That thing is done."""
+    def call_answered(self, payload: CallPayload, answer: Answer | Failure | None) -> bool:
+        """The trace waits for that call no longer; false when there is no room for its answer."""
         with self.lock:
             self.holds -= 1
+            if answer is None:
+                return True
+            size = size_of(answer)
+            room = self._budget.take(size)
+            if room and self._has_room(size):
+                self.bytes += size
+                payload.answer = answer
+                return True
+        return self._refuse(size, counted=room)
 
     def over(self) -> bool:
         """The entry span ended and its request was served: only stragglers are left to wait for."""
@@ -299,11 +320,19 @@ class TraceRecording:
 
     def reserve(self, size: int) -> bool:
         """Count payload bytes; false when a limit is reached, or nobody will take them: do not keep them."""
-        if self._budget.take(size):
+        room = self._budget.take(size)
+        if room:
             with self.lock:
-                if self.state not in DONE and self.bytes + size <= self._budget.trace_limit:
+                if self._has_room(size):
                     self.bytes += size
                     return True
+        return self._refuse(size, counted=room)
+
+    def _has_room(self, size: int) -> bool:
+        return self.state not in DONE and self.bytes + size <= self._budget.trace_limit
+
+    def _refuse(self, size: int, *, counted: bool) -> bool:
+        if counted:
             self._budget.give(size)
         self._budget.refuse()
         return False
@@ -314,12 +343,6 @@ class TraceRecording:
             given = min(size, self.bytes)  # the others were taken to be written
             self.bytes -= given
         self._budget.give(given)
-
-    def next_index(self) -> int:
-        """The number of the next call, in the order calls begin."""
-        with self.lock:
-            self.calls += 1
-            return self.calls
 
     def gap(self, kind: str, detail: str, span_id: int = 0) -> None:
         """List something that could not be recorded (a bounded number of them)."""

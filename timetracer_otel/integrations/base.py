@@ -55,11 +55,12 @@ class Point(msgspec.Struct, frozen=True):
         module: its module: ``httpx``, ``redis.asyncio.client``.
         path: its name there: ``HTTPTransport.handle_request``.
         handler: the flow to run around a call; the integration's ``exchange`` when ``None``.
+        direct: gives the call as it can be recorded without that flow (:mod:`.direct`), or ``None``.
         asynchronous: the function returns an awaitable.
         optional: not every supported version of the library has it.
         wrapper: a wrapt wrapper to use as it is, instead of a flow (frameworks).
-        replacement: makes of the function the one to put in its place, where even the cost of a wrapper
-            would be felt, or where no wrapper can be put (a class of C's).
+        replacement: makes of the function the one to put in its place, where even a wrapper would be felt,
+            or where none can be put (a class of C's).
         undo: takes the replacement away where putting back what was there is not enough.
     """
 
@@ -67,6 +68,7 @@ class Point(msgspec.Struct, frozen=True):
     path: str
     handler: Callable[[Invocation], Flow[Any]] | None = None
     asynchronous: bool = False
+    direct: Callable[[ports.Port, Invocation], Invocation | None] | None = None
     optional: bool = False
     wrapper: Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any] | None = None
     replacement: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
@@ -91,11 +93,7 @@ class Wrappable(ABC):
 
 
 class Pause:
-    """What a flow yields to wait, blocking or not as the wrapped function is.
-
-    Args:
-        seconds: how long.
-    """
+    """What a flow yields to wait so many seconds, blocking or not as the wrapped function is."""
 
     __slots__ = ("seconds",)
 

@@ -5,19 +5,19 @@ In-process transports (ASGI, WSGI, mock) are the app's own code and pass untouch
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import socket
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, cast
 
 from timetracer_otel import ports
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Flow, Integration, Invocation, Point
-from timetracer_otel.integrations.bodies import RecordedBody, RequestBody, ResponseBody, Watcher
+from timetracer_otel.integrations.bodies import RecordedBody, RequestBody, ResponseBody
+from timetracer_otel.integrations.httpx_streams import Cancelled, Streams, stream_classes
 from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
 
 
@@ -38,16 +38,20 @@ class HttpxIntegration(Integration):
     def points(self) -> Sequence[Point]:
         """The two transports, and the reading of certificates, which replay does without."""
         return (
-            Point(self.module, "HTTPTransport.handle_request", self._send),
             Point(
-                self.module, "AsyncHTTPTransport.handle_async_request", self._send_async, asynchronous=True
+                self.module, "HTTPTransport.handle_request", self._send,
+                direct=functools.partial(self._at_once, asynchronous=False),
+            ),
+            Point(
+                self.module, "AsyncHTTPTransport.handle_async_request", self._send_async, asynchronous=True,
+                direct=functools.partial(self._at_once, asynchronous=True),
             ),
             Point(
                 f"{self.module}._transports.default", "create_ssl_context", self._tls_context, optional=True
             ),
-        )
+        )  # fmt: skip
 
-    def request(self, call: Invocation) -> Flow[Request]:
+    def request(self, call: Invocation) -> Request | Flow[Request]:
         """Method, URL and headers; the body now where it is bytes, else as the transport reads it.
 
         In replay there is no transport to read it: a streamed body is read here.
@@ -62,10 +66,13 @@ class HttpxIntegration(Integration):
         if port.live(self):
             request.stream = tee
             return message
-        pieces: list[bytes] = []
+        return self._read(sending, tee)
+
+    def _read(self, sending: _Call, tee: Any) -> Flow[Request]:
+        streams, pieces = self._streams(sending), list[bytes]()
         yield lambda: streams.read(tee, pieces)
-        request.stream = streams.pieces(functools.partial(_again, pieces, body))
-        return message
+        sending.request.stream = streams.pieces(functools.partial(_again, pieces, sending.body))
+        return sending.message
 
     def answer(self, result: Any, call: Invocation) -> HttpResponse:
         """Status and headers; the body is only known once the app has read it."""
@@ -147,7 +154,7 @@ class HttpxIntegration(Integration):
     def rebuild_failure(self, failure: Failure, call: Invocation) -> BaseException:
         """The exception as the transport raised it."""
         if failure.type_name in exceptions.CANCELLED:
-            return _Cancelled(cast("_Call", call).message.title())
+            return Cancelled(cast("_Call", call).message.title())
         error = super().rebuild_failure(failure, call)
         if isinstance(error, self._httpx().RequestError):
             error._request = None  # the client sets it on the way up
@@ -175,20 +182,20 @@ class HttpxIntegration(Integration):
 
     def _exchange(self, call: Invocation, *, asynchronous: bool) -> Flow[Any]:
         port = ports.current()
-        request = call.args[0] if call.args else call.kwargs.get("request")
+        request = _request_of(call)
         if port is None or not isinstance(request, self._httpx().Request):
             return (yield call.proceed)
-        message = HttpRequest(request.method, _url(request), _headers(request), body=None)
-        body = RequestBody(message, port.body_limit)
         stream = request.stream
-        sending = _Call(
-            call.wrapped, call.instance, call.args, call.kwargs,
-            request, message, body, port, time.monotonic_ns(), asynchronous,
-        )  # fmt: skip
         try:
-            return (yield from self.exchange(sending))
+            return (yield from self.exchange(_sending(port, call, request, asynchronous=asynchronous)))
         finally:
             request.stream = stream
+
+    def _at_once(self, port: ports.Port, call: Invocation, *, asynchronous: bool) -> _Call | None:
+        """The call, where nothing has to be read from the app."""
+        request, httpx = _request_of(call), self._httpx()
+        plain = isinstance(request, httpx.Request) and isinstance(request.stream, httpx.ByteStream)
+        return _sending(port, call, request, asynchronous=asynchronous) if plain else None
 
     def _tls_context(self, call: Invocation) -> Flow[Any]:
         """Certificates may be missing where a recording is replayed."""
@@ -203,8 +210,8 @@ class HttpxIntegration(Integration):
     def _httpx(self) -> Any:
         return sys.modules[self.module]
 
-    def _streams(self, call: _Call) -> _Streams:
-        return _stream_classes(self._httpx(), call.asynchronous)
+    def _streams(self, call: _Call) -> Streams:
+        return stream_classes(self._httpx(), call.asynchronous)
 
 
 class Httpx2Integration(HttpxIntegration):
@@ -227,8 +234,16 @@ class _Call(Invocation, frozen=True):
     asynchronous: bool
 
 
-class _Cancelled(Exception):
-    """In the place of a cancellation in the middle of a body: wait to be cancelled again."""
+def _request_of(call: Invocation) -> Any:
+    return call.args[0] if call.args else call.kwargs.get("request")
+
+
+def _sending(port: ports.Port, call: Invocation, request: Any, *, asynchronous: bool) -> _Call:
+    message = HttpRequest(request.method, _url(request), _headers(request), body=None)
+    return _Call(
+        call.wrapped, call.instance, call.args, call.kwargs,
+        request, message, RequestBody(message, port.body_limit), port, time.monotonic_ns(), asynchronous,
+    )  # fmt: skip
 
 
 _SOCKET_ERRORS = exceptions.by_name(socket.gaierror, socket.herror)
@@ -267,122 +282,3 @@ def _again(pieces: list[bytes], body: RequestBody) -> Iterator[tuple[bytes, floa
         yield piece, 0.0
     if body.error is not None:
         raise body.error
-
-
-_Source = Callable[[], Iterator[tuple[bytes, float]]]
-"""Makes an iterator of pieces, each with the seconds to wait before it."""
-
-
-class _Streams(NamedTuple):
-    """Body streams of one httpx, for one colour of function."""
-
-    tee: Callable[[Any, Watcher], Any]
-    """A stream that passes another one's pieces on and tells the watcher."""
-    pieces: Callable[[_Source], Any]
-    """A stream of pieces that are known."""
-    read: Callable[[Any, list[bytes]], Any]
-    """Reads a stream to its end, or to its error, which the watcher has seen."""
-
-
-@functools.cache
-def _stream_classes(httpx: Any, asynchronous: bool) -> _Streams:
-    if asynchronous:
-        base = (httpx.AsyncByteStream,)
-        return _Streams(
-            type("_Tee", (_AsyncTee, *base), {}), type("_Pieces", (_AsyncPieces, *base), {}), _aread
-        )
-    base = (httpx.SyncByteStream,)
-    return _Streams(type("_Tee", (_Tee, *base), {}), type("_Pieces", (_Pieces, *base), {}), _read)
-
-
-class _Tee:
-    def __init__(self, stream: Any, watcher: Watcher) -> None:
-        self._stream = stream
-        self._watcher = watcher
-
-    def __iter__(self) -> Iterator[bytes]:
-        self._watcher.started()
-        try:
-            for piece in self._stream:
-                self._watcher.passed(piece)
-                yield piece
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            self._watcher.failed(error)
-            raise
-        self._watcher.ended()
-
-    def close(self) -> None:
-        self._watcher.closed()
-        self._stream.close()
-
-
-class _AsyncTee:
-    def __init__(self, stream: Any, watcher: Watcher) -> None:
-        self._stream = stream
-        self._watcher = watcher
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        self._watcher.started()
-        try:
-            async for piece in self._stream:
-                self._watcher.passed(piece)
-                yield piece
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            self._watcher.failed(error)
-            raise
-        self._watcher.ended()
-
-    async def aclose(self) -> None:
-        self._watcher.closed()
-        await self._stream.aclose()
-
-
-class _Pieces:
-    def __init__(self, source: _Source) -> None:
-        self._source = source
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece, wait in self._source():
-            if wait:
-                time.sleep(wait)
-            yield piece
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-class _AsyncPieces:
-    def __init__(self, source: _Source) -> None:
-        self._source = source
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        import anyio  # comes with httpx; not needed to import this module
-
-        title = ""
-        try:
-            for piece, wait in self._source():
-                if wait:
-                    await anyio.sleep(wait)
-                yield piece
-        except _Cancelled as cancelled:
-            title = str(cancelled)
-        if title:
-            await exceptions.wait_for_cancellation(title)
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
-
-
-def _read(stream: Iterable[bytes], pieces: list[bytes]) -> None:
-    with contextlib.suppress(Exception):
-        pieces.extend(stream)
-
-
-async def _aread(stream: AsyncIterable[bytes], pieces: list[bytes]) -> None:
-    with contextlib.suppress(Exception):
-        async for piece in stream:
-            pieces.append(piece)  # noqa: PERF401  # what was read before an error is kept

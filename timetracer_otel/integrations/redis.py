@@ -27,6 +27,10 @@ quiet_pools: weakref.WeakSet[Any] = weakref.WeakSet()
 """Pools of connections that carry what is seen above: a broker's."""
 
 
+def _is_quiet(call: Invocation) -> bool:
+    return getattr(call.instance, "connection_pool", None) in quiet_pools
+
+
 class RedisIntegration(Integration):
     """Records and answers what clients and pipelines execute, synchronous and asynchronous.
 
@@ -52,8 +56,12 @@ class RedisIntegration(Integration):
                 "PubSub.parse_response": self._next_message,
             }
             found += [
-                Point(f"{package}.client", path, handler, asynchronous) for path, handler in handlers.items()
-            ]
+                Point(
+                    f"{package}.client", path, handler, asynchronous,
+                    direct=self._unless_quiet if handler == self.exchange else None,
+                )
+                for path, handler in handlers.items()
+            ]  # fmt: skip
             handlers = {
                 "RedisCluster.execute_command": self._execute_in_cluster,
                 "ClusterPipeline.execute": self._execute_in_cluster,
@@ -150,9 +158,12 @@ class RedisIntegration(Integration):
             link = link.__cause__ or link.__context__
         return error
 
+    def _unless_quiet(self, _: ports.Port, call: Invocation) -> Invocation | None:
+        return None if quiet_pools and _is_quiet(call) else call
+
     def exchange(self, call: Invocation) -> Flow[Any]:
         """A call, unless it is one of a broker's."""
-        if quiet_pools and getattr(call.instance, "connection_pool", None) in quiet_pools:
+        if quiet_pools and _is_quiet(call):
             with ports.inside():
                 return (yield call.proceed)
         return (yield from super().exchange(call))

@@ -17,6 +17,7 @@ import wrapt
 from wrapt.importer import ImportHookFinder
 
 from timetracer_otel import ports
+from timetracer_otel.integrations import direct
 from timetracer_otel.integrations.base import Integration, Invocation, Point, Wrappable, run, run_async
 
 
@@ -146,10 +147,12 @@ def _wrapper(integration: Wrappable, point: Point) -> Callable[..., Any]:
     if point.wrapper is not None:
         return point.wrapper
     handler = point.handler
+    owner: Any = integration
     if handler is None:
         assert isinstance(integration, Integration), f"{integration.name}: {point.path} has no handler"
         handler = integration.exchange
     drive: Callable[[Any, Invocation | None], Any] = run_async if point.asynchronous else run
+    record = direct.record_async if point.asynchronous else direct.record
 
     def wrapper(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         port = ports.current()
@@ -159,11 +162,12 @@ def _wrapper(integration: Wrappable, point: Point) -> Callable[..., Any]:
         if port.replaying:
             return drive(handler(call), None)
         try:
-            flow = handler(call)
+            sent = None if point.direct is None else point.direct(port, call)
+            flow = handler(call) if sent is None else None
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report(f"{integration.name}: recording a call", error)
         else:
-            return drive(flow, call)
+            return drive(flow, call) if sent is None else record(owner, port, sent)
         return wrapped(*args, **kwargs)
 
     return wrapper

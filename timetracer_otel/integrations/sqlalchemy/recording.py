@@ -14,6 +14,7 @@ from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.core import once
 from timetracer_otel.integrations.dbapi.pending import Pending, columns_of, number, quiet
 from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.direct import record
 from timetracer_otel.integrations.sqlalchemy.beyond import CURSORS
 from timetracer_otel.integrations.sqlalchemy.checkout import KEEPS, NEXT, Checkout
 from timetracer_otel.integrations.sqlalchemy.drivers import keeps
@@ -84,8 +85,10 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         """Run a statement by that function of the driver's cursor."""
         self.timetracer_finish(complete=False)
         call, port = Invocation(function, self, args, kwargs), ports.current()
-        strict = port is not None and port.replaying
-        result = run(self._self_integration.exchange(call), None if strict else call)
+        if port is None or port.replaying:
+            result = run(self._self_integration.exchange(call), None if port is not None else call)
+        else:
+            result = record(self._self_integration, port, call)
         return self if result is self.__wrapped__ else result
 
     def timetracer_watch(self, exchange: Any, limit: int, returned: Any) -> None:
