@@ -17,7 +17,7 @@ PLUGINS: Final = frozenset(
     {"http", "db", "redis", "mongodb", "grpc", "celery", "kafka", "function"}
     | {"httpx", "httpx2", "http.client", "urllib", "urllib3", "requests", "aiohttp", "botocore"}
     | {"sqlalchemy", "sqlite3", "aiosqlite", "psycopg2", "psycopg", "asyncpg", "pymongo"}
-    | {"pymysql", "aiomysql", "mysqlconnector", "mysqlconnector.aio"}
+    | {"pymysql", "aiomysql", "asyncmy", "mysqlconnector", "mysqlconnector.aio"}
     | {"confluent_kafka", "aiokafka"}
 )
 """Families and integrations that may be named for a hybrid replay; those installed beside us join in."""

@@ -411,3 +411,21 @@ class AioMySql(Coroutines):
                 return cursor.description, await cursor.fetchall()
         finally:
             connection.close()
+
+
+class Asyncmy(Coroutines):
+    """As aiomysql; in C."""
+
+    module = integration = "asyncmy"
+    needs = "mariadbd"
+
+    def fail(self, client: Any) -> Any:
+        return asyncio.run(self._ask(client, "SELECT * FROM missing"))
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        return await self._ask(client, "SELECT %(way)s AS way, 1.5", {"way": way})
+
+    async def _ask(self, client: Any, *asked: Any) -> Any:
+        async with client.connect(**_mysql()) as connection, connection.cursor() as cursor:
+            await cursor.execute(*asked)
+            return cursor.description, await cursor.fetchall()

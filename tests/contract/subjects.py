@@ -16,6 +16,7 @@ from tests.contract.clients import (
 from tests.contract.databases import (
     AioMySql,
     Aiosqlite,
+    Asyncmy,
     Asyncpg,
     Motor,
     MySqlConnector,
@@ -77,6 +78,7 @@ SUBJECTS: dict[str, type[Subject]] = {
     "mysqlconnector in c": MySqlConnectorInC,
     "mysqlconnector.aio": MySqlConnectorAio,
     "aiomysql": AioMySql,
+    "asyncmy": Asyncmy,
     "asyncpg": Asyncpg,
     "fastapi": FastApi,
     "starlette": Starlette,

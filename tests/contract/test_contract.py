@@ -221,7 +221,7 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
         asked = ["contract: 'sync'", f"contract: '{failing}", "contract: 'thread'", "contract: 'async'"]
         answer = "KafkaDelivery"
     else:
-        named = "psycopg" in library or "mysql" in library
+        named = "psycopg" in library or "mysql" in library or library == "asyncmy"
         place = "%(way)s" if named else "$1" if library == "asyncpg" else "?"
         select = f"SELECT {place} AS way, 1.5"
         asked, answer = [select, "SELECT * FROM missing", select, select], "SqlResult"

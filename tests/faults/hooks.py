@@ -25,7 +25,9 @@ REPLAY_ONLY = frozenset(
         "MySqlIntegration._fail_again", "MySqlIntegration._unplug", "MySqlIntegration._written",
         "MySqlIntegration.given", "MySqlConnectorIntegration.given",
         "MySqlIntegration.no_way_out", "MySqlIntegration.refuse", "MySqlIntegration.replayed_line",
-        "MySqlIntegration.cancelled", "AioMySqlIntegration.cancelled", "begun", "stand_in",
+        "MySqlIntegration.cancelled", "AioMySqlIntegration.cancelled", "AsyncmyIntegration.cancelled",
+        "AsyncmyIntegration.given", "AsyncmyIntegration.error_roots", "AsyncmyIntegration.plug",
+        "AsyncmyIntegration.watched", "begun", "stand_in",
     }
 )  # fmt: skip
 """Methods, or classes with methods, that recording never calls."""
@@ -43,6 +45,8 @@ NOT_IN_REQUESTS = frozenset(
         "Recorder.lost", "Recorder.sum_up", "GrpcIntegration._unreadable",  # called by what reports a fault
         # the process ends
         "Recorder.wait_for_sent", "RecordedEntry.sent", "BoundEntry.sent", "BoundEntry.cut_off",
+        "AsyncmyIntegration._derived",  # once for each class of cursors
+        "AsyncmyIntegration._miss",  # called by what reports a fault
         # part of what points() makes
         "PyMongoIntegration._connecting", "PyMongoIntegration._on_stand_in", "PyMongoIntegration._receiving",
         # their points have flows of their own
@@ -76,7 +80,7 @@ ON_MYSQL = "timetracer_otel.integrations.mysql."
 
 def absent() -> frozenset[str]:
     """Integrations that no job calls, as there is no server for them here."""
-    on_mysql = ("pymysql", "aiomysql", "mysqlconnector", "mysqlconnector.aio")
+    on_mysql = ("pymysql", "aiomysql", "asyncmy", "mysqlconnector", "mysqlconnector.aio")
     return frozenset(() if "DB_PYMYSQL" in os.environ else on_mysql)
 
 

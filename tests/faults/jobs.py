@@ -417,7 +417,11 @@ ASYNC: dict[str, AsyncJob] = {
     "threads": threads_async,
 }
 if mysql_jobs.THERE:
-    ASYNC |= {"aiomysql": mysql_jobs.with_aiomysql, "mysqlconnector.aio": mysql_jobs.with_connector_aio}
+    ASYNC |= {
+        "aiomysql": mysql_jobs.with_aiomysql,
+        "asyncmy": mysql_jobs.with_asyncmy,
+        "mysqlconnector.aio": mysql_jobs.with_connector_aio,
+    }
 """By the name of the integration that sees them, or of what is ours alone."""
 
 _SLOW = ("/pymongo-servers", "/celery")

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiomysql
+import asyncmy
+import asyncmy.cursors
 import mysql.connector
 import mysql.connector.aio
 import pymysql
@@ -37,7 +39,7 @@ def _address(variable: str, database: str) -> dict[str, Any]:
 
 def make_procedures() -> None:
     """What an app's migration did."""
-    for variable in ("DB_PYMYSQL", "DB_MYSQLCONNECTOR", "DB_AIOMYSQL") if THERE else ():
+    for variable in ("DB_PYMYSQL", "DB_MYSQLCONNECTOR", "DB_AIOMYSQL", "DB_ASYNCMY") if THERE else ():
         with contextlib.closing(pymysql.connect(**_address(variable, "database"))) as connection:
             connection.query(_PROCEDURE)
 
@@ -132,6 +134,36 @@ async def with_aiomysql() -> Any:
         connection.close()
     failed = await attempt_async(aiomysql.connect(host="127.0.0.1", port=1))
     return [*seen, failed["class"], failed["frames"]]
+
+
+async def with_asyncmy() -> Any:
+    """As :func:`with_pymysql`, prepared statements as well."""
+    address = _address("DB_ASYNCMY", "database")
+    async with asyncmy.connect(**address) as connection:
+        cursor = connection.cursor()
+        seen: list[Any] = [await cursor.execute(_ROWS), await cursor.fetchone(), await cursor.fetchall()]
+        await cursor.execute(_TABLE)
+        await cursor.executemany(_INSERT, iter([(1, "a"), (2, "b")]))
+        await connection.commit()
+        seen.append((await attempt_async(cursor.executemany(_INSERT, _failing())))["class"])
+        seen.append((await attempt_async(cursor.execute(_INSERT, (1, "again"))))["text"])
+        await connection.rollback()
+        async with connection.cursor(asyncmy.cursors.SSCursor) as served:
+            await served.execute(_ROWS)
+            seen += [await served.fetchone(), await served.fetchall()]
+        async with await connection.prepare("INSERT INTO told VALUES (?, ?)") as prepared:
+            seen.append((await prepared.execute((3, "c"))).affected_rows)
+            seen.append((await prepared.execute_bulk([(4, "d"), (5, "e")])).affected_rows)
+        seen += [await cursor.callproc("doubled", (2,)), await cursor.fetchall()]
+        await connection.ping()
+        await connection.select_db(address["database"])
+        seen.append(await connection.query("DO 1"))
+        await cursor.execute("SELECT 1 / 0")
+        seen.append(await connection.show_warnings())
+        seen.append((await attempt_async(connection.kill(999_999_999)))["class"])
+        await cursor.close()
+    failed = await attempt_async(asyncmy.connect(host="127.0.0.1", port=1))
+    return [*seen, failed["class"]]
 
 
 async def with_connector_aio() -> Any:

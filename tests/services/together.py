@@ -29,6 +29,7 @@ _MYSQL_DRIVERS = {
     "mysqlconnector": ("mariadb", "mysqlconnector", "use_pure=true"),
     "mysqlconnector-c": ("mariadb", "mysqlconnector", ""),
     "aiomysql": ("mariadb", "aiomysql", ""),
+    "asyncmy": ("mariadb", "asyncmy", ""),
 }
 """Dialect, driver, and an option of its own."""
 _SQLITE_DRIVERS = {"sqlite": "pysqlite", "aiosqlite": "aiosqlite"}

@@ -43,6 +43,7 @@ _OURS = (
     "tortoise:TortoiseIntegration",
     "mysql:PyMySqlIntegration",
     "mysql:AioMySqlIntegration",
+    "mysql:AsyncmyIntegration",
     "mysql:MySqlConnectorIntegration",
     "mysql:MySqlConnectorAioIntegration",
     "redis:RedisIntegration",

@@ -136,14 +136,15 @@ def _apply(integration: Wrappable, point: Point) -> bool:
     inserted = _inserted.setdefault(integration.name, [])
     found = next((one for one in inserted if one.wrapper is present and one.does_as(point)), None)
     if found is None:
-        wrapper, beneath = insert_beneath(owner, attribute, present, _wrapper(integration, point))
+        wrapper, beneath = insert_beneath(owner, attribute, present, around(integration, point))
         found = _Inserted(point, wrapper, beneath)
         inserted.append(found)
     _installed[key] = partial(take_out, owner, attribute, found.wrapper, found.beneath)
     return True
 
 
-def _wrapper(integration: Wrappable, point: Point) -> Callable[..., Any]:
+def around(integration: Wrappable, point: Point) -> Callable[..., Any]:
+    """The wrapper that a point asks for; for :func:`install`, and for functions where none can be put."""
     if point.wrapper is not None:
         return point.wrapper
     handler = point.handler

@@ -30,6 +30,7 @@ MODULES = (
     "mysqlconnector_cases",
     "mysqlconnector_aio_cases",
     "aiomysql_cases",
+    "asyncmy_cases",
     "redis_cases",
     "redis_async_cases",
     "mongodb_cases",

@@ -34,7 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 ON_MYSQL = ("pymysql", "mysqlconnector", "mysqlconnector-c")
-ASYNC_ON_MYSQL = ("aiomysql",)
+ASYNC_ON_MYSQL = ("aiomysql", "asyncmy")
 SYNC_DRIVERS = ("sqlite", "psycopg2", "psycopg", *ON_MYSQL)
 ASYNC_DRIVERS = ("aiosqlite", "psycopg-async", "asyncpg", *ASYNC_ON_MYSQL)
 NEEDS = dict.fromkeys((*ON_MYSQL, *ASYNC_ON_MYSQL), "mariadbd")

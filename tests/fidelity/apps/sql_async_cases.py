@@ -139,7 +139,7 @@ async def errors(engine: AsyncEngine) -> Any:
 
 @CASES(
     "types: Decimal, timestamp, date, time, interval, UUID, bytes, JSON, int8, float, enum, null",
-    only=("aiosqlite", *ASYNC_ON_POSTGRES),  # aiomysql takes no UUID
+    only=("aiosqlite", *ASYNC_ON_POSTGRES),  # those of MySQL take no UUID
 )
 async def types(engine: AsyncEngine) -> Any:
     async with AsyncSession(engine) as session:

@@ -6,11 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integrations.mysql.runs import AioMySqlRuns, ConnectorAioRuns, ConnectorRuns, PyMySqlRuns
+from tests.integrations.mysql.runs import (
+    AioMySqlRuns,
+    AsyncmyRuns,
+    ConnectorAioRuns,
+    ConnectorRuns,
+    PyMySqlRuns,
+)
 from tests.services.mariadb import MariaDb
 from timetracer_otel.integrations import wrapping
 from timetracer_otel.integrations.mysql import (
     AioMySqlIntegration,
+    AsyncmyIntegration,
     MySqlConnectorAioIntegration,
     MySqlConnectorIntegration,
     PyMySqlIntegration,
@@ -22,6 +29,7 @@ def integrations() -> Iterator[None]:
     known = [
         PyMySqlIntegration(),
         AioMySqlIntegration(),
+        AsyncmyIntegration(),
         MySqlConnectorIntegration(),
         MySqlConnectorAioIntegration(),
     ]
@@ -50,3 +58,8 @@ def aio(mariadb_server: MariaDb) -> AioMySqlRuns:
 @pytest.fixture
 def connector_aio(mariadb_server: MariaDb) -> ConnectorAioRuns:
     return ConnectorAioRuns(mariadb_server)
+
+
+@pytest.fixture
+def asyncmy_runs(mariadb_server: MariaDb) -> AsyncmyRuns:
+    return AsyncmyRuns(mariadb_server)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import aiomysql
+import asyncmy
 import mysql.connector
 import mysql.connector.aio
 import pymysql
@@ -128,5 +129,17 @@ class ConnectorAioRuns(Runs):
                 return await scenario(connection)
             finally:
                 await connection.close()
+
+        return asyncio.run(on_a_connection())
+
+
+class AsyncmyRuns(Runs):
+    def run(self, port: int, scenario: Scenario, **options: Any) -> Any:
+        async def on_a_connection() -> Any:
+            connection = await asyncmy.connect(**self.place(port, **{"database": DATABASE, **options}))
+            try:
+                return await scenario(connection)
+            finally:
+                await connection.ensure_closed()
 
         return asyncio.run(on_a_connection())

@@ -67,6 +67,8 @@ def _add_fields(failure: Failure, error: BaseException) -> None:
     if module.startswith("psycopg2"):
         failure.fields[_PGCODE] = getattr(error, "pgcode", None)
         failure.fields[_PGERROR] = getattr(error, "pgerror", None)
+    if module.startswith("asyncmy.") and (state := getattr(error, "sqlstate", None)) is not None:
+        failure.fields["sqlstate"] = state  # a field of a C class
     if getattr(error, "original_exception", error) is error.__context__:
         failure.fields[_ORIGINAL] = True
     for below, link in ((failure.cause, error.__cause__), (failure.context, error.__context__)):

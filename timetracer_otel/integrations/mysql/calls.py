@@ -178,7 +178,7 @@ class MySqlIntegration(DriverIntegration):
             if line.replayed:
                 raise no_session()
             return (yield call.proceed)
-        talk = Talk(port.body_limit, deaf=line.deaf)
+        talk = Talk(port.body_limit, deaf=line.deaf, short=line.short)
         asked = message(line)
         if questions.sets_up(asked.text):
             with ports.inside():

@@ -21,12 +21,13 @@ class Talk:
 
     Args:
         limit: how many bytes of rows are kept.
-        current: the database after the app has chosen another one.
         deaf: why nothing can be heard of it, if so.
+        short: results end as :class:`Reply` says of that.
     """
 
-    def __init__(self, limit: int, *, deaf: str = "") -> None:
+    def __init__(self, limit: int, *, deaf: str = "", short: bool = False) -> None:
         self._deaf = deaf
+        self._short = short
         self.replies: list[Reply | Told] = []
         self.exchange: Any = None
         """Where it is reported, once the call has returned."""
@@ -34,7 +35,7 @@ class Talk:
 
     def command(self, number: int) -> None:
         """The driver sends a command."""
-        self.replies.append(Reply(number, self._limit))
+        self.replies.append(Reply(number, self._limit, short=self._short))
 
     def packet(self, payload: bytes) -> None:
         """The server replies."""
@@ -103,8 +104,11 @@ class Line(Link, eq=False, weakref=True):
         answering: the server of a replay.
         given: what it still has to say of the call being replayed.
         failing: what comes after that.
+        current: the database after the app has chosen another one.
         deaf: why nothing that passes can be read, if so.
         unplugged: what the driver's object was plugged into before.
+        short: results end as :class:`Reply` says of that.
+        next_command: the command that the next bytes begin, where the driver says so.
     """
 
     asking: Talk | None = None
@@ -115,6 +119,8 @@ class Line(Link, eq=False, weakref=True):
     current: str = ""
     deaf: str = ""
     unplugged: Any = None
+    short: bool = False
+    next_command: int | None = None
 
     def server_facts(self, driver: str, learned: dict[str, Any]) -> None:
         """That is what the connection learned of its server."""

@@ -215,3 +215,13 @@ def is_end(payload: bytes) -> bool:
 def end_packet(warnings: int, status: int) -> bytes:
     """The packet after the last column, or row."""
     return b"\xfe" + struct.pack("<HH", warnings, status)
+
+
+def is_short_end(payload: bytes) -> bool:
+    """The same where that is an OK with another first byte."""
+    return payload[:1] == b"\xfe" and len(payload) < LONGEST
+
+
+def short_end_packet(warnings: int, status: int) -> bytes:
+    """As :func:`is_short_end`."""
+    return b"\xfe\0\0" + struct.pack("<HH", status, warnings)

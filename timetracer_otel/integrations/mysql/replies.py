@@ -19,9 +19,11 @@ class Reply:
     Args:
         command: the command's number.
         room: how many bytes of rows may be kept.
+        short: nothing follows the columns, and an OK the rows: ``CLIENT_DEPRECATE_EOF`` was agreed on.
     """
 
-    def __init__(self, command: int, room: int) -> None:
+    def __init__(self, command: int, room: int, *, short: bool = False) -> None:
+        self._short = short
         self.command = command
         self.complete = command in packets.SILENT
         self.cut = False
@@ -69,15 +71,16 @@ class Reply:
             self._parts.append([[], [], {"file": packets.text(payload[1:])}])
         else:
             self._parts.append([[], [], {"end": [0, 0, 0, 0]}])
-            self._expected = (packets.Reader(payload).length() or 0) + 1
+            self._expected = (packets.Reader(payload).length() or 0) + (not self._short)
 
     def _describe(self, payload: bytes) -> None:
         self._expected -= 1
         columns, _, shape = self._parts[-1]
-        if self._expected:
+        if self._expected or self._short:
             columns.append(packets.column(payload))
         else:
             shape["end"][:2] = _end(payload)
+        if not self._expected:
             self._rows = []
 
     def _describe_statement(self, payload: bytes) -> None:
@@ -86,7 +89,11 @@ class Reply:
             self._prepared.pop(0)
             self._next_of_statement()
         else:
-            said[4 - len(self._prepared)].append(packets.column(payload))
+            described = said[4 - len(self._prepared)]
+            described.append(packets.column(payload))
+            if self._short and len(described) == self._prepared[0]:
+                self._prepared.pop(0)
+                self._next_of_statement()
 
     def _next_of_statement(self) -> None:
         while self._prepared and not self._prepared[0]:
@@ -100,7 +107,11 @@ class Reply:
         if payload[0] == packets.ERROR:
             shape["error"] = packets.error(payload)
             self._close(0)
-        elif packets.is_end(payload):
+        elif self._short and packets.is_short_end(payload):
+            _, _, status, warnings, _ = packets.ok(payload)
+            shape["end"] = [warnings, status, warnings, status]
+            self._close(status)
+        elif not self._short and packets.is_end(payload):
             shape["end"][2:] = _end(payload)
             self._close(shape["end"][3])
         elif not self.cut:
@@ -214,16 +225,22 @@ def by_reply(parts: list[Part]) -> list[list[Part]]:
     return replies
 
 
-def written(parts: list[Part]) -> list[list[bytes]]:
+def written(parts: list[Part], *, short: bool = False) -> list[list[bytes]]:
     """The packets of each reply with those results.
+
+    Args:
+        parts: the results.
+        short: as :class:`Reply` says.
 
     Raises:
         ReplayError: they are not what a server replies.
     """
-    return [[packet for part in reply for packet in _packets(*part)] for reply in by_reply(parts)]
+    return [
+        [packet for part in reply for packet in _packets(*part, short=short)] for reply in by_reply(parts)
+    ]
 
 
-def _packets(columns: list[Any], rows: list[Any], shape: dict[str, Any]) -> list[bytes]:
+def _packets(columns: list[Any], rows: list[Any], shape: dict[str, Any], *, short: bool) -> list[bytes]:
     if "ok" in shape:
         return [packets.ok_packet(shape["ok"])]
     if "text" in shape:
@@ -239,13 +256,13 @@ def _packets(columns: list[Any], rows: list[Any], shape: dict[str, Any]) -> list
         told = [b"\0" + statement.to_bytes(4, "little") + counts + b"\0" + warnings.to_bytes(2, "little")]
         for described in (parameters, results):
             told += map(packets.column_packet, described)
-            told += [packets.end_packet(0, 0)] if described else []
+            told += [packets.end_packet(0, 0)] if described and not short else []
         return told
     if "end" not in shape:
         return [packets.error_packet(shape["error"])]
     before, status_before, after, status_after = shape["end"]
     told = [packets.length(len(columns)), *map(packets.column_packet, columns)]
-    told.append(packets.end_packet(before, status_before))
+    told += [] if short else [packets.end_packet(before, status_before)]
     if shape.get("binary"):
         told += [binary.row_packet(row, columns) for row in rows]
     else:
@@ -253,5 +270,6 @@ def _packets(columns: list[Any], rows: list[Any], shape: dict[str, Any]) -> list
     if "error" in shape:
         told.append(packets.error_packet(shape["error"]))
     elif not (shape.get("cut") or shape.get("unread")):
-        told.append(packets.end_packet(after, status_after))
+        end = packets.short_end_packet if short else packets.end_packet
+        told.append(end(after, status_after))
     return told

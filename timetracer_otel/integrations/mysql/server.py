@@ -80,7 +80,8 @@ class ReplayedServer:
             b"\x0a" + str(learned.get("version") or _VERSION).encode() + b"\0"
             + struct.pack("<I", known("thread", 1) & 0xFFFFFFFF) + _SALT[:8] + b"\0"
             + struct.pack("<HBH", capabilities & 0xFFFF, known("charset", _CHARSET) & 0xFF, self.status)
-            + struct.pack("<HB", capabilities >> 16 & 0xFFFF, 21) + bytes(10) + _SALT[8:20] + b"\0"
+            + struct.pack("<HB", capabilities >> 16 & 0xFFFF, 21) + bytes(6)
+            + struct.pack("<I", known("extended", 0) & 0xFFFFFFFF) + _SALT[8:20] + b"\0"
             + _PLUGIN + b"\0",
             number=0,
         )  # fmt: skip

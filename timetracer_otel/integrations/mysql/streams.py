@@ -167,3 +167,47 @@ class ReplayedWriter:
 
     async def wait_closed(self) -> None:
         """Nothing to wait for."""
+
+
+class ReplayedTransport:
+    """A transport to nothing, for a protocol that reads by itself.
+
+    Args:
+        server: who answers.
+        protocol: the driver's.
+    """
+
+    def __init__(self, server: ReplayedServer, protocol: Any) -> None:
+        self._server = server
+        self._protocol = protocol
+        self._closing = False
+
+    def write(self, data: Any) -> None:
+        """Write some bytes."""
+        self._server.sent(data)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """The socket."""
+        return ReplayedSocket(self._server) if name == "socket" else default
+
+    def get_write_buffer_size(self) -> int:
+        """Nothing waits."""
+        return 0
+
+    def pause_reading(self) -> None:
+        """Nothing comes by itself."""
+
+    def resume_reading(self) -> None:
+        """As above."""
+
+    def is_closing(self) -> bool:
+        """True once it was closed."""
+        return self._closing
+
+    def close(self) -> None:
+        """Close it, which the protocol is told."""
+        if not self._closing:
+            self._closing = True
+            self._protocol.connection_lost(None)
+
+    abort = close
