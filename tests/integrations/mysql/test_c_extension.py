@@ -13,7 +13,14 @@ from tests.fidelity.servers import ROOT
 from tests.services import c_extension
 
 pytestmark = pytest.mark.needs("mariadbd")
-TESTS = ("test_connector.py", "connector_in_c.py", "test_set_up.py", "../sqlalchemy/test_mysqlconnector.py")
+TESTS = (
+    "test_connector.py",
+    "connector_in_c.py",
+    "test_set_up.py",
+    "test_letting_through.py",
+    "test_connector_threads.py",
+    "../sqlalchemy/test_mysqlconnector.py",
+)
 
 
 def test_the_same_is_seen_of_connections_of_the_c_extension() -> None:

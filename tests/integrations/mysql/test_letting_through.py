@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import mysql.connector
 import pymysql
 import pytest
 from pymysql import cursors
 
 from tests.integrations.mysql.runs import AioMySqlRuns, ConnectorRuns, PyMySqlRuns, Runs
 from tests.integrations.ports import LiveExchange, Recorded, ReplayPort, using
+from tests.services.mariadb import MariaDb
 from timetracer_otel.errors import MissError, ReplayError
 from timetracer_otel.messages import Request
 from timetracer_otel.ports import Caller
@@ -37,7 +39,7 @@ def through(db: Runs, calls: list[Recorded], scenario: Any) -> tuple[Any, list[A
     port = LettingThrough(calls)
     with using(port):
         seen = db.run(db._server.door.port, scenario)
-    return seen, [(call.asked.title(), call.answered.rows) for call in port.passed]  # type: ignore[union-attr]
+    return seen, [(call.asked.title(), getattr(call.answered, "rows", None)) for call in port.passed]
 
 
 def recorded_one(connection: Any) -> Any:
@@ -106,6 +108,113 @@ def test_statements_of_the_connector(mariadb_server: Any) -> None:
 
     assert seen == [[("ann",)], [("recorded",)]]
     assert passed == [("SELECT name FROM people WHERE id = %s", [["ann"]])]
+
+
+def test_what_the_connector_writes_and_reads(mariadb_server: Any) -> None:
+    """With connections in C as well: see ``test_c_extension.py``."""
+    db = ConnectorRuns(mariadb_server)
+    _, calls = db.recorded(recorded_one)
+    db.fresh()
+
+    def scenario(connection: Any) -> Any:
+        cursor = connection.cursor()
+        cursor.execute("INSERT INTO people (name) VALUES ('through')")
+        seen = [cursor.lastrowid, cursor.rowcount, connection.in_transaction, recorded_one(connection)]
+        connection.commit()
+        cursor.executemany("INSERT INTO people (name) VALUES (%s)", [("one",), ("two",)])
+        seen += [cursor.rowcount, connection.rollback()]
+        with connection.cursor(buffered=True) as buffered:
+            buffered.execute("SELECT name FROM people ORDER BY id")
+            seen += [
+                buffered.rowcount,
+                buffered.fetchmany(2),
+                recorded_again(connection),
+                buffered.fetchall(),
+            ]
+        with connection.cursor(prepared=True) as prepared:
+            for number in (1, 4):
+                prepared.execute("SELECT name FROM people WHERE id = %s", (number,))
+                seen.append(prepared.fetchall())
+        cursor.execute("SELECT name FROM people WHERE id = 1; SELECT 2")
+        seen.append(cursor.fetchall())
+        seen += [cursor.nextset(), cursor.fetchall()]
+        seen.append(cursor.callproc("two_results", (20, 0)))
+        return [*seen, [one.fetchall() for one in cursor.stored_results()]]
+
+    def recorded_again(connection: Any) -> Any:
+        cursor = connection.cursor()
+        cursor.execute("SELECT COUNT(*) FROM people")
+        return cursor.fetchone()
+
+    seen, passed = through(db, calls, scenario)
+
+    assert seen == [
+        4, 1, True, [("recorded",)],
+        2, None,
+        4, [("ann",), ("bob",)], (4,), [("cid",), ("through",)],
+        [("ann",)], [("through",)],
+        [("ann",)], True, [(2,)],
+        (20, 4), [[("ann",)], [("done", 4)]],
+    ]  # fmt: skip
+    assert [title for title, _ in passed] == [
+        "INSERT INTO people (name) VALUES ('through')",
+        "COMMIT",
+        "INSERT INTO people (name) VALUES (%s)",
+        "SELECT name FROM people ORDER BY id",
+        "SELECT COUNT(*) FROM people",
+        "SELECT name FROM people WHERE id = %s",
+        "SELECT name FROM people WHERE id = %s",
+        "SELECT name FROM people WHERE id = 1; SELECT 2",
+        "CALL two_results",
+    ]
+    assert db.live(lambda connection: connection.is_connected()) is True
+
+
+def test_an_error_of_the_connectors_that_is_let_through(mariadb_server: Any) -> None:
+    db = ConnectorRuns(mariadb_server)
+    _, calls = db.recorded(recorded_one)
+
+    def scenario(connection: Any) -> Any:
+        with pytest.raises(mysql.connector.ProgrammingError, match="1146"):
+            connection.cursor().execute("SELECT * FROM nowhere")
+        with pytest.raises(mysql.connector.IntegrityError, match="1062"):
+            connection.cursor().execute("INSERT INTO people (name) VALUES ('ann')")
+        with connection.cursor(prepared=True) as prepared, pytest.raises(mysql.connector.ProgrammingError):
+            prepared.execute("SELECT * FROM nowhere WHERE id = %s", (1,))
+        return recorded_one(connection)
+
+    seen, passed = through(db, calls, scenario)
+
+    assert seen == [("recorded",)]
+    assert [title for title, _ in passed] == [
+        "SELECT * FROM nowhere",
+        "INSERT INTO people (name) VALUES ('ann')",
+        "SELECT * FROM nowhere WHERE id = %s",
+    ]
+
+
+@pytest.mark.parametrize("runs", [PyMySqlRuns, ConnectorRuns])
+def test_a_connection_made_before_the_replay_lets_nothing_through(
+    mariadb_server: MariaDb, runs: type[Runs]
+) -> None:
+    """What is asked of its server then, and what is not, would be mixed up in one transaction."""
+    db = runs(mariadb_server)
+    seen, calls = db.recorded(recorded_one)
+    db.fresh()
+
+    def scenario(connection: Any) -> Any:
+        with using(LettingThrough(calls)):
+            with pytest.raises(ReplayError, match="made before the replay"):
+                connection.cursor().execute("INSERT INTO people (name) VALUES ('through')")
+            found = recorded_one(connection)
+        return found, people(connection)
+
+    def people(connection: Any) -> Any:
+        cursor = connection.cursor()
+        cursor.execute("SELECT COUNT(*) FROM people")
+        return cursor.fetchone()
+
+    assert db.run(db._server.door.port, scenario) == (seen, (3,))
 
 
 def test_aiomysql_refuses(mariadb_server: Any) -> None:

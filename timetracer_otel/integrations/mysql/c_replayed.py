@@ -51,7 +51,8 @@ class ReplayedMySql(HasRows):
         self._default_raw = self._raw = raw
         self._default_buffered = self._buffered = buffered
         self._unicode = use_unicode
-        self._facts: told.Facts = [0, 0, 0, 0, status]
+        self.facts: told.Facts = [0, 0, 0, 0, status]
+        """What is known of the connection now."""
         self.held: Rows | None = None
         """The result of a prepared statement."""
         self._waiting: list[Part] = []
@@ -88,8 +89,8 @@ class ReplayedMySql(HasRows):
         if not (reply and is_refused(reply[0][2])):
             self.free_result()
         if reply is None:
-            status = status_after(text, self._facts[-1], set_up=self.set_up) if text else self._facts[-1]
-            self._facts = [0, 0, 0, 0, status]
+            status = status_after(text, self.facts[-1], set_up=self.set_up) if text else self.facts[-1]
+            self.facts = [0, 0, 0, 0, status]
             return None
         if not reply:
             raise self._line.beyond() or failure(LOST)
@@ -109,7 +110,7 @@ class ReplayedMySql(HasRows):
         columns, _, shape = part
         if "ok" in shape:
             affected, insert_id, status, warnings, _ = shape["ok"]
-            self._facts = [affected, insert_id, warnings, 0, status]
+            self.facts = [affected, insert_id, warnings, 0, status]
             return None
         if not columns:
             self._note_end(shape)
@@ -119,7 +120,7 @@ class ReplayedMySql(HasRows):
                 "mysqlconnector: this was recorded by a driver in Python, and one is needed to replay it:"
                 " connect with use_pure=True, or record again"
             )
-        self._facts = list(shape["told"])
+        self.facts = list(shape["told"])
         if "parameters" in shape:
             return None
         if bool(shape.get("bytes")) is self._unicode:
@@ -145,7 +146,7 @@ class ReplayedMySql(HasRows):
 
     def ended(self, rows: Rows) -> None:
         """A result was read, or is not read any more."""
-        self._facts = list(rows.end or self._facts)
+        self.facts = list(rows.end or self.facts)
 
     # -- statements
 
@@ -192,7 +193,7 @@ class ReplayedMySql(HasRows):
 
     def more_results(self) -> bool:
         """True where there is another result."""
-        return bool(self._facts[-1] & packets.MORE_RESULTS)
+        return bool(self.facts[-1] & packets.MORE_RESULTS)
 
     def next_result(self) -> bool:
         """Go on to the next result."""
@@ -216,33 +217,33 @@ class ReplayedMySql(HasRows):
 
     def st_affected_rows(self) -> int:
         """How many rows were changed."""
-        return self._facts[0] % (1 << 64)
+        return self.facts[0] % (1 << 64)
 
     def affected_rows(self) -> int:
         """As above; none where that is not known."""
-        return max(0, self._facts[0])
+        return max(0, self.facts[0])
 
     def insert_id(self) -> int:
         """The number that a row got."""
-        return self._facts[1]
+        return self.facts[1]
 
     st_insert_id = insert_id
 
     def warning_count(self) -> int:
         """How many warnings there are."""
-        return self._facts[2]
+        return self.facts[2]
 
     st_warning_count = warning_count
 
     def field_count(self) -> int:
         """How many columns there are."""
-        return self._facts[3]
+        return self.facts[3]
 
     st_field_count = field_count
 
     def st_server_status(self) -> int:
         """The status, see the protocol."""
-        return self._facts[4]
+        return self.facts[4]
 
     def raw(self, value: bool | None = None) -> bool:
         """Rows are given as the server sent them."""
@@ -290,8 +291,8 @@ class ReplayedMySql(HasRows):
     def autocommit(self, mode: bool) -> None:
         """Commit by itself, or not."""
         self.receive()
-        status = self._facts[-1]
-        self._facts[-1] = status | AUTOCOMMIT if mode else status & ~AUTOCOMMIT
+        status = self.facts[-1]
+        self.facts[-1] = status | AUTOCOMMIT if mode else status & ~AUTOCOMMIT
 
     def select_db(self, name: Any) -> None:
         """Choose another database."""
@@ -310,13 +311,13 @@ class ReplayedMySql(HasRows):
         if not self.ping():
             return False
         self.receive()
-        self._facts[-1] &= ~IN_TRANSACTION
+        self.facts[-1] &= ~IN_TRANSACTION
         return True
 
     def change_user(self, *args: Any, **kwargs: Any) -> None:
         """Be somebody else."""
         self.receive()
-        self._facts[-1] &= ~IN_TRANSACTION
+        self.facts[-1] &= ~IN_TRANSACTION
 
     def set_character_set(self, name: str) -> None:
         """Speak another character set."""
@@ -365,7 +366,7 @@ class ReplayedMySql(HasRows):
 
     @property
     def _backslashes(self) -> bool:
-        return not self._facts[-1] & _NO_BACKSLASH_ESCAPES
+        return not self.facts[-1] & _NO_BACKSLASH_ESCAPES
 
     def convert_to_mysql(self, *values: Any) -> tuple[bytes, ...]:
         """Parameters as they stand in a statement."""

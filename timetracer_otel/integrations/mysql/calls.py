@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, cast
@@ -13,7 +15,14 @@ from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError, TimetracerError
 from timetracer_otel.integrations.base import Flow, Invocation, Once
 from timetracer_otel.integrations.dbapi import failures, links
-from timetracer_otel.integrations.dbapi.core import STATE, DriverIntegration, Statement, no_session, once
+from timetracer_otel.integrations.dbapi.core import (
+    STATE,
+    DriverIntegration,
+    Statement,
+    no_session,
+    once,
+    refused,
+)
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.mysql import questions, replies
 from timetracer_otel.integrations.mysql.lines import Line, Talk
@@ -131,6 +140,7 @@ class MySqlIntegration(DriverIntegration):
         if line.replayed:
             return
         if self.mocks():
+            line.serve().read_out = None
             if line.unplugged is None:
                 line.unplugged = self.plugged(connection)
                 line.serve().connected()
@@ -140,11 +150,16 @@ class MySqlIntegration(DriverIntegration):
 
     def _unplug(self, connection: Any, line: Line) -> None:
         ends, line.unplugged = line.unplugged, None
+        line.serve().read_out = None
         self.plug(connection, ends)
 
     def unsettle(self, connection: Any, line: Line) -> None:
         """Plug a live connection back into its server, once no recorded reply is left to be read."""
-        if line.unplugged is not None and not line.serve().pending:
+        if line.unplugged is None:
+            return
+        if line.serve().pending:
+            line.serve().read_out = functools.partial(self._unplug, connection, line)
+        else:
             self._unplug(connection, line)
 
     def closed(self, connection: Any) -> None:
@@ -254,12 +269,12 @@ class MySqlIntegration(DriverIntegration):
 
     def let_through(self, connection: Any, line: Line, *, through: bool) -> Any:
         """Where a replay lets a call through: plug the connection into a real one meanwhile."""
+        if through and not line.replayed:
+            raise refused("a call that is let through on a connection made before the replay", self.name)
         return _Through(self, connection, line) if through else _NOWHERE
 
     def no_way_out(self) -> BaseException:
         """The error for a call that cannot be let through."""
-        from timetracer_otel.integrations.dbapi.core import refused
-
         return refused("a call that is let through on a replayed connection", self.name)
 
     def _fail_again(self, call: Invocation, connection: Any, line: Line, failure: Failure) -> Flow[Any]:
@@ -357,15 +372,7 @@ class _Through:
             self._integration.plug(self._connection, self._ends)
 
 
-class _Nowhere:
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *error: object) -> None:
-        return None
-
-
-_NOWHERE = _Nowhere()
+_NOWHERE = contextlib.nullcontext()
 
 
 def statement_of(

@@ -139,7 +139,7 @@ class MySqlConnectorIntegration(ConnectorIntegration):
     def plug(self, connection: Any, ends: Any) -> None:
         """Give it a socket; in C, what a call is let through to."""
         if _in_c(connection):
-            connection._cmysql.through = ends
+            connection._cmysql.let_through(ends)
         elif connection._socket is not None:
             connection._socket.sock = ends
 

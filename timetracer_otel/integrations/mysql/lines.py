@@ -171,10 +171,14 @@ class Line(Link, eq=False, weakref=True):
         return self.reading
 
     def ended(self) -> None:
-        """The connection is closed."""
+        """The connection is closed, and so is one that was made for calls let through."""
         reading, self.reading = self.reading, None
         if reading is not None:
             reading.finish()
+        real, self.real = self.real, None
+        if real is not None:
+            with ports.inside():
+                real.close()
 
     @contextlib.contextmanager
     def speaking(self, talk: Talk) -> Iterator[None]:

@@ -66,6 +66,8 @@ class ReplayedServer:
         self.set_up = False
         self.failure: Callable[[], BaseException | None] = lambda: None
         """What reading beyond the last packet raises; nothing comes where it is ``None``."""
+        self.read_out: Callable[[], None] | None = None
+        """To be called once all that is ready was read."""
         status = learned.get("status")
         self.status = status if isinstance(status, int) else AUTOCOMMIT
         self._greet(learned)
@@ -117,6 +119,9 @@ class ReplayedServer:
             raise error
         data = bytes(self._ready[:size])
         del self._ready[:size]
+        if self.read_out is not None and not self._ready:
+            read_out, self.read_out = self.read_out, None
+            read_out()
         return data
 
     # -- commands
