@@ -27,6 +27,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.sdk.util import BoundedList
+from opentelemetry.sdk.version import __version__ as sdk_version
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from timetracer_otel import ports
@@ -455,4 +456,8 @@ def _is_random(ids: IdGenerator) -> bool:
 def _is_known() -> bool:
     """True where a span of the SDK's holds what is made here, and its attributes stay where they are."""
     made = sdk._Span("", INVALID_SPAN_CONTEXT, resource=Resource({}), limits=sdk.SpanLimits())
-    return vars(made).keys() == _FIELDS and hasattr(BoundedAttributes, "_setitem_locked")
+    # 1.43 and 1.44 have the same fields, and keep other attributes where there are too many
+    release = tuple(int(part) for part in sdk_version.split(".")[:2] if part.isdecimal())
+    return (
+        release >= (1, 45) and vars(made).keys() == _FIELDS and hasattr(BoundedAttributes, "_setitem_locked")
+    )
