@@ -832,6 +832,37 @@ class TestWherePeopleHideThem:
     def test_data(self, message: Any) -> None:
         assert SECRET not in said(message)
 
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            *("application/x-www-form-urlencoded", "text/html", "application/json", "application/xml"),
+            *("multipart/form-data; boundary=b", ""),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "piece",
+        [
+            "x",
+            "://",
+            ";",
+            "\\",
+            "eyJ",
+            "<",
+            "a='",
+            "%3Fa%3D",
+            "http://u:@h/?",
+            "--b\n",
+            '{"',
+            "a=1&",
+            "&",
+            "[",
+            "\n",
+        ],
+    )
+    def test_a_large_body_takes_a_moment(self, piece: str, kind: str) -> None:
+        """What takes a time that grows with the square of the size would take half an hour."""
+        said(posted(f"http://h/?{piece * (1_000_000 // len(piece))}", kind))
+
     def test_what_is_binary_stays_whole(self) -> None:
         pickled = pickle.dumps({"url": f"http://u:{SECRET}@h/"})
         for message in (RedisReply(pickled), KafkaRecords([KafkaRecord("t", value=pickled)])):

@@ -108,6 +108,7 @@ class SensitiveNames:
         self._numbers = _any_of([*_NUMBERS, *own])
         self._known: dict[str, bool] = {}
         self._harmless: set[bytes] = set()
+        self._in_url: dict[bytes, bool] = {}
 
     def __contains__(self, name: str) -> bool:
         known = self._known.get(name)
@@ -130,6 +131,15 @@ class SensitiveNames:
     def in_url(self, name: str) -> bool:
         """True for a parameter of a URL that is a secret."""
         return name in self or words(name).rpartition(" ")[0].rpartition(" ")[2] in _URL_ONLY
+
+    def in_url_bytes(self, name: bytes) -> bool:
+        """The same for a name in the midst of a text; remembered for the few that a service has."""
+        found = self._in_url.get(name)
+        if found is None:
+            found = self.in_url(name.decode("utf-8", "replace"))
+            if len(self._in_url) < _MAX_CACHED and len(name) < _MAX_NAME:
+                self._in_url[name] = found
+        return found
 
     def may_occur(self, text: bytes) -> bool:
         """False when no key of the JSON text can be one of a secret: quick, for the many without."""

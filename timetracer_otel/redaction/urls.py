@@ -12,12 +12,14 @@ from timetracer_otel.redaction.json_text import json_edits
 from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply
 from timetracer_otel.redaction.names import SensitiveNames
 
-_FIELD: Final = re.compile(rb"([^&=]*+)=([^&]*+)")
+_FIELD: Final = re.compile(rb"(?:^|(?<=&))([^&=]*+)=([^&]*+)")
+"""Looked for where a field begins: else a long one without a sign is looked through from each byte."""
 _USER_INFO: Final = re.compile(r"^([^/?#]*//)([^/?#]*)@")
 _NESTED: Final = 3
 """URLs in parameters of URLs, so many times over."""
 _IN_TEXT: Final = re.compile(rb""":(?://|\\/\\/)[^\s"'<>]*+""")
 """A URL after its scheme; in JSON the strokes may have others before them."""
+_PARAMETER: Final = re.compile(rb"[?&;#]([^=&#?;]++)=")
 _JWT: Final = re.compile(rb"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")
 _SAID: Final = re.compile(r"""(?P<name>[\w-]{1,100})\)?=(?P<value>\([^)]*\)|"[^"]*"|'[^']*'|[^\s,;&"'()]+)""")
 """``password=x``, ``Key (token)=(x)``: what follows an equals sign without a blank."""
@@ -98,7 +100,7 @@ def _url_edits(body: bytes, names: SensitiveNames) -> list[Edit]:
     edits: list[Edit] = []
     for found in _IN_TEXT.finditer(body):
         given = found[0].rstrip(b"\\")  # before the end of a string within a string
-        if not (b"@" in given or b"=" in given or rb"\u" in given):
+        if _plainly_harmless(given, names):
             continue
         text, escaped = _unescaped(given)
         clean, masked = mask_url(text, names)
@@ -107,6 +109,13 @@ def _url_edits(body: bytes, names: SensitiveNames) -> list[Edit]:
             start = found.start()
             edits.append(Edit(start, start + len(given), new.encode("utf-8", "surrogateescape"), masked[0]))
     return edits
+
+
+def _plainly_harmless(given: bytes, names: SensitiveNames) -> bool:
+    """True for a URL without a password whose parameters say what they are: most links of a page."""
+    if b"@" in given or b"%" in given or b"\\" in given or given.count(b"?") > 1:
+        return False
+    return b"=" not in given or not any(map(names.in_url_bytes, _PARAMETER.findall(given)))
 
 
 def _unescaped(given: bytes) -> tuple[str, bool]:
