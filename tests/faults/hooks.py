@@ -27,7 +27,7 @@ REPLAY_ONLY = frozenset(
         "MySqlIntegration.no_way_out", "MySqlIntegration.refuse", "MySqlIntegration.replayed_line",
         "MySqlIntegration.cancelled", "AioMySqlIntegration.cancelled", "AsyncmyIntegration.cancelled",
         "AsyncmyIntegration.given", "AsyncmyIntegration.error_roots", "AsyncmyIntegration.plug",
-        "AsyncmyIntegration.watched", "begun", "stand_in",
+        "AsyncmyIntegration.watched", "begun", "stand_in", "reader", "renew",
     }
 )  # fmt: skip
 """Methods, or classes with methods, that recording never calls."""
@@ -162,6 +162,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.kafka.producing:_Report.__call__",
             "timetracer_otel.integrations.wsgi:_Body.__next__",
             "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._last_phase",
+            "timetracer_otel.integrations.sqlalchemy.listeners:_Listeners.__call__",
             "timetracer_otel.integrations.sqlalchemy.ending:Endings._end_phase",
             "timetracer_otel.integrations.sqlalchemy.integration:SqlAlchemyIntegration._executemany.executemany",
             "timetracer_otel.integrations.sqlalchemy.recording:RecordingCursor.__getattr__",

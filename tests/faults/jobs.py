@@ -196,7 +196,7 @@ def _driver() -> Any:
             more = [cursor.fetchall(), attempt(cursor.nextset)]
             error = attempt(lambda: cursor.execute("SELECT nothing"))
         raw.rollback()
-        return [rows, more, error, _copied(raw)]
+        return [rows, more, error, _copied(raw), _listened_to()]
     finally:
         raw.rollback()
         raw.close()
@@ -214,6 +214,19 @@ def _copied(raw: Any) -> Any:
         return [output.getvalue(), own.fetchall()]
 
 
+def _listened_to() -> Any:
+    engine = sqlalchemy.create_engine(_engine.url, poolclass=NullPool)
+    sqlalchemy.event.listen(engine, "connect", _set_up)
+    with engine.connect() as connection:
+        return connection.scalar(_text("SHOW TIME ZONE"))
+
+
+def _set_up(connection: Any, record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'Asia/Tokyo'")
+    connection.commit()
+
+
 def _refused() -> Any:
     engine = sqlalchemy.create_engine("postgresql+psycopg2://postgres@127.0.0.1:1/none")
     return attempt(engine.connect)
@@ -221,6 +234,7 @@ def _refused() -> Any:
 
 async def sqlalchemy_async() -> Any:
     engine = create_async_engine(os.environ["DB_ASYNCPG"], poolclass=NullPool)
+    sqlalchemy.event.listen(engine.sync_engine, "connect", _set_up_async)
     try:
         async with engine.begin() as connection:
             await connection.execute(_table.delete())
@@ -236,10 +250,19 @@ async def sqlalchemy_async() -> Any:
         await engine.dispose()
 
 
+def _set_up_async(connection: Any, record: Any) -> None:
+    async def ask(own: Any) -> None:
+        await own.execute("SET TIME ZONE 'Asia/Tokyo'")
+
+    connection.run_async(ask)
+
+
 async def _copied_async() -> Any:
     engine = create_async_engine(os.environ["DB_ASYNCPG"].replace("+asyncpg", "+psycopg"), poolclass=NullPool)
+    sqlalchemy.event.listen(engine.sync_engine, "connect", _set_up_async)
     try:
         async with engine.begin() as connection:
+            await connection.execute(_text("SELECT 1"))
             own: Any = (await connection.get_raw_connection()).driver_connection
             async with own.cursor() as cursor, cursor.copy("COPY (SELECT 1) TO STDOUT") as copy:
                 return [bytes(piece) async for piece in copy]

@@ -19,6 +19,7 @@ MODULES = (
     "boto3_cases",
     "sql_cases",
     "sql_edge_cases",
+    "sql_postgres_cases",
     "sql_async_cases",
     "sqlite3_cases",
     "aiosqlite_cases",

@@ -9,7 +9,8 @@ from typing import Any
 
 import asyncpg
 import psycopg
-from sqlalchemy import delete, func, insert, literal, select, text, update
+from psycopg.types.composite import CompositeInfo, register_composite
+from sqlalchemy import delete, event, func, insert, literal, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import joinedload, selectinload
@@ -226,6 +227,47 @@ async def copying(engine: AsyncEngine) -> Any:
         assert own is not None
         answer.append(await _copied_out(own))
     return answer
+
+
+@CASES("types that a connect listener looks up and registers with the driver", only=ASYNC_ON_POSTGRES)
+async def registered_types(engine: AsyncEngine) -> Any:
+    async with engine.begin() as connection:
+        await connection.execute(text("DROP TYPE IF EXISTS place CASCADE"))
+        await connection.execute(text("CREATE TYPE place AS (city text, floor int4)"))
+    own = create_async_engine(engine.url)
+    event.listen(own.sync_engine, "connect", lambda connection, record: connection.run_async(_register))
+    try:
+        async with own.connect() as connection:
+            statement = "SELECT ROW('Rome', 4)::place, ARRAY[ROW('Oslo', 1)::place]"
+            first = (await connection.execute(text(statement))).all()
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None
+            if isinstance(raw, asyncpg.Connection):
+                second: Any = [tuple(row) for row in await raw.fetch(statement)]
+            else:
+                second = await (await raw.execute(statement)).fetchall()
+            return [repr(first), repr(second)]
+    finally:
+        await own.dispose()
+
+
+class Place:
+    """What an app has for a composite type."""
+
+    def __init__(self, city: str, floor: int) -> None:
+        self.city, self.floor = city, floor
+
+    def __repr__(self) -> str:
+        return f"{self.city}, {self.floor}"
+
+
+async def _register(own: Any) -> None:
+    if isinstance(own, asyncpg.Connection):
+        await own.set_type_codec("place", encoder=tuple, decoder=lambda row: Place(*row), format="tuple")
+        return
+    info = await CompositeInfo.fetch(own, "place")
+    assert info is not None
+    register_composite(info, own, factory=Place, make_sequence=lambda place, info: [place.city, place.floor])
 
 
 async def _copy_in(own: Any, records: list[Any]) -> Any:

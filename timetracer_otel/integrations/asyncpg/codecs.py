@@ -16,6 +16,10 @@ from timetracer_otel.integrations.dbapi.values import plain, record, restore
 from timetracer_otel.messages.sql import DriverValue
 
 CUSTOM = "asyncpg.custom"
+HOLDING = "asyncpg.holding"
+"""A value of a row of SQLAlchemy's with such values in it."""
+_MOST = 100_000
+"""Values noted of one statement."""
 _EXACT = frozenset({str, int, float, bool, type(None), bytes, Decimal, datetime, date, time, timedelta, UUID})
 _DEEPEST = 32
 
@@ -40,6 +44,8 @@ class Codecs(msgspec.Struct, eq=False):
         def decode(raw: Any) -> Any:
             value = decoder(raw)
             try:
+                if not _recording() or len(self.decoded) >= _MOST:
+                    return value
                 kept = self._within(raw) if self.decoded else raw
                 if not _exact(value):
                     self.decoded.append((key, kept, value))
@@ -51,7 +57,20 @@ class Codecs(msgspec.Struct, eq=False):
 
     def raw(self, values: Sequence[Any]) -> list[Any]:
         """Values of a row, those that a codec made as the server sent them."""
-        return [self._raw(value) for value in values] if self.decoded else list(values)
+        return [_raw(value, self._next) for value in values] if self.decoded else list(values)
+
+    def take(self, into: dict[int, tuple[Any, tuple[str, str], Any]]) -> None:
+        """Hand over what was decoded, by the number of the value."""
+        for key, raw, value in self.decoded:
+            into[id(value)] = value, key, raw
+        self.decoded.clear()
+
+    def _next(self, value: Any) -> tuple[tuple[str, str], Any] | None:
+        """How that value was sent, where it is the next that was decoded."""
+        if not self.decoded or self.decoded[0][2] is not value:
+            return None
+        key, raw, _ = self.decoded.pop(0)
+        return key, raw
 
     def _within(self, raw: Any) -> Any:
         """What a codec of a composite type is given; values that other codecs made as they were sent."""
@@ -61,24 +80,9 @@ class Codecs(msgspec.Struct, eq=False):
             start -= 1
         before, self.decoded = self.decoded[:start], self.decoded[start:]
         try:
-            return self._raw(raw)
+            return _raw(raw, self._next)
         finally:
             self.decoded = before
-
-    def _raw(self, value: Any) -> Any:
-        if self.decoded and self.decoded[0][2] is value:
-            key, raw, _ = self.decoded.pop(0)
-            return DriverValue(CUSTOM, [*key, plain(raw)])
-        kind = type(value)
-        if kind is list or kind is tuple:
-            return kind(self._raw(item) for item in value)
-        name = f"{kind.__module__}.{kind.__qualname__}"
-        if _is_record(value):
-            return DriverValue("asyncpg.record", [list(value.keys()), [plain(self._raw(v)) for v in value]])
-        if name == "asyncpg.types.Range":
-            bounds = [plain(self._raw(value.lower)), plain(self._raw(value.upper))]
-            return DriverValue("asyncpg.range", [*bounds, value.lower_inc, value.upper_inc, value.isempty])
-        return value
 
     def restored(self, values: Sequence[Any]) -> list[Any]:
         """The values of a recorded row.
@@ -87,6 +91,14 @@ class Codecs(msgspec.Struct, eq=False):
             ReplayError: an app's codec made one, and there is none now.
         """
         return [self._restored(value) for value in values]
+
+    def read(self, value: Any) -> Any:
+        """What :func:`holding` wrote, made again by the app's codecs.
+
+        Raises:
+            ReplayError: one of them is not there.
+        """
+        return self._restored(value)
 
     def _restored(self, value: Any) -> Any:
         kind = type(value)
@@ -111,6 +123,44 @@ class Codecs(msgspec.Struct, eq=False):
                 " set_type_codec() was not called for it on this connection"
             )
         return decoder(self._restored(raw))
+
+
+def _raw(value: Any, find: Callable[[Any], tuple[tuple[str, str], Any] | None]) -> Any:
+    known = find(value)
+    if known is not None:
+        key, raw = known
+        return DriverValue(CUSTOM, [*key, plain(raw)])
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return kind(_raw(item, find) for item in value)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if _is_record(value):
+        return DriverValue("asyncpg.record", [list(value.keys()), [plain(_raw(v, find)) for v in value]])
+    if name == "asyncpg.types.Range":
+        bounds = [plain(_raw(value.lower, find)), plain(_raw(value.upper, find))]
+        return DriverValue("asyncpg.range", [*bounds, value.lower_inc, value.upper_inc, value.isempty])
+    return value
+
+
+def holding(value: Any, known: dict[int, tuple[Any, tuple[str, str], Any]]) -> Any:
+    """A value of a row, what codecs made in it as the server sent it.
+
+    Args:
+        value: the value.
+        known: what was decoded, as :meth:`Codecs.take` has it.
+    """
+
+    def find(value: Any) -> tuple[tuple[str, str], Any] | None:
+        made, key, raw = known.get(id(value), (known, ("", ""), None))
+        return (key, raw) if made is value else None
+
+    return DriverValue(HOLDING, plain(_raw(value, find)))
+
+
+def _recording() -> bool:
+    """True where what is decoded may be of a call that is recorded."""
+    port = ports.session.get() or ports.process_port()
+    return port is not None and not port.replaying
 
 
 def _is_record(value: Any) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.asyncpg.known import Known
+from timetracer_otel.integrations.asyncpg.shared import Shared
 from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.dbapi import links
-from timetracer_otel.integrations.dbapi.core import SharedDriver, Statement, no_session, refused
+from timetracer_otel.integrations.dbapi.core import Statement, no_session, refused
 from timetracer_otel.integrations.dbapi.held import COPIED
 from timetracer_otel.integrations.dbapi.passing import passing, safely
 from timetracer_otel.integrations.dbapi.values import plain, plain_row, weight
@@ -40,7 +40,7 @@ class Asked(Statement, frozen=True):
     own: Sequence[BaseException] = ()
 
 
-class AsyncpgIntegration(SharedDriver):
+class AsyncpgIntegration(Shared):
     """Records and answers statements of asyncpg's connections."""
 
     name: ClassVar[str] = "asyncpg"
@@ -50,7 +50,6 @@ class AsyncpgIntegration(SharedDriver):
     def __init__(self) -> None:
         super().__init__()
         self._servers: dict[tuple[str, Any], str] = {}
-        self._known: weakref.WeakKeyDictionary[Any, Known] = weakref.WeakKeyDictionary()
 
     def points(self) -> Sequence[Point]:
         """Connecting, statements, prepared ones, cursors, COPY, listening, codecs."""
@@ -114,25 +113,6 @@ class AsyncpgIntegration(SharedDriver):
         protocol = NoProtocol(call.kwargs, links.learned(self, namespace))
         kind, given = call.kwargs["connection_class"], call.kwargs
         return kind(protocol, NoTransport(), given["loop"], given["addr"], given["config"], parameters)
-
-    # -- below SQLAlchemy
-
-    def stand_in(self, namespace: str, dialect: Any, *, asynchronous: bool) -> Any:
-        """A replayed connection, made by asyncpg's own way to connect, which waits for nothing here."""
-        from timetracer_otel.integrations.asyncpg import below
-
-        return below.stand_in(namespace)
-
-    def begun(self, connection: Any, *, open_: bool) -> None:
-        """In a transaction, or not."""
-        from timetracer_otel.integrations.asyncpg import below
-
-        below.begun(connection, open_=open_)
-
-    def wrote(self, connection: Any) -> bool:
-        """As its link says."""
-        known = self._known.get(connection)
-        return known is not None and links.wrote(known.link)
 
     # -- what is known of a connection
 

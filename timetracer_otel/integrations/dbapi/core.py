@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import weakref
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, TypeVar, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
@@ -23,6 +23,9 @@ from timetracer_otel.integrations.base import Flow, Integration, Invocation
 from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.messages import Answer, Failure, Request, SqlResult, SqlStatement
 from timetracer_otel.ports import Exchange, Port
+
+if TYPE_CHECKING:
+    from timetracer_otel.integrations.dbapi.pending import Sent
 
 T = TypeVar("T")
 
@@ -216,6 +219,36 @@ class SharedDriver(DriverIntegration):
     @abstractmethod
     def wrote(self, connection: Any) -> bool:
         """Whether something was written on a connection since this was last asked, but not by SQLAlchemy."""
+
+    @abstractmethod
+    def tell_set_up(self, connection: Any, answers: dict[str, Any]) -> None:
+        """What an app's hooks asked to set up a connection is part of what it learned of its server."""
+
+    def renew(self, connection: Any, namespace: str) -> bool:
+        """Let a connection of :meth:`stand_in` serve another session; false where another must be made."""
+        return False
+
+    def taken(self, cursor: Any) -> Any:
+        """What the app's own code made of values while a statement was run, for :meth:`sent`."""
+        return None
+
+    def sent(self, cursor: Any, rows: Sequence[Any], before: int, taken: Any) -> Sent | None:
+        """What the server sent for the values in rows that the app's own code made of it.
+
+        Args:
+            cursor: SQLAlchemy's, of this driver.
+            rows: what it just fetched.
+            before: how many rows of this result were fetched before.
+            taken: what :meth:`taken` gave after the statement.
+        """
+        return None
+
+    def kept(self, cursor: Any) -> None:
+        """Rows were copied: what was sent for them need be known no longer."""
+
+    def reader(self, connection: Any) -> Callable[[Any], Any]:
+        """The reverse: what the app's code makes of that, on a connection of :meth:`stand_in`."""
+        raise refused("a value of a class of the app's", self.name)
 
 
 def _socket_errors() -> dict[str, type[BaseException]]:

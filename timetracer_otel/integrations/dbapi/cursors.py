@@ -18,7 +18,7 @@ from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.core import Statement, no_session, refused
 from timetracer_otel.integrations.dbapi.held import Held
 from timetracer_otel.integrations.dbapi.links import Link
-from timetracer_otel.integrations.dbapi.pending import Pending, columns_of, number, quiet
+from timetracer_otel.integrations.dbapi.pending import Pending, Sent, columns_of, number, quiet
 from timetracer_otel.messages import SqlResult, SqlStatement
 
 
@@ -57,6 +57,17 @@ class WatchedCursor:
     def timetracer_returned(self) -> Any:
         """What ``execute`` returns for a recorded result."""
         return None
+
+    def timetracer_sent(self, rows: Any) -> Sent | None:
+        """What the server sent for values in rows just fetched that the app's own code made of it."""
+        return None
+
+    def timetracer_kept(self) -> None:
+        """Rows were copied."""
+
+    def timetracer_reader(self) -> Callable[[Any], Any]:
+        """Makes values of what the server sent, in a replay."""
+        raise refused("a value of a class of the app's", "the driver")
 
     # -- statements
 
@@ -156,7 +167,7 @@ class WatchedCursor:
         """Hold a recorded result."""
         link = self.timetracer_link()
         assert link is not None, "only a watched connection has recorded results"
-        self.timetracer_held = Held(result, link.integration)
+        self.timetracer_held = Held(result, link.integration, self.timetracer_reader)
         if "state" in result.extra:
             self.timetracer_hold_state(result.extra["state"])
 
@@ -195,7 +206,8 @@ class WatchedCursor:
                 return
             if pending.columns is None:
                 pending.columns = columns_of(self.timetracer_own_description())
-            pending.keep(rows)
+            pending.keep(rows, self.timetracer_sent(rows) if rows else None)
+            self.timetracer_kept()
             counts = pending.extra.get("rowcounts", [])
             count = self.timetracer_rowcount()
             if count != (counts[-1][1] if counts else pending.rowcount):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.core import DriverIntegration
-from timetracer_otel.integrations.dbapi.values import restore
+from timetracer_otel.integrations.dbapi.values import restore_row
 from timetracer_otel.messages import Failure, SqlResult
 
 
@@ -29,11 +31,23 @@ COPIED = "copied data"
 
 
 class Held:
-    """The rows of a recorded result, and how far they were fetched."""
+    """The rows of a recorded result, and how far they were fetched.
 
-    def __init__(self, result: SqlResult, integration: DriverIntegration) -> None:
+    Args:
+        result: the result.
+        integration: the driver's.
+        reader: gives what makes values of the app's own classes.
+    """
+
+    def __init__(
+        self,
+        result: SqlResult,
+        integration: DriverIntegration,
+        reader: Callable[[], Callable[[Any], Any]],
+    ) -> None:
         self.result = result
-        self.rows = [tuple(restore(row)) for row in result.rows]
+        reader = functools.cache(reader)
+        self.rows = [tuple(restore_row(row, reader)) for row in result.rows]
         self.next = 0
         self.fetched = False
         self._end = end_of(result, integration)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -10,7 +10,9 @@ import msgspec
 from timetracer_otel import ports, values
 from timetracer_otel.errors import CodecError
 from timetracer_otel.integrations.dbapi.core import DriverIntegration, no_session
+from timetracer_otel.integrations.dbapi.setting_up import SET_UP
 from timetracer_otel.messages import SqlStatement
+from timetracer_otel.ports import Port
 
 
 class Link(msgspec.Struct, eq=False):
@@ -55,6 +57,13 @@ class Link(msgspec.Struct, eq=False):
             self.real = self.open()
         return self.real
 
+    def tell_set_up(self, answers: dict[str, Any]) -> None:
+        """What an app's hooks asked to set this connection up."""
+        known = values.loads(self.server) if self.server else {}
+        if isinstance(known, dict):
+            self.server = values.dumps({**known, SET_UP: answers})
+        self.wrote = False
+
 
 def wrote(link: Link | None) -> bool:
     """Whether something was written on that connection since it was last asked."""
@@ -69,12 +78,34 @@ def written(driver: str, namespace: str, learned: dict[str, Any]) -> str:
     return values.dumps({"driver": driver, "namespace": namespace, "learned": learned})
 
 
+def set_up(integration: DriverIntegration) -> dict[str, Any]:
+    """What hooks asked on recorded connections, and were answered; empty where nothing was recorded."""
+    port = ports.current()
+    found: dict[str, Any] = {}
+    for facts in () if port is None else _facts(integration, port):
+        answers = facts.get(SET_UP)
+        if isinstance(answers, dict):
+            found = {**answers, **found}
+    return found
+
+
 def learned(integration: DriverIntegration, namespace: str) -> dict[str, Any]:
     """What the recorded connection had learned of its server; empty where nothing was recorded."""
     port = ports.current()
     best: dict[str, Any] = {}
+    for facts in () if port is None else _facts(integration, port):
+        if isinstance(facts.get("learned"), dict):
+            if facts.get("namespace") == namespace:
+                found: dict[str, Any] = facts["learned"]
+                return found
+            best = best or facts["learned"]
+    return best
+
+
+def _facts(integration: DriverIntegration, port: Port) -> Iterator[dict[str, Any]]:
+    """What was written down of servers, each once."""
     seen: set[str] = set()
-    for request in () if port is None else port.recorded_requests(integration):
+    for request in port.recorded_requests(integration):
         if not isinstance(request, SqlStatement) or not request.server or request.server in seen:
             continue
         seen.add(request.server)
@@ -83,9 +114,5 @@ def learned(integration: DriverIntegration, namespace: str) -> dict[str, Any]:
         except CodecError as error:
             ports.report(f"{integration.name}: what was recorded of the server", error)
             continue
-        if isinstance(facts, dict) and isinstance(facts.get("learned"), dict):
-            if facts.get("namespace") == namespace:
-                found: dict[str, Any] = facts["learned"]
-                return found
-            best = best or facts["learned"]
-    return best
+        if isinstance(facts, dict):
+            yield facts

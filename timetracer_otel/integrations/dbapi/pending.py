@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+import functools
+from collections.abc import Callable
+from typing import Any, Self, TypeAlias
 
 import msgspec
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.dbapi.values import plain, plain_row, weight
 from timetracer_otel.messages import SqlResult
+
+Sent: TypeAlias = Callable[[int, int, Any], Any]
+"""For the number of a row just fetched, the place of a value in it, and what would be kept of that value:
+what to keep instead."""
 
 
 class Pending(msgspec.Struct):
@@ -23,6 +29,7 @@ class Pending(msgspec.Struct):
     rows: list[Any] = msgspec.field(default_factory=list)
     bytes: int = 0
     cut: bool = False
+    taken: Any = None
 
     @classmethod
     def of(cls, cursor: Any, exchange: Any, limit: int) -> Self:
@@ -37,13 +44,18 @@ class Pending(msgspec.Struct):
             extra={"statusmessage": message} if isinstance(message, str) else {},
         )
 
-    def keep(self, rows: list[Any]) -> None:
-        """Copy rows that the app just fetched, as far as there is room."""
+    def keep(self, rows: list[Any], sent: Sent | None = None) -> None:
+        """Copy rows that the app just fetched, as far as there is room.
+
+        Args:
+            rows: the rows.
+            sent: what the server sent for values that the app's own code made of it.
+        """
         if self.cut:
             return
         kept, size = self.rows, self.bytes
-        for row in rows:
-            copy = plain_row(row)
+        for number, row in enumerate(rows):
+            copy = plain_row(row, None if sent is None else functools.partial(sent, number))
             size += weight(copy)
             if size > self.limit:
                 self.cut = True

@@ -18,6 +18,8 @@ _PLAIN = frozenset(
 )
 """What neither changes nor belongs to a driver."""
 
+CUSTOM = frozenset({"psycopg.custom", "psycopg2.custom", "asyncpg.holding"})
+"""Values that an app's own code made, as the server sent them."""
 _PSYCOPG2_RANGES = ("NumericRange", "DateRange", "DateTimeRange", "DateTimeTZRange")
 _ASYNCPG_SHAPES = ("Point", "Box", "Line", "LineSegment", "Polygon", "Circle")
 
@@ -64,12 +66,54 @@ def _of_a_class(value: Any, kind: type) -> Any:
     return _fields(value, copy) if isinstance(copy, Unsupported) else copy
 
 
-def plain_row(row: Any) -> Any:
-    """One row as a list; as a dict where the cursor makes dicts."""
+def is_made_by_app(value: Any) -> bool:
+    """True for a value that is another, or none, when it is read back: of a class of the app's."""
+    return type(value) not in _PLAIN and not _comes_back(value, plain(value))
+
+
+def _comes_back(value: Any, copy: Any) -> bool:
+    kind = type(value)
+    if type(copy) is DriverValue:
+        return copy.kind in _READERS and _holds_no_object(copy.data)
+    if type(copy) is not kind:
+        return False
+    if kind is list or kind is tuple:
+        return all(map(_comes_back, value, copy))
+    if kind is dict:
+        return all(
+            _comes_back(key, key_copy) and _comes_back(item, copy[key_copy])
+            for (key, item), key_copy in zip(value.items(), copy, strict=True)
+        )
+    return True
+
+
+def _holds_no_object(data: Any) -> bool:
+    if type(data) is DriverValue:
+        return data.kind in _READERS and _holds_no_object(data.data)
+    if isinstance(data, list | tuple):
+        return all(map(_holds_no_object, data))
+    return type(data) is not Unsupported
+
+
+def plain_row(row: Any, sent: Callable[[int, Any], Any] | None = None) -> Any:
+    """One row as a list; as a dict where the cursor makes dicts.
+
+    Args:
+        row: the row.
+        sent: for the place of a value that the app's own code made, and what would be kept of it: what to
+            keep instead.
+    """
     if type(row) is not tuple and isinstance(row, Mapping):
         return plain(dict(row))
     items = list(row)
-    return items if _PLAIN.issuperset(map(type, items)) else list(map(plain, items))
+    if _PLAIN.issuperset(map(type, items)):
+        return items
+    copies = list(map(plain, items))
+    if sent is not None:
+        for place, value in enumerate(items):
+            if type(value) not in _PLAIN and not _comes_back(value, copies[place]):
+                copies[place] = sent(place, copies[place])
+    return copies
 
 
 def weight(row: Any) -> int:
@@ -122,6 +166,22 @@ def restore(value: Any) -> Any:
         return read(value.data)
     except Exception as error:
         raise ReplayError(f"a recorded {value.kind} cannot be rebuilt: {error}") from error
+
+
+def restore_row(row: Any, reader: Callable[[], Callable[[Any], Any]]) -> Any:
+    """As :func:`restore`, of a row in which values of the app's own classes are as a server sent them.
+
+    Args:
+        row: the recorded row.
+        reader: gives what makes such values.
+    """
+    if type(row) is list and any(type(value) is DriverValue and value.kind in CUSTOM for value in row):
+        read = reader()
+        return [
+            read(value.data) if type(value) is DriverValue and value.kind in CUSTOM else restore(value)
+            for value in row
+        ]
+    return restore(row)
 
 
 def _fields(value: Any, unsupported: Unsupported) -> Any:

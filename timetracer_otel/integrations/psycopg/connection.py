@@ -109,6 +109,13 @@ class NoConnection:
         """These settings are others than the server first reported."""
         self._known = {**self._learned, **settings} if settings else self._learned
 
+    def relearn(self, learned: dict[str, Any]) -> None:
+        """The recorded server was that one; settings stay as they were changed."""
+        changed = {name: text for name, text in self._known.items() if self._learned.get(name) != text}
+        self.server_version = int(learned.get("server_version") or 160000)
+        self._learned = dict(learned.get("parameters") or {})
+        self.change(changed)
+
     def finish(self) -> None:
         """Close it."""
         self.status = pq.ConnStatus.BAD

@@ -12,7 +12,6 @@ from timetracer_otel import ports
 from timetracer_otel.integrations.base import Flow, Invocation, Once, Point, run, run_generator
 from timetracer_otel.integrations.dbapi import links
 from timetracer_otel.integrations.dbapi.core import (
-    SharedDriver,
     Statement,
     no_session,
     noting,
@@ -23,6 +22,7 @@ from timetracer_otel.integrations.dbapi.core import (
 )
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.psycopg.piping import Piping
+from timetracer_otel.integrations.psycopg.shared import Shared
 from timetracer_otel.messages import Answer, Failure, SqlResult, SqlStatement
 
 _LOCAL = re.compile(r"\s*(begin|start|savepoint|release|rollback\s+to|rollback\s*(;|$)|deallocate|set)", re.I)
@@ -30,7 +30,7 @@ _COMMIT = re.compile(r"\s*commit\s*(;|$)", re.I)
 _ASYNC = "_async"
 
 
-class PsycopgIntegration(SharedDriver):
+class PsycopgIntegration(Shared):
     """Records and answers statements of psycopg's connections and cursors."""
 
     name: ClassVar[str] = "psycopg"
@@ -87,28 +87,6 @@ class PsycopgIntegration(SharedDriver):
         """``psycopg.Error`` and ``psycopg.Warning``."""
         errors = sys.modules["psycopg.errors"]
         return errors.Error, errors.Warning
-
-    # -- below SQLAlchemy
-
-    def stand_in(self, namespace: str, dialect: Any, *, asynchronous: bool) -> Any:
-        """A replayed connection, whose values are adapted as the dialect has them adapted."""
-        from timetracer_otel.integrations.psycopg import connection
-
-        learned = links.learned(self, namespace)
-        adapters = getattr(dialect, "_psycopg_adapters_map", None)
-        made = connection.made(namespace, learned, adapters, asynchronous=asynchronous)
-        connection.attach(made, links.Link(self, namespace, learned=learned, replayed=True))
-        return made
-
-    def begun(self, connection: Any, *, open_: bool) -> None:
-        """In a transaction, or not."""
-        connection.pgconn.hold_transaction(open_=open_)
-
-    def wrote(self, connection: Any) -> bool:
-        """As its link says."""
-        from timetracer_otel.integrations.psycopg.connection import known_link_of
-
-        return links.wrote(known_link_of(connection))
 
     # -- connecting
 

@@ -12,18 +12,16 @@ import contextlib
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
-
-import msgspec
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from timetracer_otel import ports, values
 from timetracer_otel.integrations import threads
 from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.core import refused
-from timetracer_otel.messages import Answer, Failure, Request, SqlStatement
+from timetracer_otel.integrations.dbapi.setting_up import Asked, SettingUp
+from timetracer_otel.messages import Failure, Request, SqlStatement
 
 if TYPE_CHECKING:
     from timetracer_otel.integrations.psycopg.integration import PsycopgIntegration
@@ -186,67 +184,12 @@ class _Pooling:
             ports.report("psycopg_pool: a pool without a connection", problem)
 
 
-class Asked(msgspec.Struct):
-    """What a worker asked, and what came of it."""
-
-    caller: Caller
-    request: Request
-    answer: Answer
-    gaps: list[tuple[str, str]]
-
-
 def _tell(port: Port, asked: list[Asked]) -> None:
     for one in asked:
         exchange = port.begin(one.caller, one.request)
         for gap in one.gaps:
             exchange.gap(*gap)
         exchange.finish(one.answer)
-
-
-class SettingUp:
-    """Stands before a port while a worker of a pool works. Implements :class:`~timetracer_otel.ports.Port`.
-
-    Recording, it keeps what succeeded; what failed is tried again.
-
-    Args:
-        port: the one behind it.
-    """
-
-    pace = False
-
-    def __init__(self, port: Port) -> None:
-        self._port = port
-        self.replaying = port.replaying
-        self.body_limit = port.body_limit
-        self.asked: list[Asked] = []
-
-    def live(self, caller: Caller) -> bool:
-        """As without a pool."""
-        return self._port.live(caller)
-
-    def begin(self, caller: Caller, request: Request, span: Any = None) -> Exchange:
-        """A call of the worker's."""
-        return _Kept(self.asked, caller, request)
-
-    def recorded_requests(self, caller: Caller) -> Iterable[Request]:
-        """As without a pool."""
-        return self._port.recorded_requests(caller)
-
-    def pending_requests(self, caller: Caller) -> Iterable[Request]:
-        """None: a worker asks what it always asks."""
-        return ()
-
-    async def await_cancellation(self, title: str) -> None:
-        """As without a pool."""
-        await self._port.await_cancellation(title)
-
-    def new_lane(self) -> Any:
-        """What a worker starts is nobody's, too."""
-        return None
-
-    def lost(self, where: str, why: str) -> None:
-        """As without a pool."""
-        self._port.lost(where, why)
 
 
 class Again(SettingUp):
@@ -285,32 +228,3 @@ def at_work() -> bool:
     if isinstance(port, Again) and port.before:
         raise refused("connecting for a pool that was opened before the replay", "psycopg")
     return isinstance(port, SettingUp)
-
-
-class _Kept:
-    def __init__(self, asked: list[Asked], caller: Caller, request: Request) -> None:
-        self.recorded: Answer | Failure | None = None
-        self._asked = asked
-        self._caller = caller
-        self._request = request
-        self._gaps: list[tuple[str, str]] = []
-        self._inside = ports.inside()
-
-    def __enter__(self) -> Self:
-        self._inside.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._inside.__exit__(kind, error, trace)
-
-    def finish(self, answer: Answer | Failure | None) -> None:
-        if answer is not None and not isinstance(answer, Failure):
-            self._asked.append(Asked(self._caller, self._request, answer, self._gaps))
-
-    def reading(self, so_far: Any) -> None:
-        """It is read before the worker is done."""
-
-    def gap(self, kind: str, detail: str) -> None:
-        self._gaps.append((kind, detail))

@@ -4,7 +4,7 @@ A replayed connection is an object of psycopg2's class (or the app's) that never
 psycopg2's too: what does not need a server (adaptation, ``mogrify``, type registration) is done by
 psycopg2; rows, columns, notices and states are the recorded ones.
 
-Refused in a replay: asynchronous connections, large objects, replication, ``cast()``, and scrolling a
+Refused in a replay: asynchronous connections, large objects, replication, and scrolling a
 server-side cursor.
 """
 

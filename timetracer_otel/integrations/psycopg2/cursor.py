@@ -11,8 +11,9 @@ from psycopg2 import extensions
 from timetracer_otel import ports
 from timetracer_otel.integrations.dbapi.core import once, refused, replaying, told
 from timetracer_otel.integrations.dbapi.links import Link
+from timetracer_otel.integrations.dbapi.pending import Sent
 from timetracer_otel.integrations.dbapi.values import plain
-from timetracer_otel.integrations.psycopg2 import copying
+from timetracer_otel.integrations.psycopg2 import copying, made
 from timetracer_otel.integrations.psycopg2.described import OWN, Described
 from timetracer_otel.integrations.psycopg2.quoting import quotable
 from timetracer_otel.messages import SqlResult, SqlStatement
@@ -24,6 +25,7 @@ class Cursor(Described):
     """A cursor whose statements and rows are recorded, or answered from a recording."""
 
     def __init__(self, connection: Any, name: str | None = None, *args: Any, **kwargs: Any) -> None:
+        self.timetracer_noted = made.Noted()
         link: Link | None = getattr(connection, "timetracer_link", None)
         if link is not None and link.replayed:
             self._timetracer_name = name
@@ -115,6 +117,7 @@ class Cursor(Described):
         def message(link: Link) -> SqlStatement:
             return link.statement(self._timetracer_text(text), plain(parameters), executemany=many)
 
+        self.timetracer_noted.forget()
         self._timetracer_asked = None if many else (text, parameters)
         return self.timetracer_ask(method, live, args, {}, message, **more)
 
@@ -258,8 +261,8 @@ class Cursor(Described):
             row = self._timetracer_tuples(super().fetchone)
             rows = [] if row is None else [row]
             self.timetracer_keep(rows, last=row is None)
-        made = self._timetracer_rows(rows)
-        return made[0] if made else None
+        found = self._timetracer_rows(rows)
+        return found[0] if found else None
 
     def fetchmany(self, size: Any = None) -> list[Any]:
         """The next rows."""
@@ -348,11 +351,23 @@ class Cursor(Described):
             _ROW_FACTORY.__set__(self, factory)
 
     def cast(self, oid: int, value: Any) -> Any:
-        """Read a value of a type; refused in a replay."""
+        """Read a value of a type."""
         link = self.timetracer_link()
         if link is not None and link.replayed:
-            raise refused("cursor.cast()", "psycopg2")
+            return made.cast(self, oid, value)
         return super().cast(oid, value)
+
+    def timetracer_sent(self, rows: Any) -> Sent | None:
+        """What the server sent for what casters of the app's made of it."""
+        return self.timetracer_noted.sent(self, rows)
+
+    def timetracer_kept(self) -> None:
+        """Rows were looked at."""
+        self.timetracer_noted.forget()
+
+    def timetracer_reader(self) -> Callable[[Any], Any]:
+        """Makes the same of it again."""
+        return made.reader(self)
 
     def close(self) -> None:
         """Close the cursor."""

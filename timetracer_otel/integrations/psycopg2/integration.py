@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Point
 from timetracer_otel.integrations.dbapi import links
 from timetracer_otel.integrations.dbapi.core import SharedDriver, refused, replaying
 from timetracer_otel.messages import Answer, Failure
+
+if TYPE_CHECKING:
+    from timetracer_otel.integrations.dbapi.pending import Sent
 
 
 class Psycopg2Integration(SharedDriver):
@@ -63,6 +66,37 @@ class Psycopg2Integration(SharedDriver):
     def wrote(self, connection: Any) -> bool:
         """As its link says."""
         return links.wrote(getattr(connection, "timetracer_link", None))
+
+    def renew(self, connection: Any, namespace: str) -> bool:
+        """It keeps what the app registered."""
+        if connection.closed:
+            return False
+        learned = links.learned(self, namespace)
+        connection.timetracer_relearn(links.Link(self, namespace, learned=learned, replayed=True))
+        return True
+
+    def tell_set_up(self, connection: Any, answers: dict[str, Any]) -> None:
+        """To its link."""
+        link = getattr(connection, "timetracer_link", None)
+        if link is not None:
+            link.tell_set_up(answers)
+
+    def sent(self, cursor: Any, rows: Sequence[Any], before: int, taken: Any) -> Sent | None:
+        """As its casters were given it."""
+        noted = getattr(cursor, "timetracer_noted", None)
+        return None if noted is None else noted.sent(cursor, rows)
+
+    def kept(self, cursor: Any) -> None:
+        """Forget what casters were given."""
+        noted = getattr(cursor, "timetracer_noted", None)
+        if noted is not None:
+            noted.forget()
+
+    def reader(self, connection: Any) -> Callable[[Any], Any]:
+        """By the casters that the app registered."""
+        from timetracer_otel.integrations.psycopg2 import made
+
+        return made.reader(connection.cursor())
 
     # -- connecting
 

@@ -31,10 +31,7 @@ class ReplayedConnection(live.Connection):
         # not psycopg2's own, which connects
         link = live._making.get()
         assert link is not None, "made by our connect() alone"
-        self.timetracer_link: Link = link
-        learned = link.learned
-        self._parameters: dict[str, Any] = dict(learned.get("parameters") or {})
-        self._server_version = learned.get("server_version") or 160000
+        self.timetracer_relearn(link)
         self._dsn = dsn
         self._state: list[Any] = [extensions.STATUS_READY, extensions.TRANSACTION_STATUS_IDLE, 0]
         self._session: dict[str, Any] = {
@@ -59,6 +56,13 @@ class ReplayedConnection(live.Connection):
                 "scrollable": given.get("scrollable"), "withhold": bool(given.get("withhold")),
             }  # fmt: skip
         return cursor
+
+    def timetracer_relearn(self, link: Link) -> None:
+        """The recorded server was that one."""
+        self.timetracer_link: Link = link
+        learned = link.learned
+        self._parameters: dict[str, Any] = dict(learned.get("parameters") or {})
+        self._server_version = learned.get("server_version") or 160000
 
     def timetracer_state(self) -> list[Any]:
         """The state held."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from typing import Any
 
 from timetracer_otel.integrations.base import Flow, run
@@ -15,14 +16,14 @@ def drive(flow: Flow[Any]) -> Any:
     Only a recorded cancellation is awaited: a call of an async engine that waits to be cancelled.
     """
 
-    def awaited() -> Flow[Any]:
+    def flowing() -> Flow[Any]:
         try:
             thunk = next(flow)
             while True:
                 try:
                     value = yield thunk
                     if inspect.isawaitable(value):
-                        value = _await(value)
+                        value = awaited(value)
                 except BaseException as error:  # noqa: BLE001  # handed to the flow, which decides
                     thunk = flow.throw(error)
                 else:
@@ -30,7 +31,7 @@ def drive(flow: Flow[Any]) -> Any:
         except StopIteration as stop:
             return stop.value
 
-    return run(awaited())
+    return run(flowing())
 
 
 def breathe(dialect: Any) -> None:
@@ -39,10 +40,17 @@ def breathe(dialect: Any) -> None:
     SQLAlchemy insists that something was awaited.
     """
     if dialect.is_async:
-        _await(asyncio.sleep(0))
+        awaited(asyncio.sleep(0))
 
 
-def _await(awaitable: Any) -> Any:
+def can_await() -> bool:
+    """True beneath SQLAlchemy's greenlet."""
+    concurrency = sys.modules.get("sqlalchemy.util.concurrency")
+    return concurrency is not None and bool(concurrency.in_greenlet())
+
+
+def awaited(awaitable: Any) -> Any:
+    """What an awaitable gives, awaited through SQLAlchemy's greenlet."""
     from sqlalchemy.util import await_only
 
     return await_only(awaitable)

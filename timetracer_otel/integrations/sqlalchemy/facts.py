@@ -14,6 +14,7 @@ from typing import Any
 
 from timetracer_otel import ports, values
 from timetracer_otel.errors import CodecError
+from timetracer_otel.integrations.dbapi.setting_up import SET_UP, Asked, written
 from timetracer_otel.messages import Request
 from timetracer_otel.messages.sql import SqlStatement
 
@@ -36,6 +37,7 @@ _APPLIED = "_timetracer_facts"
 KIND = "connections"
 """Which kind of its driver's connections it has, where there are several."""
 
+_answers: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
 _written: weakref.WeakKeyDictionary[Any, tuple[Any, str, str]] = weakref.WeakKeyDictionary()
 
 
@@ -57,9 +59,28 @@ def of(dialect: Any, namespace: str, kind: str = "") -> str:
         "namespace": namespace,
         "learned": _learned(dialect),
     }
-    text = values.dumps({**facts, KIND: kind} if kind else facts)
+    if kind:
+        facts[KIND] = kind
+    if answers := _answers.get(dialect):
+        facts[SET_UP] = answers
+    text = values.dumps(facts)
     _written[dialect] = (version, kind, text)
     return text
+
+
+def set_up(dialect: Any, asked: Iterable[Asked]) -> dict[str, Any]:
+    """Note what an app's hooks asked to set up a connection; returns all that is known of it.
+
+    Args:
+        dialect: SQLAlchemy's.
+        asked: the questions and answers.
+    """
+    before = _answers.get(dialect, {})
+    known = written(asked, before)
+    if known is not before:
+        _answers[dialect] = known
+        _written.pop(dialect, None)
+    return known
 
 
 def apply(dialect: Any, requests: Iterable[Request], namespace: str) -> dict[str, Any]:

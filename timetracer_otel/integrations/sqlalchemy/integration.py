@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import sys
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from timetracer_otel.errors import MissError
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Integration, Invocation, Point
 from timetracer_otel.integrations.dbapi import failures
-from timetracer_otel.integrations.sqlalchemy import asking, facts, pools
+from timetracer_otel.integrations.sqlalchemy import asking, driving, facts, listeners, pools
 from timetracer_otel.integrations.sqlalchemy.checkout import NAMESPACE, Checkout, checkout_of
 from timetracer_otel.integrations.sqlalchemy.connecting import classes_of, connect_request
 from timetracer_otel.integrations.sqlalchemy.ending import PHASES, Commit, Endings
@@ -45,6 +44,11 @@ class SqlAlchemyIntegration(Integration):
             Point(engine, "Engine.raw_connection", wrapper=self._raw_connection),
             Point(pool, "Pool.connect", wrapper=self._connect),
             Point("sqlalchemy.pool.impl", "SingletonThreadPool.connect", wrapper=self._connect),
+            Point(
+                "sqlalchemy.event.attr",
+                "_CompoundListener._exec_w_sync_on_first_run",
+                wrapper=listeners.call,
+            ),
             Point(pool, "_ConnectionFairy.cursor", wrapper=self._cursor),
             Point(pool, "_ConnectionFairy.__getattr__", wrapper=self._attribute),
             Point(pool, "_ConnectionFairy._reset", wrapper=self._reset),
@@ -167,11 +171,10 @@ class SqlAlchemyIntegration(Integration):
         """Beneath SQLAlchemy's own greenlet a loop is waited for as it does itself."""
 
         def wait() -> None:
-            concurrency = sys.modules.get("sqlalchemy.util.concurrency")
-            if concurrency is None or not concurrency.in_greenlet():
-                time.sleep(seconds)
+            if driving.can_await():
+                driving.awaited(asyncio.sleep(seconds))
             else:
-                concurrency.await_only(asyncio.sleep(seconds))
+                time.sleep(seconds)
 
         return wait
 

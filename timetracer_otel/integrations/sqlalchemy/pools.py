@@ -7,6 +7,7 @@ connection never ends up where live work finds it, nor a live one in a replay.
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from timetracer_otel import ports
 from timetracer_otel.integrations.sqlalchemy import facts
 from timetracer_otel.integrations.sqlalchemy.drivers import driver_of
+from timetracer_otel.integrations.sqlalchemy.listeners import is_library, is_telemetry
 from timetracer_otel.integrations.sqlalchemy.replaying import ReplayConnection
 
 _TWIN = "_timetracer_twin"
@@ -53,8 +55,11 @@ def _make(pool: Any) -> Any:
     from sqlalchemy.pool import NullPool
 
     def connect() -> ReplayConnection:
-        known = vars(twin)[_FACTS]
-        return ReplayConnection(driver_of(pool._dialect, known.get(facts.KIND)), known, pool)
+        def known() -> dict[str, Any]:
+            found: dict[str, Any] = vars(twin)[_FACTS]
+            return found
+
+        return ReplayConnection(driver_of(pool._dialect, known().get(facts.KIND)), known, pool)
 
     try:
         twin = pool.recreate()
@@ -82,10 +87,18 @@ class _ConnectListeners:
 
     def _exec_w_sync_on_first_run(self, dbapi_connection: Any, record: Any) -> None:
         pool = self._pool()
-        for listener in () if pool is None else list(pool.dispatch.connect):
-            if (getattr(listener, "__module__", None) or "").startswith("sqlalchemy."):
-                continue
-            try:
-                listener(dbapi_connection, record)
-            except Exception as error:  # noqa: BLE001  # it expects more than a replayed connection has
-                ports.report("sqlalchemy: a connect listener, on a replayed connection", error)
+        listeners = [] if pool is None else [one for one in pool.dispatch.connect if not is_library(one)]
+        apps = [one for one in listeners if not is_telemetry(one)]
+
+        def call(listeners: list[Any], connection: Any) -> None:
+            for listener in listeners:
+                try:
+                    listener(connection, record)
+                except Exception as error:  # noqa: BLE001  # it expects more than a replayed connection has
+                    ports.report("sqlalchemy: a connect listener, on a replayed connection", error)
+
+        if not apps:
+            call(listeners, dbapi_connection)
+        else:
+            below = dbapi_connection.timetracer_below
+            below.connected(dbapi_connection, functools.partial(call, listeners))

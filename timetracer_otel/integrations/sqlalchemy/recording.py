@@ -15,7 +15,7 @@ from timetracer_otel.integrations.dbapi.core import once
 from timetracer_otel.integrations.dbapi.pending import Pending, columns_of, number, quiet
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.direct import record
-from timetracer_otel.integrations.sqlalchemy.beyond import CURSORS
+from timetracer_otel.integrations.sqlalchemy.beyond import CURSORS, below_of
 from timetracer_otel.integrations.sqlalchemy.checkout import KEEPS, NEXT, Checkout
 from timetracer_otel.integrations.sqlalchemy.drivers import keeps
 from timetracer_otel.messages import SqlResult, SqlStatement
@@ -95,6 +95,9 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
         """A statement has run, or another step: report it now, or once its rows were fetched."""
         cursor = self.__wrapped__
         pending = Pending.of(cursor, exchange, limit)
+        below = below_of(self._self_checkout.driver)
+        if below is not None:
+            pending.taken = below.taken(cursor)
         if keeps(self._self_checkout.driver, cursor):
             pending.extra[KEEPS] = True
         if self._self_asked is not None and self._self_asked.step:
@@ -187,7 +190,12 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
             if rows and not pending.rows and _has_names(rows[0]):
                 detail = f"rows of {type(rows[0]).__qualname__} are plain tuples in a replay"
                 pending.exchange.gap("rows of a class", detail)
-            pending.keep(rows)
+            below = below_of(self._self_checkout.driver) if rows else None
+            if below is None:
+                pending.keep(rows)
+            else:
+                pending.keep(rows, below.sent(self.__wrapped__, rows, len(pending.rows), pending.taken))
+                below.kept(self.__wrapped__)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: reading rows", error)
             if self._self_pending is not None:

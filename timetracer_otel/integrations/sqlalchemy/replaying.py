@@ -15,7 +15,7 @@ from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 from timetracer_otel.integrations.base import Invocation
 from timetracer_otel.integrations.dbapi.core import once, refused
 from timetracer_otel.integrations.dbapi.pending import Pending
-from timetracer_otel.integrations.dbapi.values import restore
+from timetracer_otel.integrations.dbapi.values import restore, restore_row
 from timetracer_otel.integrations.sqlalchemy.beyond import CURSORS, UNRECORDED, Below, by_driver
 from timetracer_otel.integrations.sqlalchemy.checkout import KEEPS, NEXT, Checkout
 from timetracer_otel.integrations.sqlalchemy.drivers import Driver, keeps
@@ -33,11 +33,12 @@ class ReplayConnection:
     :class:`ReplayCursor`.
     """
 
-    def __init__(self, driver: Driver, facts: dict[str, Any], pool: Any = None) -> None:
+    def __init__(self, driver: Driver, known: Callable[[], dict[str, Any]], pool: Any = None) -> None:
+        facts = known()
         learned = facts.get("learned")
         self._pool = pool
         self._live: Any = None
-        self.timetracer_below = Below(driver, pool)
+        self.timetracer_below = Below(driver, pool, known)
         self._driver = driver
         self._level: str | None = None
         self._default_level = learned.get("default_isolation_level") if isinstance(learned, dict) else None
@@ -247,7 +248,8 @@ class ReplayCursor:
         driver = self.timetracer_checkout.driver
         self.description = None if result.columns is None else driver.description(restore(result.columns))
         names = [str(column[0]) for column in self.description or ()]
-        self._rows = [driver.row(names, restore(row)) for row in result.rows]
+        reader = functools.cache(self._reader)
+        self._rows = [driver.row(names, restore_row(row, reader)) for row in result.rows]
         self._next = 0
         self._end = None
         self._after = result.extra.get("rowcount_after")
@@ -264,6 +266,13 @@ class ReplayCursor:
                 f"the app asks for more than the {len(self._rows)} rows it fetched when this was recorded"
                 " (or than were kept); record again"
             )
+
+    def _reader(self) -> Callable[[Any], Any]:
+        if type(self.connection) is not ReplayConnection:
+            raise refused(
+                "a value of a class of the app's, on a connection from before the replay,", "sqlalchemy"
+            )
+        return self.connection.timetracer_below.reader()
 
     def timetracer_returned(self) -> Any:
         """What the driver's ``execute`` returns, or another step."""
