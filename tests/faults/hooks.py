@@ -184,6 +184,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.psycopg2.copying:send",
             "timetracer_otel.integrations.psycopg2.copying:send.live",
             "timetracer_otel.integrations.psycopg2.cursor:Cursor.__init__",
+            "timetracer_otel.integrations.psycopg2.cursor:Cursor.execute",
             "timetracer_otel.integrations.psycopg2.cursor:Cursor._timetracer_copied",
             "timetracer_otel.integrations.psycopg2.cursor:Cursor.timetracer_copy",
             "timetracer_otel.integrations.psycopg2.cursor:Cursor._timetracer_rows",

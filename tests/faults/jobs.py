@@ -138,7 +138,8 @@ def make_tables() -> None:
 
 
 def sqlalchemy_sync() -> Any:
-    return [attempt(_selects), attempt(_writes), attempt(_in_two_phases), attempt(_driver), attempt(_refused)]
+    parts = (_selects, _writes, _in_two_phases, _driver, _listened_to, _refused)
+    return [attempt(part) for part in parts]
 
 
 def _selects() -> Any:
@@ -196,7 +197,7 @@ def _driver() -> Any:
             more = [cursor.fetchall(), attempt(cursor.nextset)]
             error = attempt(lambda: cursor.execute("SELECT nothing"))
         raw.rollback()
-        return [rows, more, error, _copied(raw), _listened_to()]
+        return [rows, more, error, _copied(raw)]
     finally:
         raw.rollback()
         raw.close()
@@ -262,7 +263,7 @@ async def _copied_async() -> Any:
     sqlalchemy.event.listen(engine.sync_engine, "connect", _set_up_async)
     try:
         async with engine.begin() as connection:
-            await connection.execute(_text("SELECT 1"))
+            await connection.scalar(_text("SELECT 1"))
             own: Any = (await connection.get_raw_connection()).driver_connection
             async with own.cursor() as cursor, cursor.copy("COPY (SELECT 1) TO STDOUT") as copy:
                 return [bytes(piece) async for piece in copy]

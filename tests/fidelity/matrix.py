@@ -112,12 +112,15 @@ def _title(title: str) -> str:
 _BEYOND = (
     "what a driver has beyond statements, through a raw connection or its own below an asynchronous engine,"
     " where it is none of psycopg, psycopg2 and asyncpg (`backup`, `blobopen`, `iterdump`, `serialize`);"
-    " `scroll` of a cursor of a raw connection. Types that a `connect` listener looks up on the server and"
-    " registers with psycopg are not known to the driver's own connection in a replay"
+    " `scroll` of a cursor of a raw connection"
 )
 _LARGE = (
     "reading a COPY that gave more than `TIMETRACER_MAX_BODY_KB` (a gap of the cassette); one that was given"
     " more is replayed, told apart by its hash"
+)
+_UNREGISTERED = (
+    "rows with a value of a class of the app's, on a connection for which no loader, type caster or codec"
+    " that makes it is registered"
 )
 _REFUSED = f"""\
 ## Refused in a replay
@@ -129,7 +132,7 @@ call:
 |---|---|
 | psycopg, psycopg2, asyncpg | {_LARGE} |
 | SQLAlchemy | {_BEYOND} |
-| asyncpg | rows with a value that a codec of the app's made, on a connection without that codec |
+| psycopg, psycopg2, asyncpg | {_UNREGISTERED} |
 | MySQL | see [mysql.md](mysql.md#what-is-not) |
 """
 _NAMES = {

@@ -41,7 +41,8 @@ _inserted: dict[str, list[_Inserted]] = {}
 _wanted: dict[str, Wrappable] = {}
 _settled: dict[str, Wrappable] = {}
 """Wanted ones each of whose points is wrapped, or will be when its module loads."""
-_hooked: set[tuple[str, str]] = set()
+_hooked: dict[tuple[str, str], tuple[Wrappable, Point]] = {}
+"""What is wrapped when a module loads, by integration and place."""
 
 
 def install(integration: Wrappable) -> None:
@@ -53,9 +54,11 @@ def install(integration: Wrappable) -> None:
             for point in integration.points():
                 if point.module in sys.modules:
                     settled = _apply(integration, point) and settled
-                elif (integration.name, _key(point)) not in _hooked:
-                    _hooked.add((integration.name, _key(point)))
-                    wrapt.register_post_import_hook(_on_import(integration, point), point.module)
+                    continue
+                hook = integration.name, _key(point)
+                known, _hooked[hook] = hook in _hooked, (integration, point)
+                if not known:
+                    wrapt.register_post_import_hook(_on_import(*hook), point.module)
             if settled:
                 _settled[integration.name] = integration
         if _hooked:
@@ -96,15 +99,17 @@ def _key(point: Point) -> str:
     return f"{point.module}:{point.path}"
 
 
-def _on_import(integration: Wrappable, point: Point) -> Callable[[Any], None]:
+def _on_import(name: str, key: str) -> Callable[[Any], None]:
     def loaded(_module: Any) -> None:
         # an exception in an import hook would abort every hook after it
         try:
             with _lock:
-                if integration.name in _wanted:
+                # that of the one of that name now: another may have been taken away before the library came
+                integration, point = _hooked[name, key]
+                if _wanted.get(name) is integration:
                     _apply(integration, point)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            ports.report(f"wrapping {_key(point)}", error)
+            ports.report(f"wrapping {key}", error)
 
     return loaded
 

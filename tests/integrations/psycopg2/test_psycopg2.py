@@ -180,18 +180,42 @@ def test_types(db: Runs) -> None:
     assert seen[3] == dt.datetime(2026, 1, 2, 1, 4, 5, tzinfo=dt.UTC)
 
 
-def test_a_class_for_a_composite_type_is_refused(db: Runs) -> None:
+def test_types_that_the_app_registers(db: Runs) -> None:
     def scenario(connection: Any) -> Any:
         cursor = connection.cursor()
         cursor.execute("CREATE TYPE pair AS (a int, b text)")
         extras.register_composite("pair", connection)
-        cursor.execute("SELECT (1, 'x')::pair")
+        cursor.execute("SELECT (1, 'x')::pair, ARRAY[(2, 'y')]::pair[], '10.0.0.1'::inet")
+        seen = [repr(cursor.fetchone())]
+        extras.register_inet(conn_or_curs=connection)
+        with connection.cursor(name="served") as served:
+            served.execute("SELECT '10.0.0.1'::inet, (n, 'z')::pair FROM generate_series(1, 2) n")
+            seen += [repr(served.fetchone()), repr(served.fetchall())]
+        return [*seen, repr(cursor.cast(869, "10.0.0.2"))]
+
+    before = dict(extensions.string_types)
+    assert db.same(scenario) == [
+        "(pair(a=1, b='x'), [pair(a=2, b='y')], '10.0.0.1')",
+        "(Inet('10.0.0.1'), pair(a=1, b='z'))",
+        "[(Inet('10.0.0.1'), pair(a=2, b='z'))]",
+        "Inet('10.0.0.2')",
+    ]
+    assert dict(extensions.string_types) == before
+
+
+def test_a_type_that_the_app_does_not_register_again_is_an_error(db: Runs) -> None:
+    def scenario(connection: Any, *, register: bool = True) -> Any:
+        if register:
+            extras.register_inet(conn_or_curs=connection)
+        cursor = connection.cursor()
+        cursor.execute("SELECT '10.0.0.1'::inet")
         return cursor.fetchone()
 
-    seen, calls = db.recorded(scenario)
-    assert tuple(seen[0]) == (1, "x")
-    with pytest.raises(ReplayError, match="a class of the app's that cassettes cannot carry"):
-        db.replayed(calls, scenario)
+    _, calls = db.recorded(scenario)
+    with pytest.raises(
+        ReplayError, match="a value of type 869 that a type caster of the app's made; none is"
+    ):
+        db.replayed(calls, lambda connection: scenario(connection, register=False))
 
 
 def test_errors(db: Runs) -> None:

@@ -232,6 +232,7 @@ class SharedDriver(DriverIntegration):
         """What the app's own code made of values while a statement was run, for :meth:`sent`."""
         return None
 
+    @abstractmethod
     def sent(self, cursor: Any, rows: Sequence[Any], before: int, taken: Any) -> Sent | None:
         """What the server sent for the values in rows that the app's own code made of it.
 
@@ -241,14 +242,10 @@ class SharedDriver(DriverIntegration):
             before: how many rows of this result were fetched before.
             taken: what :meth:`taken` gave after the statement.
         """
-        return None
 
-    def kept(self, cursor: Any) -> None:
-        """Rows were copied: what was sent for them need be known no longer."""
-
+    @abstractmethod
     def reader(self, connection: Any) -> Callable[[Any], Any]:
         """The reverse: what the app's code makes of that, on a connection of :meth:`stand_in`."""
-        raise refused("a value of a class of the app's", self.name)
 
 
 def _socket_errors() -> dict[str, type[BaseException]]:

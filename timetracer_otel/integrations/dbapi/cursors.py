@@ -62,9 +62,6 @@ class WatchedCursor:
         """What the server sent for values in rows just fetched that the app's own code made of it."""
         return None
 
-    def timetracer_kept(self) -> None:
-        """Rows were copied."""
-
     def timetracer_reader(self) -> Callable[[Any], Any]:
         """Makes values of what the server sent, in a replay."""
         raise refused("a value of a class of the app's", "the driver")
@@ -207,7 +204,6 @@ class WatchedCursor:
             if pending.columns is None:
                 pending.columns = columns_of(self.timetracer_own_description())
             pending.keep(rows, self.timetracer_sent(rows) if rows else None)
-            self.timetracer_kept()
             counts = pending.extra.get("rowcounts", [])
             count = self.timetracer_rowcount()
             if count != (counts[-1][1] if counts else pending.rowcount):

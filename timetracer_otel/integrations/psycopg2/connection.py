@@ -15,7 +15,6 @@ from timetracer_otel.integrations.base import run
 from timetracer_otel.integrations.dbapi.classes import between
 from timetracer_otel.integrations.dbapi.core import Statement, no_session
 from timetracer_otel.integrations.dbapi.links import Link, written
-from timetracer_otel.integrations.psycopg2 import made
 from timetracer_otel.integrations.psycopg2.cursor import Cursor
 from timetracer_otel.messages import SqlResult
 
@@ -100,8 +99,6 @@ class Connection(extensions.connection):  # type: ignore[misc]  # psycopg2 has n
         """A watched cursor, of the class that the app asks for."""
         try:
             given = self.timetracer_given(args, kwargs)
-            if ports.process_port() is not None or ports.session.get() is not None:
-                made.watch(self)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("psycopg2: a class of cursors", error)
             given = None

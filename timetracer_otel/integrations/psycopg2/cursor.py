@@ -25,7 +25,6 @@ class Cursor(Described):
     """A cursor whose statements and rows are recorded, or answered from a recording."""
 
     def __init__(self, connection: Any, name: str | None = None, *args: Any, **kwargs: Any) -> None:
-        self.timetracer_noted = made.Noted()
         link: Link | None = getattr(connection, "timetracer_link", None)
         if link is not None and link.replayed:
             self._timetracer_name = name
@@ -34,6 +33,9 @@ class Cursor(Described):
             super().__init__(connection, *args, **kwargs)
         else:
             super().__init__(connection, name, *args, **kwargs)
+
+    timetracer_noted: made.Noted | None = None
+    """What casters of the app's make while the rows of the last statement are read."""
 
     # -- what the core asks
 
@@ -88,6 +90,7 @@ class Cursor(Described):
     def _timetracer_check(self) -> bool:
         connection = self.connection
         if self._timetracer_usable():
+            self.timetracer_noted = made.watched(connection)
             self._timetracer_heard = connection.timetracer_heard()
             return True
         link = self.timetracer_link()
@@ -117,7 +120,6 @@ class Cursor(Described):
         def message(link: Link) -> SqlStatement:
             return link.statement(self._timetracer_text(text), plain(parameters), executemany=many)
 
-        self.timetracer_noted.forget()
         self._timetracer_asked = None if many else (text, parameters)
         return self.timetracer_ask(method, live, args, {}, message, **more)
 
@@ -359,11 +361,7 @@ class Cursor(Described):
 
     def timetracer_sent(self, rows: Any) -> Sent | None:
         """What the server sent for what casters of the app's made of it."""
-        return self.timetracer_noted.sent(self, rows)
-
-    def timetracer_kept(self) -> None:
-        """Rows were looked at."""
-        self.timetracer_noted.forget()
+        return None if self.timetracer_noted is None else self.timetracer_noted.sent(self, rows)
 
     def timetracer_reader(self) -> Callable[[Any], Any]:
         """Makes the same of it again."""

@@ -24,10 +24,14 @@ class Psycopg2Integration(SharedDriver):
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.psycopg2",)
 
     def points(self) -> Sequence[Point]:
-        """``connect``, and what quotes names with the help of a connection."""
+        """``connect``, what quotes names with the help of a connection, and what registers types with one."""
         return (
             Point("psycopg2", "connect", wrapper=self._connect),
             Point("psycopg2.extensions", "quote_ident", wrapper=self._quote),
+            *(
+                Point(f"psycopg2.{module}", "register_type", wrapper=self._register)
+                for module in ("extensions", "_json", "_range")
+            ),
         )
 
     def faults(self) -> Mapping[str, Answer | Failure]:
@@ -86,12 +90,6 @@ class Psycopg2Integration(SharedDriver):
         noted = getattr(cursor, "timetracer_noted", None)
         return None if noted is None else noted.sent(cursor, rows)
 
-    def kept(self, cursor: Any) -> None:
-        """Forget what casters were given."""
-        noted = getattr(cursor, "timetracer_noted", None)
-        if noted is not None:
-            noted.forget()
-
     def reader(self, connection: Any) -> Callable[[Any], Any]:
         """By the casters that the app registered."""
         from timetracer_otel.integrations.psycopg2 import made
@@ -149,3 +147,19 @@ class Psycopg2Integration(SharedDriver):
         if replayed:
             return '"' + str(args[0]).replace('"', '""') + '"'
         return wrapped(*args, **kwargs)
+
+    def _register(self, wrapped: Any, _instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A replayed connection has types of its own; psycopg2 would take them for those of all."""
+        try:
+            from timetracer_otel.integrations.psycopg2 import replayed
+
+            own = len(args) > 1 and isinstance(args[1], replayed.ReplayedConnection)
+        except Exception as error:
+            if replaying():
+                raise
+            ports.report("psycopg2: registering a type", error)
+            own = False
+        if not own:
+            return wrapped(*args, **kwargs)
+        args[1].string_types.update(dict.fromkeys(args[0].values, args[0]))
+        return None

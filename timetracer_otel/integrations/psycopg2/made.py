@@ -37,17 +37,14 @@ class Noted:
         if isinstance(raw, str) and len(self._made) < _MOST:
             self._made[id(made)] = made, raw
 
-    def forget(self) -> None:
-        """The rows it was about were looked at."""
-        self._made.clear()
-
     def sent(self, cursor: Any, rows: Sequence[Any]) -> Sent | None:
-        """What the server sent for a value in these rows."""
-        if not self._made:
+        """What the server sent for a value in these rows, which are looked at once."""
+        noted, self._made = self._made, {}
+        if not noted:
             return None
 
         def found(number: int, place: int, kept: Any) -> Any:
-            made, raw = self._made.get(id(rows[number][place]), (None, ""))
+            made, raw = noted.get(id(rows[number][place]), (None, ""))
             if made is not rows[number][place]:
                 return kept
             return DriverValue(CUSTOM, [int(cursor.description[place].type_code), raw])
@@ -55,17 +52,20 @@ class Noted:
         return found
 
 
-def watch(connection: Any) -> None:
-    """Let the casters that a connection has, and the app's for all connections, note what they are given."""
-    own = connection.string_types
-    if own is None:
-        return
-    for number, caster in list(own.items()):
-        own[number] = _noting_of(caster)
-    common = extensions.string_types
-    for number in common.keys() - own.keys():
-        if id(common[number]) not in _of_psycopg2():
-            own[number] = _noting_of(common[number])
+def watched(connection: Any) -> Noted | None:
+    """What is noted of the next statement: of a connection's own casters, and the app's for all of them."""
+    port = ports.session.get() or ports.process_port()
+    if port is None or port.replaying:
+        return None
+    own, common = connection.string_types, extensions.string_types
+    for number, caster in own.items():
+        if id(caster) not in _noting or _noting[id(caster)][1] is not caster:
+            own[number] = _noting_of(caster)
+    if not _of_psycopg2().issuperset(map(id, common.values())):
+        for number in common.keys() - own.keys():
+            if id(common[number]) not in _of_psycopg2():
+                own[number] = _noting_of(common[number])
+    return Noted()
 
 
 def _noting_of(caster: Any) -> Any:
@@ -102,8 +102,8 @@ def _of_psycopg2() -> frozenset[int]:
 
 def cast(cursor: Any, number: int, raw: Any) -> Any:
     """What psycopg2 makes of a value, by the casters registered for a cursor, its connection, or all."""
-    for known in (cursor.string_types, cursor.connection.string_types, extensions.string_types):
-        caster = (known or {}).get(number)
+    for known in (cursor.string_types or {}, cursor.connection.string_types, extensions.string_types):
+        caster = known.get(number)
         if caster is not None:
             return caster(raw, cursor)
     return raw

@@ -32,6 +32,7 @@ class ReplayedConnection(live.Connection):
         link = live._making.get()
         assert link is not None, "made by our connect() alone"
         self.timetracer_relearn(link)
+        self._types: dict[int, Any] = {}
         self._dsn = dsn
         self._state: list[Any] = [extensions.STATUS_READY, extensions.TRANSACTION_STATUS_IDLE, 0]
         self._session: dict[str, Any] = {
@@ -56,6 +57,11 @@ class ReplayedConnection(live.Connection):
                 "scrollable": given.get("scrollable"), "withhold": bool(given.get("withhold")),
             }  # fmt: skip
         return cursor
+
+    @property
+    def string_types(self) -> dict[int, Any]:
+        """The type casters registered with this connection, by the numbers of their types."""
+        return self._types
 
     def timetracer_relearn(self, link: Link) -> None:
         """The recorded server was that one."""

@@ -27,8 +27,9 @@ PHASES = {
 class Commit:
     """A commit, or a step of one in two phases, as the instance of a call."""
 
-    def __init__(self, checkout: Checkout, text: str = "COMMIT") -> None:
+    def __init__(self, checkout: Checkout, text: str = "COMMIT", connection: Any = None) -> None:
         self.text = text
+        self.connection = connection
         self.timetracer_checkout = checkout
         self.timetracer_span = None
 
@@ -89,7 +90,7 @@ class Endings:
         passed, checkout.passed = checkout.passed, False
         really = passed or not mocked
         if name == "commit" and wrote:
-            call = Invocation(_nothing if mocked else end, Commit(checkout), (), {})
+            call = Invocation(_nothing if mocked else end, Commit(checkout, connection=connection), (), {})
             try:
                 result = (
                     drive(self._integration.exchange(call))

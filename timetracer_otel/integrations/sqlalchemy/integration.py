@@ -356,7 +356,7 @@ def _execute(fairy: Any, method: str, *args: Any, **kwargs: Any) -> Any:
 
 def _disconnected(dialect: Any, error: Exception, call: Invocation) -> bool:
     cursor = call.instance
-    if isinstance(cursor, Commit):
+    if isinstance(cursor, Commit) and cursor.connection is None:
         return False
     try:
         connection = getattr(cursor, "connection", None) or getattr(cursor, "_adapt_connection", None)

@@ -195,7 +195,6 @@ class RecordingCursor(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic f
                 pending.keep(rows)
             else:
                 pending.keep(rows, below.sent(self.__wrapped__, rows, len(pending.rows), pending.taken))
-                below.kept(self.__wrapped__)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("sqlalchemy: reading rows", error)
             if self._self_pending is not None:
