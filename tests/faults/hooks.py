@@ -106,8 +106,6 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.base:Once.__init__",
             "timetracer_otel.integrations.mysql.c_library:WatchedStatement.__init__",
             "timetracer_otel.integrations.mysql.calls:MySqlIntegration.let_through",
-            "timetracer_otel.integrations.mysql.calls:_Nowhere.__enter__",
-            "timetracer_otel.integrations.mysql.calls:_Nowhere.__exit__",
             "timetracer_otel.integrations.mysql.lines:Line.speaking",
             "timetracer_otel.integrations.psycopg2.connection:making",
             "timetracer_otel.integrations.psycopg2.cursor:Cursor._timetracer_held_rows",
