@@ -138,7 +138,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.direct:record",
             "timetracer_otel.integrations.direct:record_async",
             "timetracer_otel.integrations.grpc.rpc:Rpc._reading.read",
-            "timetracer_otel.integrations.wrapping:_wrapper.wrapper",
+            "timetracer_otel.integrations.wrapping:around.wrapper",
             "timetracer_otel.integrations.base:Once.__call__",
             "timetracer_otel.integrations.aiohttp.integration:_connection",
             "timetracer_otel.integrations.asyncpg.copying:_Copying._sending.live",
