@@ -86,8 +86,12 @@ def plain_asgi() -> Any:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
-        if scope["path"] == "/failing":
+        if scope["path"].endswith("/failing"):
             _fail()
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.send", "text": "order 1"})
+            return
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": message["body"]})
 
@@ -161,7 +165,12 @@ def asgi(app: Any) -> Serve:
 
 
 async def _asgi(app: Any, path: str) -> Any:
-    arriving = [{"type": "http.request", "body": BODY, "more_body": False}]
+    connecting = path.startswith("/websocket")
+    arriving: list[dict[str, Any]] = [
+        {"type": "websocket.connect"}
+        if connecting
+        else {"type": "http.request", "body": BODY, "more_body": False}
+    ]
     over = asyncio.Event()
 
     async def receive() -> dict[str, Any]:
@@ -181,6 +190,9 @@ async def _asgi(app: Any, path: str) -> Any:
         "root_path": "", "headers": [(b"host", b"shop"), (b"content-length", b"8")],
         "client": ("127.0.0.1", 1), "server": ("shop", 80), "state": {},
     }  # fmt: skip
+    if connecting:
+        scope |= {"type": "websocket", "scheme": "ws", "subprotocols": []}
+        del scope["method"]
     try:
         await app(scope, receive, send)
     except Exception as error:
@@ -263,7 +275,7 @@ def requests() -> dict[str, Callable[[], Any]]:
         ),
         ("fastapi", asgi(fast), [f"/sync/{job}" for job in SYNC]),
         ("starlette", asgi(star), ["/body", "/failing"]),
-        ("asgi", asgi(plain_asgi()), ["/body", "/failing"]),
+        ("asgi", asgi(plain_asgi()), ["/body", "/failing", "/websocket", "/websocket/failing"]),
         ("wsgi", wsgi(plain_wsgi()), ["/body", "/failing"]),
         (
             "flask",

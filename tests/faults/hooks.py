@@ -58,9 +58,7 @@ NOT_IN_REQUESTS = frozenset(
 )  # fmt: skip
 """As above, of what is called outside requests only."""
 
-PENDING: dict[str, str] = {
-    "timetracer_otel.integrations.asgi:AsgiIntegration._websocket": "no request of the jobs is a websocket",
-}
+PENDING: dict[str, str] = {}
 """Integrations, or single hooks of one, that no job in :mod:`tests.faults.jobs` calls yet, and why.
 
 Nothing of them is made to fail. Whoever adds an integration adds a job, or names it here.
