@@ -26,6 +26,7 @@ _TRANSPARENT = frozenset({"contextlib", "functools"})
 """Modules that call on behalf of their caller."""
 _ON_BEHALF = frozenset(
     {
+        "timetracer_otel.integrations.asgi:AsgiIntegration._websocket",
         "timetracer_otel.integrations.django:_AsgiHandler.serve",
         "timetracer_otel.integrations.middleware:AsgiMiddleware.__call__",
         "timetracer_otel.integrations.middleware:WsgiMiddleware.__call__",

@@ -40,12 +40,15 @@ async def serve(
         return
     answered = False
 
-    async def noting_send(message: Message) -> None:
+    def note(message: Message) -> None:
         nonlocal answered
-        status = _status_of(message)
-        if status and not answered:
+        status = 0 if answered else _status_of(message)
+        if status:
             answered = True
-            safely(entry.response_started, HttpResponse(status, [], body=None))
+            entry.response_started(HttpResponse(status, [], body=None))
+
+    async def noting_send(message: Message) -> None:
+        safely(note, message)
         await send(message)
 
     try:
