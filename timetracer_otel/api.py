@@ -135,18 +135,20 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         self._recorder = kind(self.store, self.settings, self._provider)
         self._tap = tap(self._provider)
         self._recorder_before, self._tap.recorder = self._tap.recorder, self._recorder
+        self._recorder.exclusive = True
+        self._ports_before = ports.set_process_ports(self._recorder, None)
         self._span = self._recorder.tracer().start_span(self.name, context=otel_context.Context())
         context = self._span.get_span_context()
         self._recording = self._recorder.assembler.find(context.trace_id, context.span_id)
         self._block = contextlib.ExitStack()
         if isinstance(self._recorder, BlockRecorder):
             self._recorder.begin_block(self._span, self.settings.app_hosts)
-            self._ports_before = ports.set_process_ports(self._recorder, self._recorder.arrivals)
+            ports.set_process_ports(self._recorder, self._recorder.arrivals)
             values = self._recorder.values
             self._block.callback(set_process_source, set_process_source(lambda: values))
             self._block.enter_context(self._recorder.join())
         else:
-            self._ports_before = ports.set_process_ports(self._recorder, self._recorder)
+            ports.set_process_ports(self._recorder, self._recorder)
             self._draw_values()
         return self
 

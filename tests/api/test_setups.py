@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -191,3 +192,39 @@ def test_after_a_fork_parent_and_child_write_their_own_and_nobody_else_s(
         ("child", 1),
         ("meanwhile", 0),
     ]
+
+
+OWN = "timetracer_otel"
+BLOCK = """
+import sys, httpx, timetracer_otel
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+folder, own, url = sys.argv[1:]
+provider = TracerProvider()
+provider.add_span_processor(timetracer_otel.CassetteSpanProcessor(folder))
+trace.set_tracer_provider(provider)
+timetracer_otel.install()
+with trace.get_tracer("app").start_as_current_span("before"):
+    httpx.get(f"{url}/json/1")
+with timetracer_otel.record(own, name="import"):
+    httpx.get(f"{url}/json/2")
+    with trace.get_tracer("app").start_as_current_span("part"):
+        httpx.get(f"{url}/json/3")
+with trace.get_tracer("app").start_as_current_span("after"):
+    httpx.get(f"{url}/json/4")
+"""
+
+
+@pytest.mark.parametrize("place", ["the same", "another"])
+def test_what_a_block_records_is_no_cassette_of_the_processor_as_well(
+    store: FolderStore, tmp_path: Path, upstream: Upstream, place: str
+) -> None:
+    own = store if place == "the same" else FolderStore(tmp_path / "own")
+    assert run(BLOCK, str(store.path), str(own.path), upstream.url) == ""
+
+    assert {name: calls for one in (store, own) for name, _, calls in map(told, cassettes(one))} == {
+        "before": [(OWN, "HttpResponse")],
+        "import": [(OWN, "HttpResponse")] * 2,
+        "after": [(OWN, "HttpResponse")],
+    }
+    assert [one.title for one in cassettes(store)] == ["before", *["import"] * (store is own), "after"]

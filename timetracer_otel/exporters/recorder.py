@@ -71,6 +71,8 @@ class Recorder:
         self._tracer: otel_trace.Tracer | None = None
         self._builder = CassetteBuilder(settings)
         self.active = True
+        self.exclusive = False
+        """What begins while it stands behind the process's port is no other recorder's."""
         self.attach: Callable[[], bool] | None = None
         """Taps the provider, where that could not be done yet; called until it returns true."""
         self.writer: Writer[TraceRecording] = Writer(self._write, settings.grace_seconds)
@@ -93,6 +95,9 @@ class Recorder:
     def _new_root(self, recording: TraceRecording, span: Span) -> None:
         rate = self.settings.sample_rate
         if rate < 1.0 and (recording.trace_id & 0xFFFFFFFFFFFFFF) >= rate * 2**56:
+            recording.excluded = True
+        owner = ports.process_port()
+        if owner is not self and isinstance(owner, Recorder) and owner.exclusive:
             recording.excluded = True
         entry = ports.current_entry()
         if isinstance(entry, BoundEntry) and entry.recorder is self:
