@@ -18,15 +18,7 @@ def live(number: int, *words: str, lane: int = 0) -> LiveCall:
     attributes: dict[str, AttributeValue] = {names.CALL_INTEGRATION: "redis", names.CALL_INDEX: number}
     span = Span(trace_id="1" * 32, span_id=f"{number + 1:016x}", name="redis", attributes=attributes)
     recorded = Call(span, ())
-    return LiveCall(
-        "redis",
-        " ".join(words),
-        Outcome.ANSWERED,
-        command.writes,
-        command,
-        lane=lane,
-        recorded=recorded,
-    )
+    return LiveCall("redis", Outcome.ANSWERED, command, lane=lane, recorded=recorded)
 
 
 def test_reads_and_the_writes_of_other_tasks_are_in_recorded_order() -> None:
