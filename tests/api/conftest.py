@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import Tracer, TracerProvider
 import timetracer_otel
 from timetracer_otel import config, ports
 from timetracer_otel.cassette import Cassette
+from timetracer_otel.ports import failing
 from timetracer_otel.store import FolderStore
 
 
@@ -82,9 +83,9 @@ def recording(store: FolderStore) -> Iterator[Callable[..., Recorder]]:
 @pytest.fixture
 def fresh_reports() -> Iterator[None]:
     """What is said once is said again in this test, and nothing is counted yet."""
-    before = set(ports._reported)
-    ports._reported.clear()
+    before = set(failing._reported)
+    failing._reported.clear()
     ports.forget_failures()
     yield
-    ports._reported.clear()
-    ports._reported.update(before)
+    failing._reported.clear()
+    failing._reported.update(before)

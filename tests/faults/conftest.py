@@ -8,6 +8,7 @@ import pytest
 
 from tests.processes.conftest import start, store
 from timetracer_otel import ports
+from timetracer_otel.ports import failing
 
 __all__ = ["fresh_reports", "start", "store"]
 
@@ -15,7 +16,7 @@ __all__ = ["fresh_reports", "start", "store"]
 @pytest.fixture
 def fresh_reports() -> Iterator[None]:
     """Nothing went wrong in this process yet, whatever other tests did in it."""
-    ports._reported.clear()
+    failing._reported.clear()
     ports.forget_failures()
     yield
     ports.forget_failures()

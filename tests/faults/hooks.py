@@ -123,10 +123,10 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.aiohttp.integration:_talk",
             "timetracer_otel.integrations.httpclient.callers:replaying",
             "timetracer_otel.integrations.httpclient.connection:HttpClientIntegration._caller",
-            "timetracer_otel.ports:current",
-            "timetracer_otel.ports:current_entry",
-            "timetracer_otel.ports:entry_port",
-            "timetracer_otel.ports:is_inside",
+            "timetracer_otel.ports.standing:current",
+            "timetracer_otel.ports.standing:current_entry",
+            "timetracer_otel.ports.standing:entry_port",
+            "timetracer_otel.ports.within:is_inside",
         }
     ),
     "makes the app's own call, and guards what it does besides": frozenset(
@@ -221,7 +221,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.kafka.polled:Polled.end",
             "timetracer_otel.integrations.entries:activated.__exit__",
             "timetracer_otel.nondeterminism.source:drawing_from.__exit__",
-            "timetracer_otel.ports:entered.__exit__",
+            "timetracer_otel.ports.standing:entered.__exit__",
         }
     ),
     "calls one function, which guards itself": frozenset(
@@ -231,7 +231,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.grpc.rpc:_Ending.__exit__",
             "timetracer_otel.integrations.wsgi:_Body._end",
             "timetracer_otel.integrations.wsgi:_Input._note",
-            "timetracer_otel.ports:report",
+            "timetracer_otel.ports.failing:report",
         }
     ),
 }

@@ -118,10 +118,11 @@ class Recording:
     def forget(self) -> None:
         """Begin anew: nothing was said, nothing was written."""
         from timetracer_otel import ports
+        from timetracer_otel.ports import failing
 
         self._provider.force_flush()
         ports.forget_failures()
-        ports._reported.clear()
+        failing._reported.clear()
         self._lines.lines.clear()
         if self._store.path.exists():
             for path in self._store.paths():

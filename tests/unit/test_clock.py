@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 
-from timetracer_otel import nondeterminism, ports, values
+from timetracer_otel import nondeterminism, values
 from timetracer_otel.nondeterminism import Event, ValueRecorder, ValueReplayer, clock, drawing_from
+from timetracer_otel.ports import failing
 
 early_time = time.time
 early_now = dt.datetime.now
@@ -309,7 +310,7 @@ def test_where_time_machine_does_not_work_one_warning_says_so(
 
     clock.uninstall()
     monkeypatch.setattr(clock, "_import_time_machine", no_wheel)
-    monkeypatch.setattr(ports, "_reported", set())
+    monkeypatch.setattr(failing, "_reported", set())
     clock.install()
     clock.install()
     with drawing_from(session(IN_2001)):
@@ -330,7 +331,7 @@ def test_a_time_machine_that_changes_the_types_is_not_used(
 
     clock.uninstall()
     monkeypatch.setattr(clock, "_Probe", Probe)
-    monkeypatch.setattr(ports, "_reported", set())
+    monkeypatch.setattr(failing, "_reported", set())
     clock.install()
     assert not clock.installed()
     assert time_machine.traveller_stack == []

@@ -59,7 +59,7 @@ class RecordedExchange:
             token = None
             if self._own is not None:
                 token = attach(self._own)
-            self._tokens = (ports._inside.set(True), token)
+            self._tokens = (ports.inside_variable.set(True), token)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("recording a call", error)
         return self

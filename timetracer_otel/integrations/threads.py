@@ -32,7 +32,7 @@ from timetracer_otel.nondeterminism import source
 
 Function: TypeAlias = Callable[..., Any]
 
-_VARIABLES: Final[tuple[ContextVar[Any], ...]] = (ports.session, ports._entry, source.variable)
+_VARIABLES: Final[tuple[ContextVar[Any], ...]] = (ports.session, ports.entry_variable, source.variable)
 
 _INFRASTRUCTURE: Final = frozenset(
     {

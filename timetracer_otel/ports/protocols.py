@@ -1,27 +1,14 @@
-"""The two narrow ports between integrations and whoever stands behind them.
-
-An integration sees a call and asks :func:`current` for a :class:`Port`: the recorder when the
-process records, a replay session when this context replays, nobody when neither. It says
-``begin`` and gets an :class:`Exchange`: either the recorded answer to give, or leave to make the
-call and to report its answer with ``finish``.
-
-A framework integration sees a request come in and asks :func:`entry_port` in the same way.
-"""
+"""What is said at the two ports: by integrations, and by whoever stands behind them."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
-
-logger = logging.getLogger("timetracer_otel")
 
 
 class Caller(Protocol):
@@ -270,152 +257,3 @@ class EntryPort(Protocol):
     def stopping(self) -> None:
         """The server is about to end the process: write what is finished."""
         ...
-
-
-session: ContextVar[Port | None] = ContextVar("timetracer_session", default=None)
-"""The replay session of this context."""
-
-_inside: ContextVar[bool] = ContextVar("timetracer_inside", default=False)
-_entry: ContextVar[Entry | Inbound | Startup | None] = ContextVar("timetracer_entry", default=None)
-
-_process_port: Port | None = None
-_process_entry_port: EntryPort | None = None
-
-
-def current() -> Port | None:
-    """The port for a call made here and now; ``None`` when nobody records or replays it."""
-    port = session.get() or _process_port
-    return None if port is None or _inside.get() else port
-
-
-def process_port() -> Port | None:
-    """Who stands behind the port for the whole process."""
-    return _process_port
-
-
-def replays() -> bool:
-    """True where calls are answered from cassettes: in this context, or in the whole process."""
-    port = session.get() or _process_port
-    return port is not None and port.replaying
-
-
-def entry_port() -> EntryPort | None:
-    """The port for a request that comes in here; ``None`` inside one, or when off."""
-    port = _process_entry_port
-    return None if port is None or _entry.get() is not None else port
-
-
-def set_process_ports(port: Port | None, entry: EntryPort | None) -> tuple[Port | None, EntryPort | None]:
-    """Set who stands behind the ports for the whole process; returns who stood there."""
-    global _process_port, _process_entry_port  # one process, one pair
-    before = _process_port, _process_entry_port
-    _process_port, _process_entry_port = port, entry
-    return before
-
-
-class _Place:
-    """Whether work below is part of a call that is seen, or not. Never raises."""
-
-    __slots__ = ("_token",)
-    value: ClassVar[bool]
-
-    def __enter__(self) -> None:
-        try:
-            self._token: Token[bool] | None = _inside.set(self.value)
-        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            self._token = None
-            report("recording a call", error)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if self._token is not None:
-                _inside.reset(self._token)
-        except Exception as problem:  # noqa: BLE001  # as above
-            # a thread that stayed inside would record nothing more
-            _inside.set(self._token is not None and self._token.old_value is True)
-            report("recording a call", problem)
-
-
-def leave(token: Token[bool]) -> None:
-    """Back to where the work was part of what it was before. Never raises."""
-    try:
-        _inside.reset(token)
-    except Exception as problem:  # noqa: BLE001  # as above
-        _inside.set(token.old_value is True)
-        report("recording a call", problem)
-
-
-class inside(_Place):  # noqa: N801  # used like a function: ``with inside():``
-    """Work below here is part of a call that is already seen: a driver under an ORM, say."""
-
-    __slots__ = ()
-    value = True
-
-
-class outside(_Place):  # noqa: N801  # as above
-    """Undo :class:`inside` for application code called back from within a call."""
-
-    __slots__ = ()
-    value = False
-
-
-def is_inside() -> bool:
-    """True within :func:`inside`."""
-    return _inside.get()
-
-
-class entered:  # noqa: N801  # as above
-    """Make that inbound request, or start-up, the one this context serves."""
-
-    __slots__ = ("_entry", "_token")
-
-    def __init__(self, entry: Entry | Inbound | Startup) -> None:
-        self._entry = entry
-
-    def __enter__(self) -> None:
-        self._token = _entry.set(self._entry)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _entry.reset(self._token)
-
-
-def current_entry() -> Entry | Inbound | Startup | None:
-    """The inbound request, or start-up, this context serves."""
-    return _entry.get()
-
-
-_reported: set[str] = set()
-_failures: Counter[str] = Counter()
-
-
-def report(where: str, error: BaseException | str) -> None:
-    """Say once a place and kind that something of ours went wrong; never raises.
-
-    It is counted each time (:func:`failures`), and listed as a gap of the recording under way here.
-    """
-    with contextlib.suppress(Exception):
-        _failures[where] += 1
-    with contextlib.suppress(Exception):
-        key = f"{where}:{type(error).__name__}"
-        if key not in _reported:
-            _reported.add(key)
-            text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
-            logger.warning("timetracer-otel: %s: %s (the app is not affected; said once)", where, text)
-            logger.debug("where that came from", exc_info=error if isinstance(error, BaseException) else None)
-    with contextlib.suppress(Exception):
-        if _process_port is not None:
-            _process_port.lost(where, type(error).__name__ if isinstance(error, BaseException) else "")
-
-
-def failures() -> dict[str, int]:
-    """How often something of ours went wrong in this process, by place."""
-    return dict(_failures)
-
-
-def forget_failures() -> None:
-    """Count from nothing, as a forked child does; what was said is not said again."""
-    _failures.clear()
