@@ -25,6 +25,7 @@ BOUNDED = (
     "timetracer_otel.messages.headers.",
     "timetracer_otel.messages.http._matched",
     "timetracer_otel.redaction.Redactor._of_names",
+    "timetracer_otel.redaction.names.SensitiveNames.",
 )
 """What is remembered of what was met, up to a number of its own: names of attributes and headers, scopes."""
 MEMORY_KIB = 10 * 1024
