@@ -383,9 +383,10 @@ class _Current:
                     span.record_exception(error)
                 if set_status_on_exception:
                     span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
-        finally:
-            if end_on_exit:
-                span.end()
+        except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
+            ports.report("the error of a span", problem)
+        if end_on_exit:
+            span.end()
 
     def __call__(self, function: T) -> T:
         """As a decorator it is the SDK's, for functions of either colour."""

@@ -104,7 +104,11 @@ class ConnectorIntegration(MySqlIntegration):
 
 def asked(call: Invocation) -> str:
     """The query that a connection is given."""
-    return str(call.args[0] if call.args else call.kwargs.get("query", ""))
+    try:
+        return str(call.args[0] if call.args else call.kwargs.get("query", ""))
+    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
+        ports.report("mysqlconnector: what a connection asks", error)
+        return ""
 
 
 def statement(line: Line, call: Invocation, names: tuple[str, str]) -> SqlStatement:
