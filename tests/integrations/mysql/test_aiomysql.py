@@ -134,3 +134,16 @@ def test_what_was_not_recorded(aio: AioMySqlRuns) -> None:
 
     with pytest.raises(NoSessionError):
         asyncio.run(outside())
+
+
+def test_a_ping_connects_anew(aio: AioMySqlRuns) -> None:
+    async def scenario(connection: Any) -> Any:
+        seen = [await raised(lambda: connection.query("KILL CONNECTION_ID()")), await connection.ping()]
+        cursor = await connection.cursor()
+        seen += [await cursor.execute(PEOPLE), await cursor.fetchall()]
+        connection.close()
+        seen += [await raised(lambda: connection.ping(reconnect=False)), await connection.ping()]
+        cursor = await connection.cursor()
+        return [*seen, await cursor.execute("SELECT 2"), await cursor.fetchall()]
+
+    assert aio.same(scenario)[-2:] == [1, ((2,),)]

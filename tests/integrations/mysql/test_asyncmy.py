@@ -323,3 +323,12 @@ def test_what_is_recorded(asyncmy_runs: AsyncmyRuns) -> None:
         ("CALL two_results", (18, 0), [["ann"]]),
         ("COMMIT", None, []),
     ]
+
+
+def test_a_ping_connects_anew(asyncmy_runs: AsyncmyRuns) -> None:
+    async def scenario(connection: Any) -> Any:
+        seen = [await raised(lambda: connection.query("KILL CONNECTION_ID()")), await connection.ping()]
+        async with connection.cursor() as cursor:
+            return [*seen, await cursor.execute("SELECT 2"), await cursor.fetchall()]
+
+    assert asyncmy_runs.same(scenario)[-1] == ((2,),)

@@ -293,3 +293,17 @@ def test_a_compressed_connection_is_a_gap_in_python(connector: ConnectorRuns) ->
     assert seen == [(1,)]
     gaps = [] if IN_C else [("unwatched connection", "a compressed connection is not recorded")]
     assert [call.gaps for call in calls] == [gaps]
+
+
+def test_a_ping_connects_anew(connector: ConnectorRuns) -> None:
+    def scenario(connection: Any) -> Any:
+        cursor = connection.cursor()
+        seen = [raised(lambda: cursor.execute("KILL CONNECTION_ID()")), connection.ping(reconnect=True)]
+        cursor = connection.cursor()
+        seen += [cursor.execute("SELECT 1"), cursor.fetchall()]
+        connection.close()
+        seen += [raised(lambda: connection.ping()), connection.ping(reconnect=True)]
+        cursor = connection.cursor()
+        return [*seen, cursor.execute("SELECT 2"), cursor.fetchall()]
+
+    assert connector.same(scenario)[-1] == [(2,)]

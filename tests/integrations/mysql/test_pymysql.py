@@ -370,3 +370,15 @@ def test_a_secret_column_of_numbers_keeps_its_type(db: PyMySqlRuns) -> None:
 
     assert seen == ((1234, "hidden", dt.date(2026, 1, 2)),)
     assert db.replayed(masked, scenario) == ((1234, MASK, dt.date(2026, 1, 2)),)
+
+
+def test_a_ping_connects_anew(db: PyMySqlRuns) -> None:
+    def scenario(connection: Any) -> Any:
+        seen = [raised(lambda: connection.query("KILL CONNECTION_ID()")), connection.ping(reconnect=True)]
+        cursor = connection.cursor()
+        seen += [cursor.execute("SELECT 1"), cursor.fetchall()]
+        connection.close()
+        seen += [raised(lambda: connection.ping(reconnect=False)), connection.ping(reconnect=True)]
+        return [*seen, cursor.execute("SELECT 2"), cursor.fetchall()]
+
+    assert db.same(scenario)[-2:] == [1, ((2,),)]

@@ -24,7 +24,7 @@ from timetracer_otel.integrations.mysql.streams import (
 )
 
 _QUERY = ("query", "args")
-_UNASKED = ("begin", "ping", "select_db", "set_charset", "autocommit")
+_UNASKED = ("begin", "select_db", "set_charset", "autocommit")
 _connecting: ContextVar[Line | None] = ContextVar("timetracer_aiomysql_connecting", default=None)
 
 
@@ -49,6 +49,7 @@ class AioMySqlIntegration(MySqlIntegration):
             Point(connections, "Connection.show_warnings", self._show_warnings, asynchronous=True),
             Point(connections, "Connection.commit", self._commit, asynchronous=True),
             Point(connections, "Connection.rollback", self._rollback, asynchronous=True),
+            Point(connections, "Connection.ping", self.ping, asynchronous=True),
             *(
                 Point(connections, f"Connection.{name}", self._unasked, asynchronous=True)
                 for name in _UNASKED

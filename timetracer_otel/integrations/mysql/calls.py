@@ -329,15 +329,20 @@ class MySqlIntegration(DriverIntegration):
             return (yield from self.converse(call, connection, lambda line: line.statement(text)))
         return (yield from self.unasked(call, connection))
 
-    def unasked(self, call: Invocation, connection: Any) -> Flow[Any]:
-        """The flow of what is nobody's call: pings, settings, the start of a transaction."""
+    def unasked(self, call: Invocation, connection: Any, place: Any = ports.inside) -> Flow[Any]:
+        """The flow of what is nobody's call: settings, the start of a transaction."""
         line = self.line_of(connection)
         self.settle(connection, line)
         try:
-            with ports.inside():
+            with place():
                 return (yield call.proceed)
         finally:
-            self.unsettle(connection, line)
+            if self.known_line(connection) is line:
+                self.unsettle(connection, line)
+
+    def ping(self, call: Invocation) -> Flow[Any]:
+        """As above, and it may connect anew, which is seen as ever."""
+        return self.unasked(call, call.instance, contextlib.nullcontext)
 
 
 def _commits_by_itself(connection: Any) -> bool:

@@ -28,7 +28,7 @@ _UNASKED = (
     "_execute_query", "cmd_ping", "cmd_reset_connection", "cmd_change_user",
 )  # fmt: skip
 _UNASKED_IN_C = (
-    "_execute_query", "is_connected", "ping", "cmd_reset_connection", "cmd_change_user", "cmd_statistics",
+    "_execute_query", "is_connected", "cmd_reset_connection", "cmd_change_user", "cmd_statistics",
 )  # fmt: skip
 _OF_A_CALL = IN_TRANSACTION | MORE_RESULTS
 _DATABASE = "SELECT DATABASE()"
@@ -69,6 +69,7 @@ class MySqlConnectorIntegration(ConnectorIntegration):
             Point(f"{connections}_cext", "CMySQLConnection.info_query", wrapper=self._probe),
             Point(f"{connections}_cext", "CMySQLConnection.commit", self._commit),
             Point(f"{connections}_cext", "CMySQLConnection.rollback", self._rollback),
+            Point(f"{connections}_cext", "CMySQLConnection.ping", self.ping),
             *(
                 Point(f"{connections}_cext", f"CMySQLConnection.{name}", self._unasked, optional=True)
                 for name in _UNASKED_IN_C

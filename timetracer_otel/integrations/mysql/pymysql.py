@@ -19,7 +19,7 @@ from timetracer_otel.integrations.mysql.lines import Line, WatchedFile, WatchedS
 from timetracer_otel.integrations.mysql.server import ReplayedSocket
 
 _QUERY = ("query", "args")
-_UNASKED = ("begin", "ping", "select_db", "set_character_set", "autocommit")
+_UNASKED = ("begin", "select_db", "set_character_set", "autocommit")
 
 
 class PyMySqlIntegration(MySqlIntegration):
@@ -41,6 +41,7 @@ class PyMySqlIntegration(MySqlIntegration):
             Point(connections, "Connection.show_warnings", self._show_warnings),
             Point(connections, "Connection.commit", self._commit),
             Point(connections, "Connection.rollback", self._rollback),
+            Point(connections, "Connection.ping", self.ping),
             *(Point(connections, f"Connection.{name}", self._unasked, optional=True) for name in _UNASKED),
         )
 
