@@ -20,12 +20,14 @@ class Variant:
     Attributes:
         sqlalchemy: The SQLAlchemy it runs with: ``current`` (what is installed) or ``2.0``.
         libraries: The headings of the rows it runs; empty for all.
+        slow: It takes a minute, and another one runs the same statements.
     """
 
     name: str
     framework: str
     sqlalchemy: str = "current"
     libraries: tuple[str, ...] = ()
+    slow: bool = False
 
 
 SQL = ("SQLAlchemy", "SQLAlchemy, asynchronous")
@@ -37,7 +39,7 @@ VARIANTS = (
     Variant("django", "django", libraries=("Inbound",)),
     Variant("django-asgi", "django-asgi", libraries=("Inbound",)),
     Variant("fastapi-sqlalchemy-2.0", "fastapi", "2.0", SQL),
-    Variant("flask-sqlalchemy-2.0", "flask", "2.0", SQL),
+    Variant("flask-sqlalchemy-2.0", "flask", "2.0", SQL, slow=True),
 )
 
 

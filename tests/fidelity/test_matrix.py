@@ -29,6 +29,11 @@ def results_of(services: Services, tmp_path_factory: pytest.TempPathFactory) -> 
     return run
 
 
+def slow(variant: Variant) -> list[pytest.MarkDecorator]:
+    """Its mark, if it has one."""
+    return [pytest.mark.slow] if variant.slow else []
+
+
 def each(*, repeating: bool = False, any_order: bool = False) -> pytest.MarkDecorator:
     """Parametrise by variant and row; all of this file runs in one process (``--dist loadfile``)."""
     return pytest.mark.parametrize(
@@ -38,7 +43,7 @@ def each(*, repeating: bool = False, any_order: bool = False) -> pytest.MarkDeco
                 variant,
                 row,
                 id=f"{variant.name}-{row.name}",
-                marks=[pytest.mark.needs(row.needs)] if row.needs else [],
+                marks=[*slow(variant), *([pytest.mark.needs(row.needs)] if row.needs else [])],
             )
             for variant in VARIANTS
             for row in rows_of(variant)
@@ -49,7 +54,7 @@ def each(*, repeating: bool = False, any_order: bool = False) -> pytest.MarkDeco
 
 each_variant = pytest.mark.parametrize(
     "variant",
-    [pytest.param(variant, id=variant.name) for variant in VARIANTS],
+    [pytest.param(variant, id=variant.name, marks=slow(variant)) for variant in VARIANTS],
 )
 
 
