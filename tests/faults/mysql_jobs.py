@@ -126,6 +126,7 @@ async def with_aiomysql() -> Any:
         await connection.rollback()
         seen += [await cursor.callproc("doubled", (2,)), await cursor.fetchall()]
         await connection.ping()
+        await connection.begin()
         seen.append(await connection.query("DO 1"))
         await cursor.execute("SELECT 1 / 0")
         seen.append(await connection.show_warnings())
