@@ -27,6 +27,7 @@ from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.mysql import questions, replies
 from timetracer_otel.integrations.mysql.lines import Line, Talk
 from timetracer_otel.integrations.mysql.server import AUTOCOMMIT, IN_TRANSACTION
+from timetracer_otel.integrations.mysql.through import Through
 from timetracer_otel.messages import Failure, SqlResult, SqlStatement
 
 _ATTRIBUTE = "_timetracer_line"
@@ -271,7 +272,7 @@ class MySqlIntegration(DriverIntegration):
         """Where a replay lets a call through: plug the connection into a real one meanwhile."""
         if through and not line.replayed:
             raise refused("a call that is let through on a connection made before the replay", self.name)
-        return _Through(self, connection, line) if through else _NOWHERE
+        return Through(self, connection, line) if through else _NOWHERE
 
     def no_way_out(self) -> BaseException:
         """The error for a call that cannot be let through."""
@@ -354,27 +355,6 @@ def _commits_by_itself(connection: Any) -> bool:
     except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
         ports.report("mysql: asking for a transaction", error)
         return False
-
-
-class _Through:
-    """Plugs a replayed connection into a real one, for one call that is let through."""
-
-    def __init__(self, integration: MySqlIntegration, connection: Any, line: Line) -> None:
-        self._integration = integration
-        self._connection = connection
-        self._line = line
-        self._ends: Any = None
-
-    def __enter__(self) -> None:
-        integration, line = self._integration, self._line
-        real = line.go_live()
-        self._ends = integration.plugged(self._connection)
-        integration.plug(self._connection, integration.watched(real, line))
-
-    def __exit__(self, *error: object) -> None:
-        talk = self._line.asking
-        if talk is None or talk.complete:
-            self._integration.plug(self._connection, self._ends)
 
 
 _NOWHERE = contextlib.nullcontext()
