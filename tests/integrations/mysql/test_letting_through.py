@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import mysql.connector
@@ -9,7 +10,14 @@ import pymysql
 import pytest
 from pymysql import cursors
 
-from tests.integrations.mysql.runs import AioMySqlRuns, ConnectorRuns, PyMySqlRuns, Runs
+from tests.integrations.mysql.runs import (
+    AioMySqlRuns,
+    AsyncmyRuns,
+    ConnectorAioRuns,
+    ConnectorRuns,
+    PyMySqlRuns,
+    Runs,
+)
 from tests.integrations.ports import LiveExchange, Recorded, ReplayPort, using
 from tests.services.mariadb import MariaDb
 from timetracer_otel.errors import MissError, ReplayError
@@ -217,10 +225,70 @@ def test_a_connection_made_before_the_replay_lets_nothing_through(
     assert db.run(db._server.door.port, scenario) == (seen, (3,))
 
 
-def test_aiomysql_refuses(mariadb_server: Any) -> None:
-    async def scenario(connection: Any) -> Any:
-        return await (await connection.cursor()).execute("SELECT 1")
+ASYNCHRONOUS = {"aiomysql": AioMySqlRuns, "asyncmy": AsyncmyRuns, "mysql.connector.aio": ConnectorAioRuns}
 
-    db = AioMySqlRuns(mariadb_server)
-    with pytest.raises(ReplayError, match="let through"):
-        through(db, [], scenario)
+
+async def of_a_statement(connection: Any, statement: str, *args: Any) -> Any:
+    cursor = connection.cursor()
+    cursor = await cursor if inspect.isawaitable(cursor) else cursor
+    await cursor.execute(statement, *args)
+    rows = [tuple(row) for row in await cursor.fetchall()]
+    await cursor.close()
+    return rows
+
+
+async def recorded_one_awaited(connection: Any) -> Any:
+    return await of_a_statement(connection, "SELECT 'recorded'")
+
+
+@pytest.mark.parametrize("runs", ASYNCHRONOUS.values(), ids=ASYNCHRONOUS)
+def test_statements_of_asynchronous_drivers(mariadb_server: MariaDb, runs: type[Runs]) -> None:
+    db = runs(mariadb_server)
+    _, calls = db.recorded(recorded_one_awaited)
+    db.fresh()
+
+    async def scenario(connection: Any) -> Any:
+        cursor = connection.cursor()
+        cursor = await cursor if inspect.isawaitable(cursor) else cursor
+        await cursor.execute("INSERT INTO people (name) VALUES ('through')")
+        seen = [cursor.lastrowid, cursor.rowcount, await recorded_one_awaited(connection)]
+        await connection.commit()
+        await cursor.executemany("INSERT INTO people (name) VALUES (%s)", [("one",), ("two",)])
+        seen.append(cursor.rowcount)
+        await connection.rollback()
+        seen.append(await of_a_statement(connection, "SELECT name FROM people WHERE id > %s", (2,)))
+        with pytest.raises(Exception, match="1146"):
+            await cursor.execute("SELECT * FROM nowhere")
+        await cursor.close()
+        return [*seen, await of_a_statement(connection, "SELECT COUNT(*) FROM people")]
+
+    seen, passed = through(db, calls, scenario)
+
+    assert seen == [4, 1, [("recorded",)], 2, [("cid",), ("through",)], [(4,)]]
+    assert [title for title, _ in passed] == [
+        "INSERT INTO people (name) VALUES ('through')",
+        "COMMIT",
+        "INSERT INTO people (name) VALUES (%s)",
+        "SELECT name FROM people WHERE id > %s",
+        "SELECT * FROM nowhere",
+        "SELECT COUNT(*) FROM people",
+    ]
+    assert passed[3][1] == [["cid"], ["through"]]
+
+
+@pytest.mark.parametrize("runs", ASYNCHRONOUS.values(), ids=ASYNCHRONOUS)
+def test_an_asynchronous_connection_made_before_the_replay_lets_nothing_through(
+    mariadb_server: MariaDb, runs: type[Runs]
+) -> None:
+    db = runs(mariadb_server)
+    seen, calls = db.recorded(recorded_one_awaited)
+    db.fresh()
+
+    async def scenario(connection: Any) -> Any:
+        with using(LettingThrough(calls)):
+            with pytest.raises(ReplayError, match="made before the replay"):
+                await of_a_statement(connection, "INSERT INTO people (name) VALUES ('through')")
+            found = await recorded_one_awaited(connection)
+        return found, await of_a_statement(connection, "SELECT COUNT(*) FROM people")
+
+    assert db.run(db._server.door.port, scenario) == (seen, [(3,)])

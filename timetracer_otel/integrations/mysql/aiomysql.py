@@ -1,7 +1,6 @@
 """aiomysql, used directly: connections, pools, and cursors of all kinds.
 
-As PyMySQL, on streams of asyncio with nothing behind them in a replay. A call that a replay lets through
-cannot be made on a replayed connection, and is refused.
+As PyMySQL, on streams of asyncio with nothing behind them in a replay.
 """
 
 from __future__ import annotations
@@ -105,7 +104,7 @@ class AioMySqlIntegration(MySqlIntegration):
         if self.mocks():
             namespace = self.named(connection)
             self.fail_to_connect(namespace)
-            line = self.replayed_line(connection, namespace, self.refuse)
+            line = self.replayed_line(connection, namespace, functools.partial(_real, connection))
             before = _connecting.set(line)
             try:
                 with ports.inside():
@@ -171,6 +170,16 @@ class AioMySqlIntegration(MySqlIntegration):
 
     def _unasked(self, call: Invocation) -> Flow[Any]:
         return self.unasked(call, call.instance)
+
+
+async def _real(connection: Any) -> Any:
+    """The real connection that the app asked for: one with the same attributes, connected."""
+    real = object.__new__(type(connection))
+    vars(real).update(vars(connection))
+    vars(real).pop("_timetracer_line", None)
+    real._reader = real._writer = real._result = None
+    await real._connect()
+    return real
 
 
 async def _open(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:

@@ -2,9 +2,8 @@
 
 Its cursors are classes of C's, in which nothing can be put: those that a connection gives are of classes
 derived from them. What comes in is watched where the event loop delivers it, and a replayed connection is
-the driver's own on a transport to nothing. A call that a replay lets through cannot be made there, and is
-refused. With a cache of statements (``stmt_cache_size``) each call is a gap: what is sent depends on what was
-sent before.
+the driver's own on a transport to nothing. With a cache of statements (``stmt_cache_size``) each call is a
+gap: what is sent depends on what was sent before.
 """
 
 from __future__ import annotations
@@ -20,16 +19,15 @@ from timetracer_otel.integrations import wrapping
 from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.dbapi.core import refused, told
 from timetracer_otel.integrations.dbapi.values import plain
-from timetracer_otel.integrations.mysql import packets, replies
+from timetracer_otel.integrations.mysql import asyncmy_ends, replies
+from timetracer_otel.integrations.mysql.asyncmy_ends import LINE, LoopToNothing, joined, real
 from timetracer_otel.integrations.mysql.calls import MySqlIntegration, read_once, statement_of
 from timetracer_otel.integrations.mysql.lines import Line
-from timetracer_otel.integrations.mysql.server import ReplayedServer
-from timetracer_otel.integrations.mysql.streams import ReplayedTransport
 
 _QUERY = ("query", "args")
 _MODULE = "asyncmy.connection"
 _UNASKED = ("begin", "ping", "autocommit", "set_charset")
-_LINE, _SERVER, _TEXT = "_timetracer_line", "_timetracer_server", "_timetracer_text"
+_TEXT = "_timetracer_text"
 _CACHED = "asyncmy's cached statements are not recorded"
 _SSL = 1 << 11
 _NOT_SENT = ("_ssl_context", "_password_creator", "_stmt_cache_size")
@@ -63,8 +61,8 @@ class AsyncmyIntegration(MySqlIntegration):
             Point(_MODULE, "Connection._write_bytes", wrapper=self._write),
             Point(_MODULE, "PreparedStatement.execute", self._execute_prepared, asynchronous=True),
             Point(_MODULE, "PreparedStatement.execute_bulk", self._execute_bulk, asynchronous=True),
-            Point(_MODULE, "_MySQLProtocol.buffer_updated", wrapper=_heard),
-            Point(_MODULE, "_MySQLProtocol.wait_for_data", wrapper=_wait_for_data),
+            Point(_MODULE, "_MySQLProtocol.buffer_updated", wrapper=asyncmy_ends.heard),
+            Point(_MODULE, "_MySQLProtocol.wait_for_data", wrapper=asyncmy_ends.wait_for_data),
         )
 
     def error_roots(self) -> tuple[type[BaseException], ...]:
@@ -90,14 +88,15 @@ class AsyncmyIntegration(MySqlIntegration):
 
     def watch(self, connection: Any, line: Line) -> None:
         """Watch what its protocol gets; what it sends is seen where it sends it."""
-        line.short = bool(connection._deprecate_eof)
         if connection._stmt_cache_size > 0:
             line.deaf = _CACHED
         if connection._proto is not None:
-            vars(connection._proto)[_LINE] = line
+            self.watched(connection, line)
 
     def watched(self, connection: Any, line: Line) -> Any:
-        """Its transport and its protocol."""
+        """Its transport and its protocol, which is watched."""
+        line.short = bool(connection._deprecate_eof)
+        vars(connection._proto)[LINE] = line
         return connection._transport, connection._proto
 
     def plugged(self, connection: Any) -> Any:
@@ -111,13 +110,13 @@ class AsyncmyIntegration(MySqlIntegration):
     def replayed_ends(self, line: Line) -> Any:
         """A transport to nothing, and a protocol for it."""
         loop = sys.modules["asyncio"].get_running_loop()
-        return _joined(line.serve(), sys.modules[_MODULE]._MySQLProtocol(loop))
+        return joined(line.serve(), sys.modules[_MODULE]._MySQLProtocol(loop))
 
     def settle(self, connection: Any, line: Line) -> None:
         """It may have connected anew by itself; and a replay has no cached statements."""
         super().settle(connection, line)
         if line.unplugged is None and not line.replayed and connection._proto is not None:
-            vars(connection._proto).setdefault(_LINE, line)
+            vars(connection._proto).setdefault(LINE, line)
 
     def cancelled(self, connection: Any) -> None:
         """Asyncmy closes it, as nobody reads the reply any more."""
@@ -146,13 +145,13 @@ class AsyncmyIntegration(MySqlIntegration):
             raise refused("an asyncmy before 0.2.16", self.name)
         namespace = self.named(connection)
         self.fail_to_connect(namespace)
-        line = self.replayed_line(connection, namespace, self.refuse)
+        line = self.replayed_line(connection, namespace, functools.partial(real, connection))
         loop, encrypted = connection._loop, connection._ssl_context is not None
         kept = {name: getattr(connection, name) for name in _NOT_SENT}
         connection._ssl_context = connection._password_creator = None
         connection._stmt_cache_size = 0  # the rows of a cassette are in text
         connection._client_flag &= ~_SSL
-        connection._loop = _LoopToNothing(loop, line.serve())
+        connection._loop = LoopToNothing(loop, line.serve())
         try:
             with ports.inside():
                 outcome = yield call.proceed
@@ -322,72 +321,3 @@ class AsyncmyIntegration(MySqlIntegration):
         if not call.instance._connected:
             return (yield call.proceed)
         return (yield from flow())
-
-
-class _LoopToNothing:
-    """An event loop whose connections lead nowhere.
-
-    Args:
-        loop: the real one.
-        server: who answers.
-    """
-
-    def __init__(self, loop: Any, server: ReplayedServer) -> None:
-        self._loop = loop
-        self._server = server
-
-    async def create_connection(self, factory: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
-        """A transport to nothing, and the protocol."""
-        return _joined(self._server, factory())
-
-    create_unix_connection = create_connection
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loop, name)
-
-
-def _joined(server: ReplayedServer, protocol: Any) -> Any:
-    transport = ReplayedTransport(server, protocol)
-    vars(protocol)[_SERVER] = server
-    protocol.connection_made(transport)
-    return transport, protocol
-
-
-def _heard(wrapped: Any, protocol: Any, args: Any, kwargs: Any) -> Any:
-    """So many bytes came in, behind those that were there: they are looked at before they are used."""
-    told("asyncmy: watching a connection", lambda: _pass_on(protocol, args[0]), None)
-    return wrapped(*args, **kwargs)
-
-
-def _pass_on(protocol: Any, size: int) -> None:
-    known = vars(protocol)
-    line = known.get(_LINE)
-    if line is not None:
-        incoming = known.get("_timetracer_incoming")
-        if incoming is None:
-            incoming = known["_timetracer_incoming"] = packets.Deframer()
-        start = protocol.length
-        line.heard(incoming, memoryview(protocol.buffer)[start : start + size])
-
-
-async def _wait_for_data(wrapped: Any, protocol: Any, args: Any, kwargs: Any) -> Any:
-    try:
-        server = vars(protocol).get(_SERVER)
-    except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-        ports.report("asyncmy: watching a connection", error)
-        server = None
-    if server is None:
-        return await wrapped(*args, **kwargs)
-    need = args[0] if args else kwargs["need"]
-    missing = need - (protocol.length - protocol.pos)
-    data = server.read(missing) if missing > 0 else b""
-    ended = len(data) < missing
-    while data:
-        with protocol.get_buffer(len(data)) as room:
-            size = min(len(room), len(data))
-            room[:size] = data[:size]
-        protocol.buffer_updated(size)
-        data = data[size:]
-    if ended:
-        protocol.eof_received()
-    return None

@@ -132,10 +132,6 @@ class MySqlIntegration(DriverIntegration):
         """It is connected anew."""
         vars(connection).pop(_ATTRIBUTE, None)
 
-    def refuse(self) -> Any:
-        """Makes no real connection."""
-        raise self.no_way_out()
-
     def settle(self, connection: Any, line: Line) -> None:
         """Plug a connection into what this context asks for: its server, or a recording."""
         if line.replayed:
@@ -261,9 +257,10 @@ class MySqlIntegration(DriverIntegration):
                 return call.wrapped(*args, **kwargs)
 
         async def awaited(*args: Any, **kwargs: Any) -> Any:
-            with line.speaking(talk):
-                if through:
-                    raise self.no_way_out()
+            if through and line.replayed:
+                await line.go_live_awaited()
+            with line.speaking(talk), self.let_through(connection, line, through=through):
+                talk.short = line.short
                 return await cast("Awaitable[Any]", call.wrapped(*args, **kwargs))
 
         return awaited if self.asynchronous else live
@@ -273,10 +270,6 @@ class MySqlIntegration(DriverIntegration):
         if through and not line.replayed:
             raise refused("a call that is let through on a connection made before the replay", self.name)
         return Through(self, connection, line) if through else _NOWHERE
-
-    def no_way_out(self) -> BaseException:
-        """The error for a call that cannot be let through."""
-        return refused("a call that is let through on a replayed connection", self.name)
 
     def _fail_again(self, call: Invocation, connection: Any, line: Line, failure: Failure) -> Flow[Any]:
         """Let the driver meet a recorded failure; it is raised in any case."""

@@ -1,15 +1,14 @@
 """mysql.connector.aio, used directly: connections, pools, and cursors of all kinds.
 
 As mysql.connector, on streams of asyncio with nothing behind them in a replay. What passes is watched where
-the library has whole packets, so compressed connections are recorded as any other. A call that a replay lets
-through cannot be made on a replayed connection, and is refused.
+the library has whole packets, so compressed connections are recorded as any other.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
@@ -125,7 +124,9 @@ class MySqlConnectorAioIntegration(ConnectorIntegration):
     def _connect_to_nothing(self, call: Invocation, connection: Any) -> Flow[None]:
         namespace = self.named(connection)
         self.fail_to_connect(namespace)
-        line = self.replayed_line(connection, namespace, self.refuse)
+        real: Callable[[], Any] = functools.partial(_real, type(connection), dict(vars(connection)))
+        line = self.replayed_line(connection, namespace, real)
+        line.hang_up = _hang_up
         chosen = {
             name: getattr(connection, name)
             for name in ("_ssl_disabled", "_ssl_verify_cert", "_auth_plugin", "_auth_plugin_class")
@@ -204,6 +205,21 @@ class MySqlConnectorAioIntegration(ConnectorIntegration):
         return self.converse(
             call, call.instance, lambda line: line.statement(f"EXECUTE {number}", plain(tuple(data)))
         )
+
+
+async def _real(kind: type, asked: dict[str, Any]) -> Any:
+    """The real connection that the app asked for: one with the attributes that it had before, connected."""
+    real: Any = object.__new__(kind)
+    vars(real).update(asked)
+    vars(real).pop("_timetracer_line", None)
+    await real.connect()
+    return real
+
+
+def _hang_up(real: Any) -> None:
+    """Close it as far as nothing must be awaited."""
+    if real._socket is not None:
+        real._socket._writer.close()
 
 
 async def _open(wrapped: Any, socket: Any, args: Any, kwargs: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,7 +28,7 @@ class Talk:
 
     def __init__(self, limit: int, *, deaf: str = "", short: bool = False) -> None:
         self._deaf = deaf
-        self._short = short
+        self.short = short
         self.replies: list[Reply | Told] = []
         self.exchange: Any = None
         """Where it is reported, once the call has returned."""
@@ -35,7 +36,7 @@ class Talk:
 
     def command(self, number: int) -> None:
         """The driver sends a command."""
-        self.replies.append(Reply(number, self._limit, short=self._short))
+        self.replies.append(Reply(number, self._limit, short=self.short))
 
     def packet(self, payload: bytes) -> None:
         """The server replies."""
@@ -109,6 +110,7 @@ class Line(Link, eq=False, weakref=True):
         unplugged: what the driver's object was plugged into before.
         short: results end as :class:`Reply` says of that.
         next_command: the command that the next bytes begin, where the driver says so.
+        hang_up: closes the connection that was made for calls let through.
     """
 
     asking: Talk | None = None
@@ -121,6 +123,7 @@ class Line(Link, eq=False, weakref=True):
     unplugged: Any = None
     short: bool = False
     next_command: int | None = None
+    hang_up: Callable[[Any], Any] = operator.methodcaller("close")
 
     def server_facts(self, driver: str, learned: dict[str, Any]) -> None:
         """That is what the connection learned of its server."""
@@ -178,7 +181,15 @@ class Line(Link, eq=False, weakref=True):
         real, self.real = self.real, None
         if real is not None:
             with ports.inside():
-                real.close()
+                self.hang_up(real)
+
+    async def go_live_awaited(self) -> None:
+        """Make the connection that :meth:`go_live` gives, of a driver that awaits it."""
+        if self.real is None:
+            if self.open is None:
+                raise no_session()
+            with ports.inside():
+                self.real = await self.open()
 
     @contextlib.contextmanager
     def speaking(self, talk: Talk) -> Iterator[None]:
