@@ -78,7 +78,7 @@ def _inflate(body: bytes, wbits: int) -> bytes:
 
 def _brotli(body: bytes) -> bytes:
     try:
-        import brotli  # type: ignore[import-untyped]  # an optional library of the app's
+        import brotli  # an optional library of the app's
     except ImportError:
         raise UndecodableError("br needs the brotli package") from None
     decoder = brotli.Decompressor()
