@@ -117,3 +117,12 @@ def test_many_threads_share_the_recordings_evenly() -> None:
 
     with ThreadPoolExecutor(count) as executor:
         assert sorted(executor.map(ask, range(count)), key=str) == sorted(range(1, count + 1), key=str)
+
+
+def test_a_session_in_the_path_may_be_another_one() -> None:
+    masked = HttpRequest("GET", "http://shop.local/cart;jsessionid=%5BREDACTED%5D;v=1?n=1")
+    served = library(recorded(1, masked))
+    assert [
+        found(served, HttpRequest("GET", f"http://localhost{path}"))
+        for path in ("/cart;jsessionid=9A8B;v=1?n=1", "/cart;jsessionid=9A8B;v=2?n=1", "/cart?n=1")
+    ] == [1, None, None]

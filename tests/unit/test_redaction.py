@@ -154,7 +154,7 @@ class TestHeaders:
             ("Ocp-Apim-Subscription-Key", "k", MASK),
             ("Cookie", "sid=1; theme=dark;empty=", f"sid={MASK}; theme={MASK};empty="),
             ("Cookie", "nameless", MASK),
-            ("Refresh", "5; url=/x?a=1;token=2&pwd=3", "5; url=/x?a=1;token=2&pwd=%5BREDACTED%5D"),
+            ("Refresh", "5; url=/x?a=1;n=2&pwd=3", "5; url=/x?a=1;n=2&pwd=%5BREDACTED%5D"),
             ("Set-Cookie", "sid=1=2; Path=/; HttpOnly", f"sid={MASK}; Path=/; HttpOnly"),
             ("Set-Cookie", 'sid=""; Max-Age=0', 'sid=""; Max-Age=0'),
             ("Location", "/done?token=abc&page=2", "/done?token=%5BREDACTED%5D&page=2"),

@@ -55,7 +55,7 @@ __all__ = ["MASK", "KnownSecrets", "Redactor", "is_credential", "masked_equal", 
 
 M = TypeVar("M")
 
-_URLS: Final = frozenset({"url.full", "url.query", "http.url", "http.target"})
+_URLS: Final = frozenset({"url.full", "url.path", "url.query", "http.url", "http.target"})
 _TELLING: Final = frozenset(
     {"url", "uri", "dsn", "connection", "message", "error", "exception", "description", "reason"}
 )
@@ -176,11 +176,12 @@ class Redactor:
         logged) without values of secret names, secrets in URLs, and ``password=...``.
         """
         return {
-            name: MASK
-            if name in self._names and value and isinstance(value, str)
-            else _applied(self._said, value)
+            name: _applied(_masked, value) if self._hides(name, value) else _applied(self._said, value)
             for name, value in attributes.items()
         }
+
+    def _hides(self, name: str, value: AttributeValue) -> bool:
+        return self._names.hide(name, value[0] if isinstance(value, list) and value else value)
 
     def _said(self, text: str) -> str:
         return mask_said(text, self._names)[0]
@@ -226,16 +227,20 @@ class Redactor:
             # instrumentations write _ for - in the names of headers
             rule = partial(self._http.header, name[len(header) :].replace("_", "-"))
         elif name.startswith(_PARAMETERS):
-            rule = _masked if name[len(_PARAMETERS) :] in self._names else None
+            column = name[len(_PARAMETERS) :]
+            rule = partial(self._named, column) if self._names.may_hide(column) else None
         elif name.startswith(_OURS):
             rule = None
-        elif name in self._names:
-            rule = _masked
+        elif self._names.may_hide(name):
+            rule = partial(self._named, name)
         elif not _TELLING.isdisjoint(words(name[:_MAX_NAME]).split()):
             rule = self._said
         if len(self._rules) < _MAX_RULES:
             self._rules[name] = rule
         return rule
+
+    def _named(self, name: str, value: str) -> str:
+        return _masked(value) if self._names.hide(name, value) else self._said(value)
 
     def _query(self, value: str) -> str:
         return self._http.url(f"?{value}")[1:]

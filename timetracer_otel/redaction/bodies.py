@@ -72,7 +72,7 @@ def _part_edits(head: bytes, body: bytes, start: int, end: int, names: Sensitive
     content = body[start:end]
     named = _PART_NAME.search(head)
     name = named[1].decode("utf-8", "replace") if named else ""
-    if name in names:
+    if names.hide(name, content):
         return [] if content in (b"", MASK.encode()) else [Edit(start, end, MASK.encode(), name)]
     typed = _PART_TYPE.search(head)
     kind = typed[1].decode("latin-1").strip() if typed else ""

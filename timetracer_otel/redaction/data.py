@@ -59,7 +59,7 @@ class DataRules:
     def _secret_columns(self, text: str) -> tuple[str, ...]:
         """The columns of a statement's positional parameters; none where none of them is secret."""
         columns = placeholder_names(text)
-        return columns if any(name in self._names for name in columns) else ()
+        return columns if any(map(self._names.may_hide, columns)) else ()
 
     def statement(self, message: SqlStatement, masked: list[str]) -> SqlStatement:
         """The statement without secret parameters; the same object when it has none."""
@@ -87,7 +87,7 @@ class DataRules:
 
     def _named(self, columns: tuple[str, ...], at: int, value: Any, masked: list[str]) -> Any:
         name = columns[at] if at < len(columns) else ""
-        if name in self._names:
+        if self._names.hide(name, value):
             return self._value(value, f"SQL parameter {name}", masked)
         return self._tree(value, masked, what="SQL")
 
@@ -186,13 +186,13 @@ class DataRules:
         secret = {
             at: str(column[0])
             for at, column in enumerate(columns or ())
-            if isinstance(column, list | tuple) and column and str(column[0]) in self._names
+            if isinstance(column, list | tuple) and column and self._names.may_hide(str(column[0]))
         }
         if not (secret or deep):
             return rows
 
         def cell(at: int, value: Any) -> Any:
-            if at in secret:
+            if at in secret and self._names.hide(secret[at], value):
                 return self._value(value, f"SQL column {secret[at]}", masked)
             return self._tree(value, masked, what="SQL") if deep else value
 
@@ -240,7 +240,7 @@ class DataRules:
         return _rebuilt(value, lambda at, one: self._field(fields[at], one, masked))
 
     def _field(self, name: str, value: Any, masked: list[str]) -> Any:
-        if name in self._names:
+        if self._names.hide(name, value):
             return self._value(value, f"Redis field {name}", masked)
         return self._tree(value, masked)
 
@@ -269,7 +269,7 @@ class DataRules:
             return {
                 at + 1: name
                 for at in range(len(command) - 2, 1, -2)
-                if (name := _text(command[at])) in self._names
+                if self._names.hide(name := _text(command[at]), command[at + 1])
             }
         texts = [_text(part).upper() for part in command]
         secret: dict[int, str] = {}
@@ -292,7 +292,7 @@ class DataRules:
         result: dict[Any, Any] = {}
         for key, item in value.items():
             name = _text(key)
-            clean = self._value(item, f"{where} {name}", masked) if name in self._names else item
+            clean = self._value(item, f"{where} {name}", masked) if self._names.hide(name, item) else item
             changed = changed or clean is not item
             result[key] = clean
         return result if changed else value

@@ -61,7 +61,7 @@ class DocumentRules:
         changed = False
         result: dict[str, Any] = {}
         for name, value in document.items():
-            if name in self._names and name not in _NO_SECRETS:
+            if self._names.hide(name, value) and name not in _NO_SECRETS:
                 clean = self._secret(value, name, masked, depth)
             else:
                 clean = self._value(value, masked, depth)

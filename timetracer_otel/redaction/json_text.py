@@ -54,7 +54,10 @@ def json_edits(body: bytes, names: SensitiveNames, nested: int = _NESTED) -> lis
             elif pair["number"] and names.covers_numbers(name):
                 edits.append(Edit(pair.start("number"), pair.end("number"), _JSON_MASK, name))
         elif pair["text"]:
-            edits += _nested_edits(body, pair.start("text"), pair.end("text"), names, nested)
+            if names.hide(name, pair["text"].strip(b'"')):
+                _mask_string(body, pair.start("text"), pair.end("text"), name, edits)
+            else:
+                edits += _nested_edits(body, pair.start("text"), pair.end("text"), names, nested)
     return edits
 
 

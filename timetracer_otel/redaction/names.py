@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Final
 
+from timetracer_otel.redaction.opaque import is_opaque
+
 _WORD: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^\W0-9_A-Za-z]+")
 """``userPassword`` and ``user-password`` are two words, ``APIKey`` is, too."""
 
@@ -39,7 +41,7 @@ _PHRASES: Final = (
     *("subscription key", "functions key", "master key", "ssh key", "deploy key", "shared access signature"),
     *("session id", "sessionid", "jsessionid", "phpsessid", "session key", "magic link", "connectionstring"),
     *("authorization code", "auth code", "code verifier", "mfa code", "seed phrase", "otpauth"),
-    *("requirepass", "masterauth"),
+    *("requirepass", "masterauth", "sessid", "saml response", "samlresponse", "device code"),
     *(
         "recovery code",
         "recovery codes",
@@ -72,6 +74,11 @@ _ENDS: Final = (
 _ALONE: Final = frozenset({"pin", "pass"})
 """Secrets when they are the whole name; parts of many harmless ones."""
 
+_BY_VALUE: Final = frozenset(
+    {"auth", "sid", "sess", "session", "connect sid", "cookie", "set cookie", "ticket"}
+)
+"""Secrets when they are the whole name and the value looks like one: some sessions are held on Mondays."""
+
 _HARMLESS: Final = re.compile(
     r" (?:type|count|limit|expires|expiry|expiration|ttl|length|policy|at|in|enabled|required|usage|brand) $"
     r"| (?:next|page|continuation|sync|pagination) ?(?:page ?)?tokens? $"
@@ -85,9 +92,13 @@ _KEY: Final = re.compile(rb'"(?=([^"\\]{1,200}+)\\*"\s*+:)')
 """Whatever stands in quotes before a colon, in JSON and in JSON inside its strings."""
 _ESCAPED: Final = re.compile(rb"\\u00[4-7]")
 """An ASCII letter written as an escape: it could be one of a secret's name."""
+_HARMLESS_NAME: Final = 0
+_BY_ITS_VALUE: Final = 1
+_SECRET: Final = 2
 _MAX_CACHED: Final = 4096
 _MAX_NAME: Final = 100
 """Characters of a name that is remembered."""
+_MAX_VALUE: Final = 10_000
 
 
 def words(name: str) -> str:
@@ -106,16 +117,39 @@ class SensitiveNames:
         own = [text for phrase in extra if (text := words(phrase).strip())]
         self._own = _any_of(own) if own else None
         self._numbers = _any_of([*_NUMBERS, *own])
-        self._known: dict[str, bool] = {}
+        self._known: dict[str, int] = {}
         self._harmless: set[bytes] = set()
         self._in_url: dict[bytes, bool] = {}
 
     def __contains__(self, name: str) -> bool:
         known = self._known.get(name)
+        return (self._learn(name) if known is None else known) is _SECRET
+
+    def hide(self, name: str, value: object) -> bool:
+        """True when a value of that name is a secret: the name says so, or leaves it to the value.
+
+        Args:
+            name: of a key, a field, a column.
+            value: of any type; only a text can decide.
+        """
+        known = self._known.get(name)
         if known is None:
-            known = self._decide(name)
-            if len(self._known) < _MAX_CACHED and len(name) < _MAX_NAME:
-                self._known[name] = known
+            known = self._learn(name)
+        if known is _BY_ITS_VALUE:
+            if isinstance(value, bytes):
+                value = value[:_MAX_VALUE].decode("utf-8", "replace")
+            return isinstance(value, str) and is_opaque(value)
+        return known is _SECRET
+
+    def may_hide(self, name: str) -> bool:
+        """False when no value of that name is a secret."""
+        known = self._known.get(name)
+        return (self._learn(name) if known is None else known) is not _HARMLESS_NAME
+
+    def _learn(self, name: str) -> int:
+        known = _SECRET if self._decide(name) else _BY_ITS_VALUE if _leaves_it_open(name) else _HARMLESS_NAME
+        if len(self._known) < _MAX_CACHED and len(name) < _MAX_NAME:
+            self._known[name] = known
         return known
 
     def _decide(self, name: str) -> bool:
@@ -128,15 +162,18 @@ class SensitiveNames:
         text = words(name)
         return text.strip() in _ALONE or self._numbers.search(text) is not None
 
-    def in_url(self, name: str) -> bool:
+    def in_url(self, name: str, value: str) -> bool:
         """True for a parameter of a URL that is a secret."""
-        return name in self or words(name).rpartition(" ")[0].rpartition(" ")[2] in _URL_ONLY
+        return self.hide(name, value) or words(name).rpartition(" ")[0].rpartition(" ")[2] in _URL_ONLY
 
     def in_url_bytes(self, name: bytes) -> bool:
-        """The same for a name in the midst of a text; remembered for the few that a service has."""
+        """True for a name in the midst of a text that may be one of them, by its value; remembered for the
+        few that a service has.
+        """
         found = self._in_url.get(name)
         if found is None:
-            found = self.in_url(name.decode("utf-8", "replace"))
+            text = name.decode("utf-8", "replace")
+            found = self.may_hide(text) or self.in_url(text, "")
             if len(self._in_url) < _MAX_CACHED and len(name) < _MAX_NAME:
                 self._in_url[name] = found
         return found
@@ -149,11 +186,15 @@ class SensitiveNames:
         if keys <= self._harmless:
             return False
         for key in keys:
-            if key.decode("utf-8", "replace") in self:
+            if self.may_hide(key.decode("utf-8", "replace")):
                 return True
         if len(self._harmless) < _MAX_CACHED:
             self._harmless.update(key for key in keys if len(key) < _MAX_NAME)
         return False
+
+
+def _leaves_it_open(name: str) -> bool:
+    return len(name) < _MAX_NAME and words(name).strip() in _BY_VALUE
 
 
 @lru_cache(maxsize=_MAX_CACHED)

@@ -12,8 +12,14 @@ from timetracer_otel.redaction.json_text import json_edits
 from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply
 from timetracer_otel.redaction.names import SensitiveNames
 
-_FIELD: Final = re.compile(rb"(?:^|(?<=&))([^&=]*+)=([^&]*+)")
-"""Looked for where a field begins: else a long one without a sign is looked through from each byte."""
+_FIELD: Final = re.compile(rb"(?:^|(?<=[&;]))([^&;=]*+)=((?:[^&;]++|;(?![\w.%\[\]-]{1,64}=(?![=&;]|\Z)))*+)")
+"""A field ends at an ampersand, and at a semicolon before another name: older servers write and read those.
+Looked for where a field begins: else a long one without a sign is looked through from each byte.
+"""
+_GRANT: Final = re.compile(rb"(?:^|[?&;])(?:grant_type|state|session_state|code_verifier)=")
+"""What stands beside the ``code`` of OAuth, which tokens are given for; other codes are of countries."""
+_PATH_PARAMETER: Final = re.compile(r";([^;/?#=]*+)=([^;/?#]*+)")
+"""``/shop;jsessionid=1``; no ``#`` and no ``?`` stands before it."""
 _USER_INFO: Final = re.compile(r"^([^/?#]*//)([^/?#]*)@")
 _NESTED: Final = 3
 """URLs in parameters of URLs, so many times over."""
@@ -42,6 +48,9 @@ def mask_url(url: str, names: SensitiveNames, nested: int = _NESTED) -> tuple[st
         if password and password not in (URL_MASK, MASK):
             found.append("password")
             url = f"{user_info[1]}{user}{colon}{URL_MASK}{url[user_info.end() - 1 :]}"
+    if ";" in url:
+        url, parameters = _mask_path(url, names)
+        found += parameters
     for mark in "?#":
         before, sign, after = url.partition(mark)
         part, hash_sign, rest = after.partition("#") if mark == "?" else (after, "", "")
@@ -55,16 +64,33 @@ def mask_url(url: str, names: SensitiveNames, nested: int = _NESTED) -> tuple[st
     return url, tuple(found)
 
 
+def _mask_path(url: str, names: SensitiveNames) -> tuple[str, list[str]]:
+    """The URL without secret parameters in its path."""
+    found: list[str] = []
+
+    def one(parameter: re.Match[str]) -> str:
+        name, value = unquote_plus(parameter[1]), parameter[2]
+        if not value or value in (URL_MASK, MASK) or not names.in_url(name, value):
+            return parameter[0]
+        found.append(name)
+        return f";{parameter[1]}={URL_MASK}"
+
+    end = min((at for mark in "?#" if (at := url.find(mark)) >= 0), default=len(url))
+    path = _PATH_PARAMETER.sub(one, url[:end]) if ";" in url[:end] else ""
+    return (path + url[end:] if found else url), found
+
+
 def form_edits(body: bytes, names: SensitiveNames, *, url: bool = False, nested: int = _NESTED) -> list[Edit]:
     """What to mask in ``a=1&b=2``: a form, or the query of a URL."""
     edits: list[Edit] = []
+    granted = _GRANT.search(body) is not None
     for field in _FIELD.finditer(body):
         name = unquote_plus(field[1].decode("utf-8", "surrogateescape"))
         value = unquote_plus(field[2].decode("utf-8", "surrogateescape"))
         if not value or value == MASK:
             continue
         start, end = field.span(2)
-        if name in names or (url and names.in_url(name)):
+        if (names.in_url(name, value) if url else names.hide(name, value)) or (granted and name == "code"):
             edits.append(Edit(start, end, URL_MASK.encode(), name))
         elif value[:1] in ("{", "["):
             inner = unquote_plus(field[2].decode("latin-1"), errors="surrogateescape")
@@ -170,7 +196,11 @@ def mask_said(text: str, names: SensitiveNames) -> tuple[str, tuple[str, ...]]:
             text = apply(data, edits).decode("utf-8", "surrogatepass")
 
     def one(said: re.Match[str]) -> str:
-        if said["name"] not in names or MASK in said["value"] or URL_MASK in said["value"]:
+        if (
+            not names.hide(said["name"], said["value"].strip("\"'()"))
+            or MASK in said["value"]
+            or URL_MASK in said["value"]
+        ):
             return said[0]
         found.append(said["name"])
         return said[0][: said.start("value") - said.start()] + MASK

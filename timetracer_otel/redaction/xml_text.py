@@ -26,12 +26,13 @@ def xml_edits(body: bytes, names: SensitiveNames) -> list[Edit]:
         if found["attributes"]:
             edits += _attribute_edits(body, found.start("attributes"), found.end("attributes"), names)
         name = found["name"].decode("utf-8", "replace")
-        if found["text"] and name in names:
+        if found["text"]:
             start, end = found.span("text")
             if found["text"].startswith(_CDATA):
                 start += len(_CDATA)
                 end -= 3 if found["text"].endswith(b"]]>") else 0
-            _mask(body, start, end, name, edits)
+            if names.may_hide(name) and names.hide(name, body[start:end]):
+                _mask(body, start, end, name, edits)
     return edits
 
 
@@ -39,7 +40,8 @@ def _attribute_edits(body: bytes, start: int, end: int, names: SensitiveNames) -
     edits: list[Edit] = []
     for found in _ATTRIBUTE.finditer(body, start, end):
         name = found[1].decode("utf-8", "replace")
-        if name in names:
+        value = found[2] if found[2] is not None else found[3]
+        if names.hide(name, value):
             _mask(body, *found.span(2 if found[2] is not None else 3), name, edits)
     return edits
 

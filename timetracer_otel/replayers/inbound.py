@@ -122,7 +122,7 @@ class CassetteLibrary:
         forms = self._forms(request)
         equal = [
             recorded
-            for recorded in self._by_target.get(_target(request), ())
+            for recorded in self._at_target(request)
             if any(recorded.same_as(request, form) for form in forms)
         ] or self._alike(request)
         if not equal:
@@ -149,6 +149,11 @@ class CassetteLibrary:
             for recorded in candidates
             if any(alike(recorded.cassette, recorded.request, form) for form in forms)
         ]
+
+    def _at_target(self, request: HttpRequest) -> list[Recorded]:
+        """Those of its method and path, in which a parameter may be masked: ``/shop;jsessionid=...``."""
+        targets = dict.fromkeys(map(_target, self._messages(request) if ";" in request.url else [request]))
+        return [recorded for target in targets for recorded in self._by_target.get(target, ())]
 
     def _at_like_path(self, request: HttpRequest) -> list[Recorded]:
         """Those whose path is equal but for ids."""
@@ -178,7 +183,7 @@ class CassetteLibrary:
 
     def explain(self, request: HttpRequest) -> str:
         """Why no cassette serves that request."""
-        candidates = self._by_target.get(_target(request)) or self._at_like_path(request)
+        candidates = self._at_target(request) or self._at_like_path(request)
         target = f"{request.method} {_path(request)}"
         if not candidates:
             known = ", ".join(f"{method} {path}" for method, path in list(self._by_target)[:5])
