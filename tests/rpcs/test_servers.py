@@ -62,6 +62,7 @@ def ask(address: str) -> list[Any]:
             ("Reserve", [b"2"]),
             ("Refuse", [b"x"]),
             ("Broken", [b"tea"]),
+            ("Remind", [b"ada"]),
             ("Watch", [b"3"]),
             ("Collect", [b"a", b"b", b"a"]),
             ("Chat", [b"x", b"y", b"x"]),
@@ -107,6 +108,7 @@ def test_each_rpc_is_one_cassette(recorded: Any) -> None:
         ("rpc /shop.Stock/Chat", [b"x", b"y", b"x"], [b"x 1", b"y 1", b"x 2"], 11, ["INCRBY"] * 3),
         ("rpc /shop.Stock/Collect", [b"a", b"b", b"a"], [b"2"], 0, ["SADD"]),
         ("rpc /shop.Stock/Refuse", [b"x"], [], 9, ["GET"]),
+        ("rpc /shop.Stock/Remind", [b"ada"], [b"soon"], 0, ["INCRBY"]),
         ("rpc /shop.Stock/Reserve", [b"2"], [b"ada -2"], 0, ["DECRBY"]),
         ("rpc /shop.Stock/Watch", [b"3"], [b"1", b"2", b"3"], 0, ["INCRBY"] * 3),
     ]
@@ -131,7 +133,7 @@ def test_they_replay_in_process(recorded: Any) -> None:
         timeout=120,
     )  # fmt: skip
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(one["outcome"], one["differences"]) for one in verdicts] == [("same", [])] * 6, done
+    assert [(one["outcome"], one["differences"]) for one in verdicts] == [("same", [])] * 7, done
     assert done.returncode == 0
 
 

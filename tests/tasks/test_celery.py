@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 import timetracer_otel
 from tests.services.ports import free_port
@@ -44,8 +46,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
                 shop.order.apply_async((item,), {"password": "hunter2"}, queue=pool)
                 for item in ("tea", "flaky", "gone")
             ]
+            told.append(shop.remind.apply_async(("ada",), queue=pool))
             for result in told:
                 result.get(timeout=120, propagate=False)
+            wait_for(valkey, "reminded:ada")
             valkey.fresh()
         for what in PUBLISHING:
             recording = timetracer_otel.record(stores["solo"].parent / "requests", name=what)
@@ -61,6 +65,15 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return stores
 
 
+def wait_for(valkey: Valkey, key: str) -> None:
+    """Until a thread that a task left behind has set it."""
+    deadline = time.monotonic() + 120
+    with redis.Redis.from_url(valkey.url) as store:
+        while not store.exists(key):
+            assert time.monotonic() < deadline, key
+            time.sleep(0.01)
+
+
 @pytest.mark.parametrize("pool", POOLS)
 def test_each_run_of_a_task_is_one_cassette(recorded: dict[str, Path], pool: str) -> None:
     cassettes = [cassette for _, cassette in FolderStore(recorded[pool]).iter()]
@@ -74,6 +87,16 @@ def test_each_run_of_a_task_is_one_cassette(recorded: dict[str, Path], pool: str
         ("order('gone', password='[REDACTED]')", "FAILURE", ["INCRBY tries:gone 1", "store FAILURE"]),
         ("order('tea', password='[REDACTED]')", "SUCCESS", ["INCRBY tries:tea 1", "add", "store SUCCESS"]),
     ]
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_what_a_thread_of_a_task_does_belongs_to_it(recorded: dict[str, Path], pool: str) -> None:
+    made = [
+        [_said(call.request) for call in cassette.calls()]
+        for _, cassette in FolderStore(recorded[pool]).iter()
+        if cassette.title == "task tests.tasks.apps.shop.remind"
+    ]
+    assert made == [["store SUCCESS", "SET reminded:ada 1"]]
 
 
 def _is_ours(cassette: Cassette) -> bool:

@@ -21,7 +21,8 @@ from timetracer_otel.store import FolderStore
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("timetracer-otel")
 MODULE = "tests.topics.apps.orders"
-CONSUMERS = ("consume", "consume_many", "consume_async", "consume_async_many")
+LATER = ("consume_later", "consume_async_later")
+CONSUMERS = ("consume", "consume_many", "consume_async", "consume_async_many", *LATER)
 COUNT = 3
 
 INSTRUMENTED = instrumenting("aiokafka", "confluent_kafka", "redis")
@@ -130,4 +131,15 @@ def test_it_replays_in_process(recordings: dict[str, Recorded], function: str) -
 def test_it_replays_as_a_process(recordings: dict[str, Recorded], function: str) -> None:
     recorded = recordings[function]
     command = (COMMAND, "replay", recorded.store, "--", sys.executable, "-m", MODULE, function)
-    assert said(run(*command, ORDERS=str(COUNT))) == recorded.told
+    done = run(*command, ORDERS=str(COUNT))
+    assert said(done) == recorded.told
+    assert "missing" not in done.stderr, done
+
+
+@pytest.mark.parametrize("function", LATER)
+def test_what_a_record_started_belongs_to_it(recordings: dict[str, Recorded], function: str) -> None:
+    found = sorted(_told(cassette) for _, cassette in FolderStore(recordings[function].store).iter())
+    assert found == [
+        ("message orders", f"orders 'k{number}': '{{\"n\": {number}}}'", [f"INCRBY later:k{number} 1"])
+        for number in range(COUNT)
+    ]

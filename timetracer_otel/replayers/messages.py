@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Protocol
 
 from opentelemetry import context as otel_context
@@ -19,6 +20,7 @@ from timetracer_otel.errors import CodecError, MissError, ReplayError
 from timetracer_otel.messages import Answer, HttpRequest, Request, label_of
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.session import Session
+from timetracer_otel.replayers.stragglers import afterwards
 from timetracer_otel.replayers.verdict import Ended, compare_replay
 
 logger = logging.getLogger("timetracer_otel.replay")
@@ -117,7 +119,7 @@ class ReplayedMessage:
         session: answers the calls made meanwhile.
         message: what came in.
         traced: an instrumentation opens the span; else one is opened, which no exporter need get.
-        done: called when the app is done with it.
+        done: called when the app is done with it; the session is for whoever gave it to close.
     """
 
     def __init__(
@@ -127,6 +129,8 @@ class ReplayedMessage:
         self.message = message
         self.answer: Answer | None = None
         self.error: BaseException | None = None
+        self.threads: set[threading.Thread] = set()
+        """Those of the server or consumer that worked on it."""
         self._done = done
         self._closed = False
         self._span: otel_trace.Span | None = None
@@ -137,6 +141,7 @@ class ReplayedMessage:
     @contextlib.contextmanager
     def activate(self) -> Iterator[None]:
         """Calls in this context are answered by the message's session."""
+        self.threads.add(threading.current_thread())
         token = None
         with ports.entered(self), self.session.activate():
             if self._span is not None:
@@ -165,7 +170,6 @@ class ReplayedMessage:
             if self._span is not None:
                 self._span.end()
             self._done(self)
-            self.session.close()
 
 
 class InboundMessages:
@@ -198,7 +202,7 @@ class InboundMessages:
             session = self._sessions.session(cassette)
         except CodecError as error:
             raise ReplayError(f"the cassette of {cassette.title} cannot be replayed: {error}") from error
-        return ReplayedMessage(session, message, traced=traced, done=self._log)
+        return ReplayedMessage(session, message, traced=traced, done=self._judge_later)
 
     def deliver(
         self, caller: ports.Caller, accepts: Callable[[Request], bool], timeout: float | None
@@ -215,11 +219,15 @@ class InboundMessages:
                 return None
             time.sleep(min(left, 0.01))
 
-    def _log(self, message: ReplayedMessage) -> None:
+    def _judge_later(self, message: ReplayedMessage) -> None:
+        afterwards(message.session, partial(self._judge, message))
+
+    def _judge(self, message: ReplayedMessage) -> None:
         ended = Ended(message.answer, message.error)
         for finding in compare_replay(message.session, ended, self._redactor).findings:
             if finding.fails:
                 logger.warning("%s: %s", label_of(message.message), finding.detail or finding.text)
+        message.session.close()
 
 
 class OneByOne:

@@ -19,6 +19,7 @@ from timetracer_otel.replayers.clients import AppResponse
 from timetracer_otel.replayers.messages import OneByOne, ReplayedMessage
 from timetracer_otel.replayers.pace import seconds_of
 from timetracer_otel.replayers.session import Session
+from timetracer_otel.replayers.stragglers import wait, wait_in_loop
 
 WHOLE_SECONDS: Final = 30.0
 """How much longer than the recorded RPC its client waits."""
@@ -136,6 +137,7 @@ class GrpcClient:
             enough = len(recorded.messages or ())
         seconds = seconds_of(session.cassettes[0]) + WHOLE_SECONDS
         with ports.inside():  # the client's own call is nobody's
+            threads, tasks = threading.enumerate(), self._tasks()
             if self._loop is None:
                 said = self._call(message, enough, seconds)
                 self._ended.wait(END_SECONDS)
@@ -144,7 +146,14 @@ class GrpcClient:
         done = self._done
         if done is None:
             return AppResponse(None, ApplicationError(f"the server did not take {message.method}: {said}"))
-        return AppResponse(done.answer, done.error)
+        if self._loop is None:
+            waited = wait(session, [*threads, *done.threads])
+        else:
+            waited = self._run(wait_in_loop(session, tasks))
+        return AppResponse(done.answer, done.error, waited)
+
+    def _tasks(self) -> set[asyncio.Task[Any]]:
+        return set() if self._loop is None else asyncio.all_tasks(self._loop)
 
     def _call(self, message: GrpcRequest, enough: int | None, seconds: float) -> str:
         def requests() -> Iterator[bytes]:

@@ -6,6 +6,8 @@ They belong to its cassette. Who judges a replay as soon as the app has answered
 from __future__ import annotations
 
 import asyncio
+import atexit
+import itertools
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -17,6 +19,10 @@ LATER_SECONDS: Final = 2.0
 """How much later than they were recorded they are waited for."""
 _LOOK_SECONDS: Final = 0.005
 _LEAST: Final = 1e-9
+
+_pending: dict[int, Callable[[], None]] = {}
+"""What is to be done when the calls have come, by number."""
+_numbers = itertools.count()
 
 
 def outstanding(session: Session) -> float | None:
@@ -79,21 +85,29 @@ async def wait_in_loop(session: Session, before: Collection[asyncio.Task[Any]]) 
     return waiting.seconds
 
 
-def wait(session: Session, before: Collection[threading.Thread]) -> float:
+def wait(
+    session: Session,
+    before: Collection[threading.Thread],
+    loop: Callable[[], Collection[asyncio.Task[Any]]] = tuple,
+) -> float:
     """The same for the threads of a request.
 
     Args:
         session: the replay, whose request is over.
-        before: the threads that there were before it.
+        before: the threads that there were before it, and those that serve the next one.
+        loop: its tasks in a loop that one of those threads runs.
     """
-    waiting = _Waiting(session, lambda: any(one not in before for one in threading.enumerate()))
+    waiting = _Waiting(
+        session, lambda: any(one not in before for one in threading.enumerate()) or bool(loop())
+    )
     while waiting.goes_on():
         time.sleep(_LOOK_SECONDS)
     return waiting.seconds
 
 
 def afterwards(session: Session, then: Callable[[], None]) -> None:
-    """Do something when the calls that are to come have come: at once where there are none.
+    """Do something when the calls that are to come have come: at once where there are none, and at the end
+    of the process at the latest.
 
     Args:
         session: the replay, whose request is over.
@@ -102,9 +116,23 @@ def afterwards(session: Session, then: Callable[[], None]) -> None:
     if outstanding(session) is None:
         then()
         return
+    number = next(_numbers)
+    _pending[number] = then
 
     def later() -> None:
         wait(session, threading.enumerate())
-        then()
+        _do(number)
 
     threading.Thread(target=later, name="timetracer-otel stragglers", daemon=True).start()
+
+
+def _do(number: int) -> None:
+    then = _pending.pop(number, None)
+    if then is not None:
+        then()
+
+
+@atexit.register
+def _all_that_come_have_come() -> None:
+    for number in list(_pending):
+        _do(number)

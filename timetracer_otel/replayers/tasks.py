@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextvars
 import importlib
 import sys
+import threading
 from types import TracebackType
 from typing import Any, Self
+
+import msgspec
 
 from timetracer_otel.errors import ApplicationError
 from timetracer_otel.integrations.celery.integration import outcome_of
@@ -14,6 +17,7 @@ from timetracer_otel.integrations.celery.plain import JOIN_BLOCKS
 from timetracer_otel.messages import Request, TaskMessage
 from timetracer_otel.replayers.clients import AppResponse
 from timetracer_otel.replayers.session import Session
+from timetracer_otel.replayers.stragglers import wait
 
 
 def is_celery(app: Any) -> bool:
@@ -61,7 +65,9 @@ class CeleryClient:
 
         def run() -> AppResponse:
             with session.activate():
-                return self._run(message)
+                before = threading.enumerate()
+                answer = self._run(message)
+                return msgspec.structs.replace(answer, waited=wait(session, before))
 
         return contextvars.copy_context().run(run)
 

@@ -18,6 +18,7 @@ from timetracer_otel.replayers.clients import AppResponse
 from timetracer_otel.replayers.messages import OneByOne, ReplayedMessage
 from timetracer_otel.replayers.pace import seconds_of
 from timetracer_otel.replayers.session import Session
+from timetracer_otel.replayers.stragglers import wait
 
 WHOLE_SECONDS: Final = 30.0
 """How much longer than the recorded work on a message it may take."""
@@ -145,6 +146,7 @@ class ConsumerClient:
             session: answers the calls made meanwhile.
         """
         self._done = None
+        threads, tasks = threading.enumerate(), self._tasks()
         self._deliveries.expected, self._deliveries.waiting = session, message
         if self._thread is None or not self._thread.is_alive():
             self._start()
@@ -162,4 +164,13 @@ class ConsumerClient:
         if self._deliveries.waiting is not None:
             error = ApplicationError("the consumer ended without asking for the message")
             return AppResponse(None, error)
-        return AppResponse(None, None if self._done is None else self._done.error)
+        serving = [] if self._done is None else self._done.threads
+        waited = wait(session, [*threads, *serving], lambda: self._tasks() - tasks)
+        return AppResponse(None, None if self._done is None else self._done.error, waited)
+
+    def _tasks(self) -> set[asyncio.Task[Any]]:
+        """What goes on in the consumer's loop beside itself."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return set()
+        return asyncio.all_tasks(loop) - {self._task}

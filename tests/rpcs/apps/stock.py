@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,6 +18,9 @@ import redis.asyncio
 
 SERVICE = "shop.Stock"
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:1/0")
+LATER_SECONDS = 0.2
+
+_later: list[asyncio.Task[None]] = []
 
 
 def _store() -> redis.Redis:
@@ -64,6 +69,18 @@ def chat(requests: Iterator[str], context: grpc.ServicerContext) -> Iterator[str
     context.set_details("no more")
 
 
+def remind(request: str, context: grpc.ServicerContext) -> str:
+    """An answer at once, and a call when it is over."""
+
+    def later() -> None:
+        time.sleep(LATER_SECONDS)
+        _store().incr(f"reminded:{request}")
+
+    # the pool of gRPC has daemons, whose threads would be, too
+    threading.Thread(target=later, daemon=False).start()
+    return "soon"
+
+
 def _async_store() -> redis.asyncio.Redis:
     return redis.asyncio.Redis.from_url(URL, decode_responses=True)
 
@@ -110,6 +127,17 @@ async def chat_async(requests: AsyncIterator[str], context: Any) -> AsyncIterato
     context.set_details("no more")
 
 
+async def remind_async(request: str, context: Any) -> str:
+    """As :func:`remind`."""
+
+    async def later() -> None:
+        await asyncio.sleep(LATER_SECONDS)
+        await _async_store().incr(f"reminded:{request}")
+
+    _later.append(asyncio.create_task(later()))
+    return "soon"
+
+
 async def write(requests: AsyncIterator[str], context: Any) -> None:
     """As :func:`chat_async`, by the context's own way to read and to write, which the standard
     instrumentation breaks.
@@ -145,7 +173,7 @@ def blocking() -> grpc.Server:
     server.add_generic_rpc_handlers(
         (
             _handlers(
-                unary_unary=(reserve, refuse, broken),
+                unary_unary=(reserve, refuse, broken, remind),
                 unary_stream=(watch,),
                 stream_unary=(collect,),
                 stream_stream=(chat,),
@@ -161,7 +189,7 @@ async def asynchronous() -> grpc.aio.Server:
     server.add_generic_rpc_handlers(
         (
             _handlers(
-                unary_unary=(reserve_async, refuse_async, broken_async),
+                unary_unary=(reserve_async, refuse_async, broken_async, remind_async),
                 unary_stream=(watch_async,),
                 stream_unary=(collect_async,),
                 stream_stream=(
@@ -178,6 +206,7 @@ async def _serve() -> None:
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)
     await server.start()
     await asyncio.to_thread(sys.stdin.read)
+    await asyncio.gather(*_later)
     await server.stop(None)
 
 

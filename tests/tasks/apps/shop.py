@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from typing import Any
 
 import redis
@@ -43,6 +45,18 @@ def order(self: Any, item: str, password: str = "") -> dict[str, Any]:
         raise OutOfStock(item, 7)
     add.delay(tries, 1)
     return {"item": item, "tries": tries, "id": self.request.id, "retries": self.request.retries}
+
+
+@app.task
+def remind(item: str) -> str:
+    """Done at once, by a thread that does the work later."""
+
+    def later() -> None:
+        time.sleep(0.2)
+        redis.Redis.from_url(BROKER).set(f"reminded:{item}", 1)
+
+    threading.Thread(target=later).start()
+    return "soon"
 
 
 def publish(what: str, queue: str) -> Any:

@@ -6,15 +6,19 @@ import asyncio
 import json
 import os
 import sys
+import threading
+import time
 from typing import Any
 
 import aiokafka
 import confluent_kafka
 import redis
+import redis.asyncio
 
 KAFKA = os.environ.get("KAFKA", "127.0.0.1:1")
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:1/0")
 COUNT = int(os.environ.get("ORDERS", "1000"))
+LATER_SECONDS = 0.2
 
 
 def tell(*what: Any) -> None:
@@ -112,6 +116,54 @@ async def consume_async_many() -> None:
                     seen += 1
     finally:
         await consumer.stop()
+
+
+def consume_later() -> None:
+    """What a record asks for is done by a thread, while the next one is waited for."""
+    store = redis.Redis.from_url(URL)
+    consumer = confluent_kafka.Consumer(
+        {"bootstrap.servers": KAFKA, "group.id": "later", "auto.offset.reset": "earliest"}
+    )
+    consumer.subscribe(["orders"])
+
+    def later(key: str) -> None:
+        time.sleep(LATER_SECONDS)
+        store.incr(f"later:{key}")
+
+    seen = 0
+    try:
+        while seen < COUNT:
+            message = consumer.poll(0.2)
+            if message is not None:
+                seen += 1
+                threading.Thread(target=later, args=(message.key().decode(),)).start()
+                tell(message.key())
+    finally:
+        consumer.close()
+
+
+async def consume_async_later() -> None:
+    """The same with aiokafka, by a task."""
+    store = redis.asyncio.Redis.from_url(URL)
+    consumer = aiokafka.AIOKafkaConsumer(
+        "orders", bootstrap_servers=KAFKA, group_id="async later", auto_offset_reset="earliest"
+    )
+
+    async def later(key: str) -> None:
+        await asyncio.sleep(LATER_SECONDS)
+        await store.incr(f"later:{key}")
+
+    await consumer.start()
+    tasks = []
+    try:
+        async for message in consumer:
+            tasks.append(asyncio.create_task(later(message.key.decode())))
+            tell(message.key)
+            if len(tasks) == COUNT:
+                break
+    finally:
+        await consumer.stop()
+    await asyncio.gather(*tasks)
 
 
 if __name__ == "__main__":
