@@ -23,6 +23,7 @@ from timetracer_otel.config import Settings
 from timetracer_otel.errors import CassetteError, MissError
 from timetracer_otel.exporters import ending
 from timetracer_otel.exporters.block import BlockRecorder
+from timetracer_otel.exporters.owners import Standing
 from timetracer_otel.exporters.processor import tap
 from timetracer_otel.exporters.recorder import Recorder
 from timetracer_otel.exporters.statistics import Statistics
@@ -134,21 +135,21 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         kind = BlockRecorder if self._whole_process else Recorder
         self._recorder = kind(self.store, self.settings, self._provider)
         self._tap = tap(self._provider)
-        self._recorder_before, self._tap.recorder = self._tap.recorder, self._recorder
         self._recorder.exclusive = True
-        self._ports_before = ports.set_process_ports(self._recorder, None)
+        self._tap.begin_block(self._recorder)
+        self._standing = Standing(self._recorder)
         self._span = self._recorder.tracer().start_span(self.name, context=otel_context.Context())
         context = self._span.get_span_context()
         self._recording = self._recorder.assembler.find(context.trace_id, context.span_id)
         self._block = contextlib.ExitStack()
         if isinstance(self._recorder, BlockRecorder):
             self._recorder.begin_block(self._span, self.settings.app_hosts)
-            ports.set_process_ports(self._recorder, self._recorder.arrivals)
+            self._standing.take_requests(self._recorder.arrivals)
             values = self._recorder.values
             self._block.callback(set_process_source, set_process_source(lambda: values))
             self._block.enter_context(self._recorder.join())
         else:
-            ports.set_process_ports(self._recorder, self._recorder)
+            self._standing.take_requests(self._recorder)
             self._draw_values()
         return self
 
@@ -170,9 +171,8 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
         if self._recording is not None and self._discarded:
             self._recording.excluded = True
         self._span.end()
-        self._recorder.close()
-        self._tap.recorder = self._recorder_before
-        ports.set_process_ports(*self._ports_before)
+        self._standing.end()
+        self._tap.end_block(self._recorder)
         if self._recording is not None and not self._discarded:
             path = self._recording.path
             try:

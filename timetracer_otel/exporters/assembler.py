@@ -143,6 +143,14 @@ class Assembler:
         found = self._index.get((trace_id, span_id))
         return found if isinstance(found, TraceRecording) else None
 
+    def serves(self) -> bool:
+        """True while a request or a message is under way, or what it left behind."""
+        with self._lock:
+            return any(
+                recording.entry_payload is not None and not recording.excluded
+                for recording in self._open.values()
+            )
+
     def settle(self, recording: TraceRecording) -> None:
         """Deliver the recording if it is complete; have it waited for if it is over."""
         if not recording.over():  # for most spans; whoever ends the last of what is open comes here, too

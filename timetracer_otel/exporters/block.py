@@ -70,6 +70,9 @@ class BlockRecorder(Recorder):
         # the first is the block's own; sampling and its like are for services
         recording.excluded = self.block is not None
 
+    def _owner(self, span: Any = None) -> Recorder:
+        return self  # all that the process does is the block's
+
     def _takes(self, recording: TraceRecording) -> bool:
         return recording is self.block
 

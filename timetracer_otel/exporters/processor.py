@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
 
 
+_tapping = threading.Lock()
+
+
 class SpanTap(OwnProcessor):
     """Passes spans on to the recorder of the moment. Added once to a provider, which cannot
     remove processors.
@@ -33,12 +37,32 @@ class SpanTap(OwnProcessor):
 
     def __init__(self, recorder: Recorder | None = None) -> None:
         self.recorder = recorder
+        self._blocks: tuple[Recorder, ...] = ()
+
+    def begin_block(self, recorder: Recorder) -> None:
+        """Pass them on to that one as well, from now on."""
+        with _tapping:
+            self._blocks = (*self._blocks, recorder)
+
+    def end_block(self, recorder: Recorder) -> None:
+        """The block is over; what began with its recorder is passed on to it until it is done."""
+        if recorder.retire():
+            self._leave(recorder)
+
+    def _leave(self, recorder: Recorder) -> None:
+        with _tapping:
+            self._blocks = tuple(one for one in self._blocks if one is not recorder)
+
+    def _recorders(self) -> list[Recorder]:
+        return [one for one in (self.recorder, *self._blocks) if one is not None]
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """A span started."""
         try:
             if self.recorder is not None:
                 self.recorder.span_started(span)
+            for block in self._blocks:
+                block.span_started(span)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("taking a span", error)
 
@@ -47,22 +71,27 @@ class SpanTap(OwnProcessor):
         try:
             if self.recorder is not None:
                 self.recorder.span_ended(span)
+            for block in self._blocks:
+                block.span_ended(span)
+                if block.retired and not block.assembler.serves():
+                    self._leave(block)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("taking a span", error)
 
     def shutdown(self) -> None:
         """Write what is finished, and stop."""
         try:
-            if self.recorder is not None:
-                self.recorder.close()
-                self.recorder.sum_up()
+            for recorder in self._recorders():
+                recorder.close()
+                recorder.sum_up()
         except Exception as error:  # noqa: BLE001  # the processors after this one are shut down, too
             ports.report("writing what is finished", error)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Write what is finished; false when that takes longer."""
         try:
-            return self.recorder is None or self.recorder.flush(timeout_millis / 1000)
+            flushed = [recorder.flush(timeout_millis / 1000) for recorder in self._recorders()]
+            return all(flushed)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("writing what is finished", error)
             return True  # at false the SDK would not flush the processors after this one

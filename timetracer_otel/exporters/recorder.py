@@ -12,7 +12,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from timetracer_otel import __version__, ports
 from timetracer_otel.config import Settings
-from timetracer_otel.exporters import ending
+from timetracer_otel.exporters import ending, owners
 from timetracer_otel.exporters.assembler import Assembler
 from timetracer_otel.exporters.bound import BoundEntry
 from timetracer_otel.exporters.budget import Budget
@@ -21,7 +21,7 @@ from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup
 from timetracer_otel.exporters.exchange import SUPPRESSED, UNRECORDED, RecordedExchange
 from timetracer_otel.exporters.inbound import RecordedMessage
 from timetracer_otel.exporters.live_spans import OpenSpan, SaidSoFar
-from timetracer_otel.exporters.sdk_spans import scope_name
+from timetracer_otel.exporters.sdk_spans import scope_name, span_name
 from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
 from timetracer_otel.exporters.writer import Writer
@@ -33,10 +33,7 @@ from timetracer_otel.store import FolderStore
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
-
 SCOPE = "timetracer_otel"
-
-
 MANY_WAITING = 500
 """Finished traces that wait for the writer before those who bring more let it go first."""
 
@@ -73,6 +70,8 @@ class Recorder:
         self.active = True
         self.exclusive = False
         """What begins while it stands behind the process's port is no other recorder's."""
+        self.retired = False
+        """It takes no new trace."""
         self.attach: Callable[[], bool] | None = None
         """Taps the provider, where that could not be done yet; called until it returns true."""
         self.writer: Writer[TraceRecording] = Writer(self._write, settings.grace_seconds)
@@ -80,6 +79,7 @@ class Recorder:
         self.serving: set[BoundEntry] = set()
         """Inbound requests that the app has not returned from."""
         ending.follow(self)
+        owners.add(self)
 
     # spans, from the span processor
 
@@ -96,9 +96,9 @@ class Recorder:
         rate = self.settings.sample_rate
         if rate < 1.0 and (recording.trace_id & 0xFFFFFFFFFFFFFF) >= rate * 2**56:
             recording.excluded = True
-        owner = ports.process_port()
-        if owner is not self and isinstance(owner, Recorder) and owner.exclusive:
+        if owners.is_anothers(span, self):
             recording.excluded = True
+            return
         entry = ports.current_entry()
         if isinstance(entry, BoundEntry) and entry.recorder is self:
             if entry.recording is None:
@@ -115,10 +115,15 @@ class Recorder:
     def begin(self, caller: ports.Caller, request: Request, span: Any = None) -> ports.Exchange:
         """Start one dependency call; see :class:`~timetracer_otel.ports.Port`."""
         try:
-            return self._begin(caller, request, span)
+            owner = self._owner(span)
+            return self._begin(caller, request, span) if owner is self else owner.begin(caller, request, span)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report(f"{caller.name}: recording a call", error)
             return UNRECORDED
+
+    def _owner(self, span: Any = None) -> Recorder:
+        """Who records what is done here and now."""
+        return owners.owner_of(span or otel_trace.get_current_span(), self)
 
     def _begin(self, caller: ports.Caller, request: Request, span: Any) -> ports.Exchange:
         here = otel_context.get_current()
@@ -210,15 +215,16 @@ class Recorder:
     def new_lane(self) -> Any:
         """A lane for work about to start in another thread."""
         trace_id, span_id, *_ = otel_trace.get_current_span().get_span_context()
-        recording = self.assembler.find(trace_id, span_id)
+        recording = self._owner().assembler.find(trace_id, span_id)
         return None if recording is None else recording.lanes.new()
 
     def lost(self, where: str, why: str) -> None:
         """List a failure as a gap of the trace under way; see :class:`~timetracer_otel.ports.Port`."""
         context = otel_trace.get_current_span().get_span_context()
-        recording = self.assembler.find(context.trace_id, context.span_id)
+        owner = self._owner()
+        recording = owner.assembler.find(context.trace_id, context.span_id)
         entry = ports.current_entry()
-        if recording is None and isinstance(entry, BoundEntry) and entry.recorder is self:
+        if recording is None and isinstance(entry, BoundEntry) and entry.recorder is owner:
             recording = entry.recording
         if recording is not None:
             recording.gap("recording failed", f"{where}: {why}" if why else where, context.span_id)
@@ -338,7 +344,17 @@ class Recorder:
         """Stop recording, and write what is finished."""
         self.active = False
         ending.release(self)
+        owners.remove(self)
         return self.flush(timeout)
+
+    def retire(self) -> bool:
+        """Take no new trace, and write what is finished; true when no request is under way: it is closed."""
+        self.retired = True
+        self.flush()
+        if self.assembler.serves():
+            return False
+        self.close()
+        return True
 
     def wait_for_sent(self, timeout: float) -> None:
         """The process ends: wait for requests whose response is sent whole, whose caller takes them for
@@ -382,18 +398,3 @@ class Recorder:
         self.budget.reset()
         self.assembler.clear()
         self.serving.clear()
-
-
-def span_name(request: Request, standard: Attributes) -> str:
-    """A name of low cardinality, as semantic conventions ask: the method, or the operation.
-
-    Args:
-        request: what the span is of.
-        standard: its attributes.
-    """
-    for key in ("http.request.method", "db.operation.name", "code.function.name", "rpc.method"):
-        if isinstance(name := standard.get(key), str) and name:
-            return name
-    text = standard.get("db.query.text")
-    words = text.split(None, 1) if isinstance(text, str) else []
-    return words[0].upper() if words else request.family

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from timetracer_otel.light_spans import LightSpan
+from timetracer_otel.messages import Request
+from timetracer_otel.span import Attributes
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Event
@@ -75,3 +77,18 @@ def links_of(span: ReadableSpan) -> Sequence[Link]:
         return ()
     held = getattr(getattr(span, "_links", None), "_dq", None)
     return span.links if held is None or held else ()
+
+
+def span_name(request: Request, standard: Attributes) -> str:
+    """A name of low cardinality, as semantic conventions ask: the method, or the operation.
+
+    Args:
+        request: what the span is of.
+        standard: its attributes.
+    """
+    for key in ("http.request.method", "db.operation.name", "code.function.name", "rpc.method"):
+        if isinstance(name := standard.get(key), str) and name:
+            return name
+    text = standard.get("db.query.text")
+    words = text.split(None, 1) if isinstance(text, str) else []
+    return words[0].upper() if words else request.family
