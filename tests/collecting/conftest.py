@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.lifeline import tied
+
 Start = Callable[..., "Collecting"]
 
 
@@ -27,12 +29,14 @@ class Collecting:
         environ = {
             name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))
         }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "timetracer_otel", "collect", "-o", str(folder), *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environ,
+        self._process = tied(
+            subprocess.Popen(
+                [sys.executable, "-m", "timetracer_otel", "collect", "-o", str(folder), *options],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environ,
+            )
         )
         self.said: list[str] = []
         assert self._process.stderr is not None

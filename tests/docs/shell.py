@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.services.lifeline import tie
 from tests.services.ports import free_port
 
 _SENTINEL = "-- that was it, status"
@@ -82,6 +83,7 @@ class Shell:
         serving.wait(_SECONDS)
         if not any(ready in line for line in output for ready in _READY):
             return 1, "".join(output)
+        tie(int(self._tell("echo $!")[1]))
         return answer
 
     def _tell(self, command: str) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from tests.fidelity.wire import PATIENCE
+from tests.services.lifeline import tied
 
 ROOT = Path(__file__).resolve().parents[2]
 _SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -74,14 +75,16 @@ class Server:
         self._port = 0
         self.log_file = directory / "server.log"
         directory.mkdir(parents=True, exist_ok=True)
-        self._process = subprocess.Popen(
-            [str(_SCRIPTS / command[0]), *command[1:]],
-            cwd=directory,
-            env=_environment(environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
+        self._process = tied(
+            subprocess.Popen(
+                [str(_SCRIPTS / command[0]), *command[1:]],
+                cwd=directory,
+                env=_environment(environment),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
         )
         STARTED.add(self)
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -10,6 +10,7 @@ import time
 import urllib.request
 
 from tests.services.door import Door
+from tests.services.lifeline import tied
 from tests.services.ports import free_port
 
 _SERVER = "import sys; from moto.server import main; main(sys.argv[1:])"
@@ -32,10 +33,12 @@ class Aws:
     def start(self) -> None:
         """Start it; :meth:`fresh` waits until it listens."""
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # until the process ends
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _SERVER, "-H", "127.0.0.1", "-p", str(self._port)],
-            stdout=self._printed,
-            stderr=self._printed,
+        self._process = tied(
+            subprocess.Popen(
+                [sys.executable, "-c", _SERVER, "-H", "127.0.0.1", "-p", str(self._port)],
+                stdout=self._printed,
+                stderr=self._printed,
+            )
         )
         self.door.open()
 

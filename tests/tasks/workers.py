@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.fidelity.servers import instrumenting
+from tests.services.lifeline import tied
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sys.executable).parent
@@ -38,7 +39,7 @@ class Worker:
             "--without-mingle", "--without-gossip",
         ]  # fmt: skip
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=ROOT)
+            self.process = tied(subprocess.Popen(command, env=environ, stdout=log, stderr=log, cwd=ROOT))
 
     def __enter__(self) -> Self:
         return self
