@@ -17,6 +17,7 @@ class AiosqliteIntegration(Wrappable):
     """Hands each call's context to the thread of its connection."""
 
     name: ClassVar[str] = "aiosqlite"
+    oldest = ("aiosqlite>=0.20",)
 
     def points(self) -> Sequence[Point]:
         """Where calls are queued."""

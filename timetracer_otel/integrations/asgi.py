@@ -123,6 +123,7 @@ class FastApiIntegration(AsgiIntegration):
     """FastAPI, with contrib's instrumentation or with the telemetry of its own (0.142 and later)."""
 
     name = "fastapi"
+    oldest = ("fastapi>=0.110",)
     module = "fastapi.applications"
     class_name = "FastAPI"
 
@@ -140,6 +141,7 @@ class StarletteIntegration(AsgiIntegration):
     """Starlette without FastAPI."""
 
     name = "starlette"
+    oldest = ("starlette>=0.36.3",)
     module = "starlette.applications"
     class_name = "Starlette"
 

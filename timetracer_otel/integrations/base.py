@@ -80,6 +80,10 @@ class Wrappable(ABC):
 
     name: ClassVar[str]
     """The library's name: ``httpx``."""
+    oldest: ClassVar[tuple[str, ...]] = ()
+    """The oldest release that is known: ``("httpx>=0.26",)``; several where any of them brings the library.
+    An older one is not wrapped, and that is said.
+    """
 
     @abstractmethod
     def points(self) -> Sequence[Point]:

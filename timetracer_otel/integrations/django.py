@@ -26,6 +26,7 @@ class DjangoIntegration(Wrappable):
     """Sees requests where a handler is called, and what Django learns of them on the way."""
 
     name = "django"
+    oldest = ("django>=4.2",)
 
     def __init__(self) -> None:
         self._put_off: Callable[[], Any] | None = None

@@ -15,6 +15,7 @@ class FlaskIntegration(WsgiIntegration):
     """Sees requests where a Flask application is called as a WSGI application."""
 
     name = "flask"
+    oldest = ("flask>=3.0",)
     module = "flask.app"
     class_name = "Flask"
 

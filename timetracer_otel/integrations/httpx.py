@@ -28,6 +28,7 @@ class HttpxIntegration(Integration):
     """
 
     name: ClassVar[str] = "httpx"
+    oldest = ("httpx>=0.26",)
     family: ClassVar[str] = "http"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.httpx",)
     module: ClassVar[str] = "httpx"
@@ -218,6 +219,7 @@ class Httpx2Integration(HttpxIntegration):
     """httpx's successor: the same, under another name."""
 
     name: ClassVar[str] = "httpx2"
+    oldest = ("httpx2>=2",)
     scopes: ClassVar[tuple[str, ...]] = ()
     module: ClassVar[str] = "httpx2"
     below: ClassVar[tuple[str, ...]] = ("httpcore2", "anyio", "h11")

@@ -11,6 +11,7 @@ class LitestarIntegration(AsgiIntegration):
     """Litestar, with its own OpenTelemetry plugin or without."""
 
     name = "litestar"
+    oldest = ("litestar>=2.11",)
     module = "litestar.app"
     class_name = "Litestar"
 

@@ -38,6 +38,7 @@ class RedisIntegration(Integration):
     """
 
     name: ClassVar[str] = "redis"
+    oldest = ("redis>=5.0.1",)
     family: ClassVar[str] = "redis"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.redis",)
     module: ClassVar[str] = "redis"

@@ -21,6 +21,7 @@ class TortoiseIntegration(Wrappable):
     """Makes statements the same in every process."""
 
     name: ClassVar[str] = "tortoise"
+    oldest = ("tortoise-orm>=0.25",)
 
     def points(self) -> Sequence[Point]:
         """Wherever a set decides what a statement looks like."""

@@ -17,7 +17,7 @@ import wrapt
 from wrapt.importer import ImportHookFinder
 
 from timetracer_otel import ports
-from timetracer_otel.integrations import direct
+from timetracer_otel.integrations import direct, releases
 from timetracer_otel.integrations.base import Integration, Invocation, Point, Wrappable, run, run_async
 
 
@@ -43,6 +43,8 @@ _settled: dict[str, Wrappable] = {}
 """Wanted ones each of whose points is wrapped, or will be when its module loads."""
 _hooked: dict[tuple[str, str], tuple[Wrappable, Point]] = {}
 """What is wrapped when a module loads, by integration and place."""
+_too_old: dict[str, bool] = {}
+"""Whether the installed release is older than the integration knows, by its name."""
 
 
 def install(integration: Wrappable) -> None:
@@ -86,12 +88,12 @@ def uninstall(integration: Wrappable) -> None:
 
 
 def installed(name: str) -> bool:
-    """True when the integration of that name is wanted."""
+    """True when the integration of that name is wanted, and its library not too old."""
     return name in _wanted
 
 
 def find(name: str) -> Wrappable | None:
-    """The integration of that name, when it is wanted."""
+    """The integration of that name, when it is wanted, and its library not too old."""
     return _wanted.get(name)
 
 
@@ -115,9 +117,13 @@ def _on_import(name: str, key: str) -> Callable[[Any], None]:
 
 
 def _apply(integration: Wrappable, point: Point) -> bool:
-    """Wrap a point; false where it is not there, or not yet: a module may be in the middle of its import."""
+    """Wrap a point, unless its library is too old; false where it is not there, or not yet: a module may be
+    in the middle of its import.
+    """
     key = (integration.name, point.module, point.path)
     if key in _installed:
+        return True
+    if _leave_alone(integration):
         return True
     try:
         owner: Any = importlib.import_module(point.module)
@@ -146,6 +152,16 @@ def _apply(integration: Wrappable, point: Point) -> bool:
         inserted.append(found)
     _installed[key] = partial(take_out, owner, attribute, found.wrapper, found.beneath)
     return True
+
+
+def _leave_alone(integration: Wrappable) -> bool:
+    """True where the library is too old: nobody wants its integration then."""
+    old = _too_old.get(integration.name)
+    if old is None:
+        old = _too_old[integration.name] = releases.too_old(integration.oldest)
+    if old:
+        _wanted.pop(integration.name, None)
+    return old
 
 
 def around(integration: Wrappable, point: Point) -> Callable[..., Any]:

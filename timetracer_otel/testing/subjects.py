@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import Any, ClassVar
 from opentelemetry import trace
 
 Results = dict[str, str]
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 class Subject(ABC):
@@ -106,6 +108,7 @@ def describe_error(error: BaseException) -> str:
     links = []
     link: BaseException | None = error
     while link is not None:
-        links.append(f"raised {type(link).__module__}.{type(link).__qualname__}{link.args!r}")
+        arguments = _ADDRESS.sub("", repr(link.args))
+        links.append(f"raised {type(link).__module__}.{type(link).__qualname__}{arguments}")
         link = link.__cause__
     return " from ".join(links)

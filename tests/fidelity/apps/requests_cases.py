@@ -43,7 +43,8 @@ def told(response: requests.Response) -> dict[str, Any]:
         "request": [response.request.method, response.request.url, seen(response.request.body)[:100]]
         if isinstance(response.request.body, str)
         else [response.request.method, response.request.url],
-        "history": [told(earlier) for earlier in response.history],
+        # up to 2.31 each of them has the whole history
+        "history": [told(earlier) for earlier in response.history if response not in response.history],
         "raw": [
             type(raw).__name__, raw.status, raw.reason, raw.version, raw.closed, raw.tell(),
             len(raw.headers), type(raw._original_response).__name__,

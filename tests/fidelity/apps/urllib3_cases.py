@@ -23,7 +23,7 @@ def told(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
     return {
         "status": response.status,
         "reason": response.reason,
-        "version": [response.version, response.version_string],
+        "version": [response.version, getattr(response, "version_string", None)],  # since 2.3
         "headers": [header(name, value) for name, value in response.headers.iteritems()],
         "url": response.geturl(),
         "data": seen(response.data),
@@ -82,7 +82,8 @@ def streams() -> Any:
         return pool.request("GET", url(path), preload_content=False)
 
     first = opened("/chunks/4")
-    answer += [seen(first.read(3)), seen(first.read1(4)), seen(first.read()), first.closed]
+    read1 = getattr(first, "read1", first.read)  # since 2.3
+    answer += [seen(first.read(3)), seen(read1(4)), seen(first.read()), first.closed]
     answer.append([seen(part) for part in opened("/chunks/4").stream(None)])
     answer.append([len(part) for part in opened("/gzip-chunks").stream(100)])
     answer.append([len(part) for part in opened("/gzip-chunks").stream(100, decode_content=False)])

@@ -25,6 +25,7 @@ Args = tuple[Any, ...]
 Keywords = dict[str, Any]
 
 _TALK = "_timetracer_talk"
+_FAILED = "_timetracer_failed"
 
 
 class AiohttpIntegration(Wrappable):
@@ -35,6 +36,7 @@ class AiohttpIntegration(Wrappable):
     """
 
     name: ClassVar[str] = "aiohttp"
+    oldest = ("aiohttp>=3.10",)
     family: ClassVar[str] = "http"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.aiohttp_client",)
 
@@ -74,6 +76,8 @@ class AiohttpIntegration(Wrappable):
         talk = self._begin(port, args[0] if args else kwargs["req"])
         if talk is None:
             return await _connection(wrapped, args, kwargs, replayed=False)
+        if talk.answered:
+            talk.fail_once_more()
         try:
             connection = await _connection(wrapped, args, kwargs, replayed=talk.answered)
         except BaseException as error:
@@ -210,12 +214,25 @@ class Talk:
         if failure.type_name in exceptions.CANCELLED:
             await exceptions.wait_for_cancellation(self.message.title())
         error = rebuilt(failure, self._request)
+        if failure.fields.get(CONNECTING):
+            with contextlib.suppress(AttributeError):  # newer ones have slots, and try nothing again
+                setattr(self._request._timer, _FAILED, failure)
         kinds: Any = sys.modules["aiohttp.client_exceptions"]
         if failure.fields.get(CONNECTING) and type(error) is TimeoutError:
             # the session makes this of it, above
             timeout: type[Exception] = getattr(kinds, "ConnectionTimeoutError", kinds.ServerTimeoutError)
             raise timeout(f"Connection timeout to host {self._request.url}") from error
         raise error
+
+    def fail_once_more(self) -> None:
+        """Raise the failure to connect that this call has had already.
+
+        Older sessions try again what failed once they were connected, as they are in a replay; what fails
+        here they do not. The timer is the one thing that such tries have in common.
+        """
+        failure: Failure | None = getattr(self._request._timer, _FAILED, None)
+        if failure is not None:
+            raise rebuilt(failure, self._request)
 
     async def go_out(self, protocol: Any) -> None:
         """Send a call that is let through over a connection of its own."""

@@ -44,6 +44,7 @@ class AsyncpgIntegration(Shared):
     """Records and answers statements of asyncpg's connections."""
 
     name: ClassVar[str] = "asyncpg"
+    oldest = ("asyncpg>=0.30",)
     system: ClassVar[str] = "postgresql"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.asyncpg",)
 

@@ -31,6 +31,7 @@ class CeleryIntegration(Integration):
     """
 
     name: ClassVar[str] = "celery"
+    oldest = ("celery>=5.3",)
     family: ClassVar[str] = "celery"
     scopes: ClassVar[tuple[str, ...]] = (_INSTRUMENTATION,)
 

@@ -125,11 +125,13 @@ class RecordedCall:
     """A call answered from a recording.
 
     Args:
+        channel: the core's; older releases look here for the calls of one that is closed.
         conversation: what the app sends is told to it.
         deadline: when it would end, in seconds since the epoch.
     """
 
-    def __init__(self, conversation: Conversation, deadline: float | None) -> None:
+    def __init__(self, channel: Any, conversation: Conversation, deadline: float | None) -> None:
+        self._channel = channel
         self._conversation = conversation
         self._deadline = deadline
         self._reply: GrpcReply | None = None

@@ -62,6 +62,7 @@ class GrpcIntegration(Integration):
     """
 
     name: ClassVar[str] = "grpc"
+    oldest = ("grpcio>=1.62",)
     family: ClassVar[str] = "grpc"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.grpc",)
 
@@ -341,7 +342,7 @@ class _AioChannel:
         from timetracer_otel.integrations.grpc import asynchronous
 
         if self._conversation.answering:
-            return asynchronous.RecordedCall(self._conversation, deadline)
+            return asynchronous.RecordedCall(self._channel, self._conversation, deadline)
         return asynchronous.watched(self._channel.call(method, deadline, *args), self._conversation)
 
 

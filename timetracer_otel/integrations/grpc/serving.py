@@ -22,6 +22,7 @@ class GrpcServerIntegration(Wrappable):
     """
 
     name: ClassVar[str] = "grpc_server"
+    oldest = ("grpcio>=1.62",)
     family: ClassVar[str] = "grpc"
     scopes: ClassVar[tuple[str, ...]] = ()
 

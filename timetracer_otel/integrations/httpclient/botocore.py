@@ -19,6 +19,7 @@ class BotocoreIntegration(HttpLibrary):
     """
 
     name: ClassVar[str] = "botocore"
+    oldest = ("botocore>=1.34",)
     scopes: ClassVar[tuple[str, ...]] = (
         "opentelemetry.instrumentation.botocore",
         "opentelemetry.instrumentation.urllib3",

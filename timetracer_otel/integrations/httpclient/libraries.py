@@ -27,6 +27,7 @@ class Urllib3Integration(HttpLibrary):
     """Calls of urllib3's pools."""
 
     name: ClassVar[str] = "urllib3"
+    oldest = ("urllib3>=2",)
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.urllib3",)
     renamed: ClassVar[Mapping[str, str]] = {
         "ConnectTimeoutError": "connect timeout",
@@ -70,6 +71,7 @@ class RequestsIntegration(HttpLibrary):
     """Calls of requests' own adapters; those of others are the app's own code."""
 
     name: ClassVar[str] = "requests"
+    oldest = ("requests>=2.31",)
     scopes: ClassVar[tuple[str, ...]] = (
         "opentelemetry.instrumentation.requests",
         "opentelemetry.instrumentation.urllib3",

@@ -35,6 +35,7 @@ class AiokafkaIntegration(Integration):
     """Records and answers what producers send; what follows a record that a consumer gave belongs to it."""
 
     name: ClassVar[str] = "aiokafka"
+    oldest = ("aiokafka>=0.10",)
     family: ClassVar[str] = "kafka"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.aiokafka",)
 

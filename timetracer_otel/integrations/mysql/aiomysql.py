@@ -31,6 +31,7 @@ class AioMySqlIntegration(MySqlIntegration):
     """Records and answers statements of aiomysql's connections and cursors."""
 
     name: ClassVar[str] = "aiomysql"
+    oldest = ("aiomysql>=0.2",)
     asynchronous: ClassVar[bool] = True
 
     def points(self) -> Sequence[Point]:

@@ -37,6 +37,7 @@ class AsyncmyIntegration(MySqlIntegration):
     """Records and answers statements of asyncmy's connections and cursors."""
 
     name: ClassVar[str] = "asyncmy"
+    oldest = ("asyncmy>=0.2.16",)
     asynchronous: ClassVar[bool] = True
 
     def __init__(self) -> None:

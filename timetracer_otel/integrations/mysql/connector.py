@@ -39,6 +39,7 @@ class MySqlConnectorIntegration(ConnectorIntegration):
     """Records and answers statements of mysql.connector's connections and cursors."""
 
     name: ClassVar[str] = "mysqlconnector"
+    oldest = ("mysql-connector-python>=9",)
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.mysql",)
 
     def points(self) -> Sequence[Point]:

@@ -32,6 +32,7 @@ class MySqlConnectorAioIntegration(ConnectorIntegration):
     """Records and answers statements of mysql.connector.aio's connections and cursors."""
 
     name: ClassVar[str] = "mysqlconnector.aio"
+    oldest = ("mysql-connector-python>=9",)
     asynchronous: ClassVar[bool] = True
 
     def points(self) -> Sequence[Point]:

@@ -26,6 +26,7 @@ class PyMySqlIntegration(MySqlIntegration):
     """Records and answers statements of PyMySQL's connections and cursors."""
 
     name: ClassVar[str] = "pymysql"
+    oldest = ("pymysql>=1.1",)
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.pymysql",)
 
     def points(self) -> Sequence[Point]:

@@ -34,6 +34,7 @@ class PsycopgIntegration(Shared):
     """Records and answers statements of psycopg's connections and cursors."""
 
     name: ClassVar[str] = "psycopg"
+    oldest = ("psycopg>=3.2.10",)
     system: ClassVar[str] = "postgresql"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.psycopg",)
 

@@ -20,6 +20,7 @@ class Psycopg2Integration(SharedDriver):
     """Records and answers what connections made by ``psycopg2.connect`` are asked."""
 
     name: ClassVar[str] = "psycopg2"
+    oldest = ("psycopg2-binary>=2.9.5", "psycopg2>=2.9.5")
     system: ClassVar[str] = "postgresql"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.psycopg2",)
 

@@ -43,6 +43,7 @@ class PyMongoIntegration(Integration):
     """Records and answers what clients send, synchronous and asynchronous."""
 
     name: ClassVar[str] = "pymongo"
+    oldest = ("pymongo>=4.18",)
     family: ClassVar[str] = "mongodb"
     scopes: ClassVar[tuple[str, ...]] = (spans.MODULE,)
 

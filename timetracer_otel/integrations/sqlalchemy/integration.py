@@ -31,6 +31,7 @@ class SqlAlchemyIntegration(Integration):
     """Records and answers what SQLAlchemy's engines send, whichever driver is below."""
 
     name: ClassVar[str] = "sqlalchemy"
+    oldest = ("sqlalchemy>=2.0",)
     family: ClassVar[str] = "db"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.sqlalchemy",)
 
