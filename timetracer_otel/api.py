@@ -31,6 +31,7 @@ from timetracer_otel.nondeterminism import ValueRecorder, drawing_from, set_proc
 from timetracer_otel.opening import open_store, store_for
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.faults import Fault, Faults
+from timetracer_otel.replayers.outside import recorded_beside
 from timetracer_otel.replayers.process import start_replaying
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.steady import FileStore
@@ -263,7 +264,8 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
     belong to it.
 
     Args:
-        cassette: a file, or a folder whose cassettes answer together.
+        cassette: a file, or a folder whose cassettes answer together. With a file, what was recorded
+            outside requests beside it answers as well: the start-up of the app, say.
         settings: everything else; read from the environment and pyproject.toml by default.
         whole_process: the block answers everything that the process does meanwhile, see :class:`record`.
         faults: what goes wrong: lines such as ``"http GET */rates: timeout"`` (docs/what-if.md).
@@ -293,7 +295,11 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
             if not cassettes:
                 raise CassetteError(f"{cassette}: there are no cassettes in it; record some first")
         given = [*Faults.from_settings(settings).all, *faults]
-        self.session = Session(cassettes, settings, faults=Faults(given))
+        beside = None
+        if not isinstance(cassette, Cassette) and store.path.is_file():
+            outside = [found for _, found in recorded_beside([store.path])]
+            beside = Session(outside, settings, reuse=True, faults=Faults(())) if outside else None
+        self.session = Session(cassettes, settings, fallback=beside, faults=Faults(given))
         self._whole_process = whole_process
 
     def __enter__(self) -> Session:

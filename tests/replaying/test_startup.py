@@ -38,7 +38,7 @@ async def lifespan(app):
     async with httpx.AsyncClient() as client:
         made = (await ask(client, "/instances", id=me)).json()
         assert made["id"] == me, (made, me)
-        lease = (await ask(client, "/leases", id=me, ticket=made["ticket"])).json()["lease"]
+        lease = (await ask(client, "/leases", id=me, number=made["number"])).json()["lease"]
         app.state.lease = (await ask(client, f"/leases/{lease}")).json()
     app.state.me = me
     yield
@@ -55,7 +55,7 @@ STATE = {"flags": {"path": "/flags", "service": "shop"}, "lease": {"known": True
 
 
 class Upstream(http.server.ThreadingHTTPServer):
-    """Knows instances by the ids they make, and gives each a ticket and a lease."""
+    """Knows instances by the ids they make, and gives each a number and a lease."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -65,7 +65,7 @@ class Upstream(http.server.ThreadingHTTPServer):
         if path == "/flags":
             return {"path": path, "service": asked["service"]}
         if path == "/instances":
-            return {"id": asked["id"], "ticket": os.urandom(12).hex()}
+            return {"id": asked["id"], "number": os.urandom(12).hex()}
         if path == "/leases":
             lease = os.urandom(12).hex()
             self.leases.add(f"/leases/{lease}")
@@ -122,8 +122,12 @@ REPLAY = ["timetracer-otel", "replay", "cassettes", "--", "uvicorn", "app:app"]
 
 
 def replay(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run(environment, "timetracer_otel", "replay", "--app", "app:app", *arguments)
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "timetracer_otel", "replay", "--app", "app:app", *arguments],
+        [sys.executable, "-m", *arguments],
         env=environment,
         capture_output=True,
         text=True,
@@ -154,14 +158,56 @@ def test_a_replay_in_process_starts_with_other_ids(environment: dict[str, str]) 
     assert "1 replayed: 1 same" in done.stdout
 
 
+@pytest.fixture
+def alone(tmp_path: Path, environment: dict[str, str]) -> Path:
+    """The file of the request, recorded on the day after the start."""
+    (request,) = Path("cassettes").glob("*/GET__state__*.json")
+    day = Path("cassettes/2026-01-02")
+    day.mkdir()
+    return request.rename(day / request.name)
+
+
+def test_one_cassette_named_alone_has_the_start_up_beside_it(
+    environment: dict[str, str], alone: Path
+) -> None:
+    done = replay(environment, str(alone))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 replayed: 1 same" in done.stdout
+
+
+def test_a_server_has_the_start_up_beside_the_one_cassette(
+    tmp_path: Path, environment: dict[str, str], alone: Path
+) -> None:
+    command = ["timetracer-otel", "replay", str(alone), "--", "uvicorn", "app:app"]
+    with Server(command, tmp_path, environment) as app:
+        assert httpx.get(f"{app.url}/state", timeout=60).json() == STATE
+
+
+def test_a_test_of_one_cassette_has_the_start_up_beside_it(environment: dict[str, str], alone: Path) -> None:
+    made = run(environment, "timetracer_otel", "generate-tests", str(alone), "--app", "app:app", "-o", "own")
+    assert (made.returncode, made.stdout) == (0, "own/test_recorded.py: 1 test, written\n")
+    tests = ("own", "--timetracer", "--timetracer-app", "app:app", str(alone))
+    done = run(environment, "pytest", "-q", *tests)
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
+
+
+def test_without_a_recorded_start_up_it_is_said(environment: dict[str, str], alone: Path) -> None:
+    for cassette in set(Path("cassettes").glob("*/*")) - {alone}:
+        cassette.unlink()
+    done = replay(environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "/flags: nothing like it was recorded outside requests" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("changed", "to", "refused"),
     [
         ('service="shop"', 'service="bank"', "/flags"),
         ('"/flags"', '"/toggles"', "/toggles"),
         ("time.time()", "time.time() + 4000", "/flags"),
-        ('id=me, ticket=made["ticket"]', 'id=str(uuid.uuid4()), ticket=made["ticket"]', "/leases"),
-        ('ticket=made["ticket"]', "ticket=os.urandom(12).hex()", "/leases"),
+        ('id=me, number=made["number"]', 'id=str(uuid.uuid4()), number=made["number"]', "/leases"),
+        ('number=made["number"]', "number=os.urandom(12).hex()", "/leases"),
         ('f"/leases/{lease}"', 'f"/leases/{os.urandom(12).hex()}"', "/leases/[0-9a-f]{24}"),
     ],
 )
@@ -189,3 +235,46 @@ def test_what_cannot_be_recognised_needs_a_rule(tmp_path: Path, environment: dic
     assert (answered.returncode, answered.stderr) == (0, "")
     with Server(REPLAY, tmp_path, environment) as app:
         assert httpx.get(f"{app.url}/state", timeout=60).json() == STATE
+
+
+TABLES = """
+import contextlib, sqlite3
+from fastapi import FastAPI
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    with sqlite3.connect("teas.db") as database:
+        database.execute("CREATE TABLE teas (name)")
+        database.execute("INSERT INTO teas VALUES ('assam')")
+    yield
+
+app = FastAPI(lifespan=lifespan)
+
+@app.get("/teas")
+def teas():
+    with sqlite3.connect("teas.db") as database:
+        return [name for name, in database.execute("SELECT name FROM teas")]
+"""
+BLOCK = """
+import sys, timetracer_otel
+from fastapi.testclient import TestClient
+from app import app
+with timetracer_otel.replay(sys.argv[1]) as session, TestClient(app) as client:
+    print(client.get("/teas").json(), session.unused)
+"""
+
+
+def test_a_block_of_one_cassette_has_the_start_up_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("app.py").write_text(TABLES)
+    Path("block.py").write_text(BLOCK)
+    environment = instrumenting("fastapi", "sqlite3")
+    with Server(["timetracer-otel", "record", "--", "uvicorn", "app:app"], tmp_path, environment) as app:
+        assert httpx.get(f"{app.url}/teas", timeout=60).json() == ["assam"]
+    Path("teas.db").unlink()
+    (request,) = Path("cassettes").glob("*/GET__teas__*.json")
+    done = run(environment, "block", str(request))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "['assam'] []\n", "")
+    assert not Path("teas.db").exists()

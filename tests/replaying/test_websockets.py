@@ -105,14 +105,54 @@ def test_a_server_in_replay_has_the_conversations_again(
     assert not (tmp_path / "words.db").exists()
 
 
-def test_a_replay_of_requests_leaves_them_out_and_says_so(recording: tuple[Path, dict[str, str]]) -> None:
+def command(recording: tuple[Path, dict[str, str]], *arguments: str) -> subprocess.CompletedProcess[str]:
     folder, environment = recording
-    done = subprocess.run(
-        [sys.executable, "-m", "timetracer_otel", "replay", "cassettes", "--app", "app:app"],
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def test_a_replay_of_requests_leaves_them_out_and_says_so(recording: tuple[Path, dict[str, str]]) -> None:
+    done = command(recording, "timetracer_otel", "replay", "cassettes", "--app", "app:app")
     assert done.returncode == 0, done.stderr
     assert "1 replayed: 1 same" in done.stdout
     assert (
         "4 left out: what began with a websocket is replayed by a server (replay -- COMMAND)" in done.stdout
     )
+
+
+def test_where_all_are_websockets_it_is_said_what_replays_them(
+    recording: tuple[Path, dict[str, str]],
+) -> None:
+    asked = ("-k", "method:websocket", "-k", "endpoint:/rooms/{name}")
+    done = command(recording, "timetracer_otel", "replay", "cassettes", "--app", "app:app", *asked)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        "error: nothing to send but 4 websockets: what began with a websocket is replayed by a server"
+        " (replay -- COMMAND)\n",
+    )
+
+
+def test_tests_are_made_of_requests_and_what_is_left_out_is_named(
+    tmp_path: Path, recording: tuple[Path, dict[str, str]]
+) -> None:
+    place = str(tmp_path / "test_rooms.py")
+    made = command(
+        recording, "timetracer_otel", "generate-tests", "cassettes", "--app", "app:app", "-o", place
+    )
+    left_out = "4 cassettes without an HTTP request left out (websocket)"
+    assert (made.returncode, made.stdout) == (0, f"{place}: 1 test, written; {left_out}\n")
+    run = command(
+        recording, "pytest", "-p", "no:randomly", "--timetracer", "--timetracer-app", "app:app", "cassettes"
+    )
+    assert run.returncode == 0, run.stdout
+    assert f"timetracer-otel: {left_out}\n" in run.stdout
+
+
+def test_the_tree_says_that_messages_are_not_in_it(recording: tuple[Path, dict[str, str]]) -> None:
+    conversation = min((recording[0] / "cassettes").glob("*/WEBSOCKET__rooms_name__*.json"))
+    shown = command(recording, "timetracer_otel", "show", str(conversation)).stdout
+    assert "(what was said over the websocket is not recorded)" in shown
+    assert "response not recorded" not in shown

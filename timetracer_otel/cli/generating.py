@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -42,6 +43,7 @@ def command(
     from timetracer_otel.cli.places import read_messages, stores
     from timetracer_otel.errors import CassetteError, CassetteNotFound, TimetracerError
     from timetracer_otel.generating.module import Recorded, module, relative, untouched
+    from timetracer_otel.replayers.outside import recorded_beside
     from timetracer_otel.views import text as texts
     from timetracer_otel.views.lines import line, piece
 
@@ -52,8 +54,10 @@ def command(
     recorded: list[Recorded] = []
     startup: list[str] = []
     damaged: list[CassetteError] = []
-    others = requests = 0
-    for store in stores(paths, dict(os.environ)):
+    others: Counter[str] = Counter()
+    requests = 0
+    named = stores(paths, dict(os.environ))
+    for store in named:
         for path, cassette in store.iter(lambda _, error: damaged.append(error)):
             try:
                 read_messages(path, cassette)
@@ -65,10 +69,13 @@ def command(
                 requests += 1
                 if selected is None or selected(cassette):
                     recorded.append(Recorded(cassette, where))
-            elif cassette.inbound_message is None and cassette.calls():
-                startup.append(where)
+            elif cassette.inbound_message is None:
+                startup.extend([where] if cassette.calls() else [])
             else:
-                others += 1
+                others[cassette.inbound_family] += 1
+    if all(store.path.is_file() for store in named):
+        beside = recorded_beside(store.path for store in named)
+        startup.extend(relative(path, file.parent) for path, cassette in beside if cassette.calls())
     for reason in damaged:
         fail(str(reason))
     if requests and not recorded:
@@ -84,7 +91,8 @@ def command(
     if before != source:
         _write(file, source)
     said = "unchanged" if before == source else "written"
-    note = f"; {texts.count(others, 'cassette')} without an HTTP request left out" if others else ""
+    left_out = texts.count(others.total(), "cassette")
+    note = f"; {left_out} without an HTTP request left out ({', '.join(sorted(others))})" if others else ""
     Output().line(line(piece(f"{file}: {texts.count(len(recorded), 'test')}, {said}{note}", "bold")))
     return FAILED if damaged else 0
 

@@ -26,6 +26,8 @@ _STATUSES: Final = {"same": 0, "updated": 0, "different": 1, "error": 2}
 _JUDGING_ONLY: Final = ("headers", "words", "fail_fast", "as_json", "reports", "slower_than")
 _IN_PROCESS_ONLY: Final = ("factory", "workers", "update", "learn")
 
+_BY_A_SERVER: Final = "what began with a websocket is replayed by a server (replay -- COMMAND)"
+
 
 class _WithCommand(click.Command):
     """Takes what follows ``--`` as the command of a service."""
@@ -303,6 +305,9 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
         interrupted = True  # what is known is told all the same
         click.echo(f"interrupted after {outcomes.total()} of {total}", err=True)
     if others and not outcomes and not interrupted:
+        if all(map(_websocket, others)):
+            websockets = "a websocket" if len(others) == 1 else f"{len(others)} websockets"
+            raise CassetteNotFound(f"nothing to send but {websockets}: {_BY_A_SERVER}")
         why = others[0].differences[0].removeprefix("it cannot be replayed: ")
         all_are = "the one cassette is" if len(others) == 1 else f"all {len(others)} cassettes are"
         raise CassetteNotFound(f"{all_are} of another kind than this app takes: {why}")
@@ -317,14 +322,17 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
     return INTERRUPTED if interrupted else max(_STATUSES[outcome] for outcome in outcomes)
 
 
-def _left_out(others: Sequence[Verdict]) -> Iterator[str]:
-    """What is not for this app, in a line for each reason."""
+def _websocket(verdict: Verdict) -> bool:
     from timetracer_otel.messages import WEBSOCKET
 
-    websockets = sum(verdict.title.startswith(f"{WEBSOCKET} ") for verdict in others)
+    return verdict.title.startswith(f"{WEBSOCKET} ")
+
+
+def _left_out(others: Sequence[Verdict]) -> Iterator[str]:
+    """What is not for this app, in a line for each reason."""
+    websockets = sum(map(_websocket, others))
     if websockets:
-        began = "what began with a websocket is replayed by a server (replay -- COMMAND)"
-        yield f"{websockets} left out: {began}"
+        yield f"{websockets} left out: {_BY_A_SERVER}"
     rest = len(others) - websockets
     if rest:
         is_are = "it is" if rest == 1 else "they are"

@@ -49,7 +49,7 @@ def _rule(word: str) -> Callable[[Cassette], bool]:
 
 
 def _method(cassette: Cassette) -> str:
-    request = cassette.inbound_request
+    request = cassette.inbound_request or cassette.inbound_websocket
     return "" if request is None else request.method.upper()
 
 
@@ -57,7 +57,7 @@ def _endpoint(cassette: Cassette, wanted: str) -> bool:
     """The route, or the path itself."""
     from timetracer_otel.messages.http import split_url
 
-    request = cassette.inbound_request
+    request = cassette.inbound_request or cassette.inbound_websocket
     paths = {cassette.title.rpartition(" ")[2], "" if request is None else split_url(request.url).path}
     return any(fnmatchcase(path, wanted) for path in paths)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from timetracer_otel.errors import CassetteError, TimetracerError
 from timetracer_otel.formats.compression import decompress
 from timetracer_otel.pytest_plugin.cassettes import SUFFIXES
 from timetracer_otel.pytest_plugin.client import AppClients
+from timetracer_otel.replayers.outside import recorded_beside
+from timetracer_otel.views import text as texts
 
 
 class CassetteItems:
@@ -26,8 +29,8 @@ class CassetteItems:
         self.clients = AppClients(config)
         self.startup: list[Path] = []
         """Cassettes of calls made outside requests: they answer what an application says as it starts."""
-        self.others = 0
-        """Cassettes of something else than HTTP requests."""
+        self.others: Counter[str] = Counter()
+        """Cassettes of something else than HTTP requests, by what that is."""
         if not config.getoption("timetracer_app") and not config.getini("timetracer_app"):
             raise pytest.UsageError(
                 "--timetracer: which application? give --timetracer-app MODULE:APP, or set timetracer_app in"
@@ -41,6 +44,12 @@ class CassetteItems:
             return found
         return None
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Where cassettes were named one by one, what was recorded outside requests lies beside them."""
+        if not self.startup:
+            items = [item.path for item in session.items if isinstance(item, CassetteItem)]
+            self.startup.extend(path for path, _ in recorded_beside(items))
+
     def pytest_sessionfinish(self) -> None:
         """Stop the application."""
         self.clients.__exit__()
@@ -48,9 +57,9 @@ class CassetteItems:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say what was not replayed."""
         if self.others:
+            left_out, kinds = texts.count(self.others.total(), "cassette"), ", ".join(sorted(self.others))
             terminalreporter.write_line(
-                f"timetracer-otel: {self.others} cassettes were begun by other than HTTP requests and are"
-                " not collected"
+                f"timetracer-otel: {left_out} without an HTTP request left out ({kinds})"
             )
 
 
@@ -73,7 +82,7 @@ class CassetteFile(pytest.File):
         if began_by_request:
             yield CassetteItem.from_parent(self, name=cassette.title, plugin=self._plugin)
         elif cassette.inbound_message is not None:
-            self._plugin.others += 1
+            self._plugin.others[cassette.inbound_family] += 1
         else:
             self._plugin.startup.append(self.path)
 

@@ -10,7 +10,7 @@ def explain(request: Request, nearest: Nearest | None, names: str) -> str:
     """What a miss says: the call, the nearest recorded one, and where they differ."""
     title = request.title()[:300]
     if nearest is None or nearest.call.request is None:
-        return f"{title}: nothing like it was recorded in {names}"
+        return f"{title}: nothing like it was recorded" + (f" in {names}" if names else " outside requests")
     call = nearest.call.request.title()[:300]
     if not nearest.differences:
         return f"{title}: it was recorded fewer times than it is now called (in {names})"

@@ -16,6 +16,7 @@ from timetracer_otel.errors import CassetteFormatError, CassetteNotFound, CodecE
 from timetracer_otel.opening import open_store
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.inbound import CassetteLibrary, ReplayEntries
+from timetracer_otel.replayers.outside import recorded_beside
 from timetracer_otel.replayers.reporting import CallReports
 
 
@@ -29,15 +30,19 @@ def load_all(*specs: str | Path) -> list[tuple[Path, Cassette]]:
 
 
 def each(*specs: str | Path) -> Iterator[tuple[Path, Cassette]]:
-    """As :func:`load_all`, one after the other.
+    """As :func:`load_all`, one after the other. With files that were named alone comes what was recorded
+    outside requests beside them.
 
     Raises:
         CassetteError: as above.
     """
     none = True
+    alone: list[Path] = []
     for spec in specs:
         store = open_store(spec)
         for path in store.paths():
+            if path == store.path:
+                alone.append(path)
             cassette = store.load(path)
             try:
                 _ = cassette.inbound_message
@@ -45,6 +50,8 @@ def each(*specs: str | Path) -> Iterator[tuple[Path, Cassette]]:
                 raise CassetteFormatError(f"{path}: {error}") from error
             none = False
             yield path, cassette
+    if len(alone) == len(specs):  # else a folder is there, with all that is in it
+        yield from recorded_beside(alone)
     if none:
         raise CassetteNotFound(
             f"{', '.join(map(str, specs))}: there are no cassettes in it; record some first"

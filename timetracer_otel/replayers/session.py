@@ -370,7 +370,7 @@ class Session:
 
     def _names(self) -> str:
         names = [cassette.title for cassette in self.cassettes[:3]]
-        return ", ".join(names) + (", ..." if len(self.cassettes) > 3 else "") or "no cassette"
+        return ", ".join(names) + (", ..." if len(self.cassettes) > 3 else "")
 
     def _note(
         self,

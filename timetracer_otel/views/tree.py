@@ -124,7 +124,9 @@ def _entry_details(cassette: Cassette, *, full: bool) -> Iterator[Line]:
         yield from message_lines(request, full=full)
     if response is not None:
         yield from message_lines(response, full=full)
-    elif request is not None and cassette.inbound_family != "kafka":  # nothing answers a record
+    if cassette.inbound_family == "websocket":
+        yield line(piece("(what was said over the websocket is not recorded)", "dim"))
+    elif response is None and request is not None and cassette.inbound_family != "kafka":
         yield line(piece("(response not recorded)", "yellow"))
 
 
