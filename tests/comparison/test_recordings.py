@@ -8,7 +8,9 @@ from tests.replaying.recorded import JSON, Made, cassette, get, redis, sql
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.comparison.folders import Compared, compare_folders
 from timetracer_otel.messages import HttpRequest, HttpResponse
+from timetracer_otel.volatile import Rules
 
+NO_RULES = Rules()
 ONE, OTHER = "0b54c3ab-7d5f-4b40-9e0a-2f7f5f6d3c11", "c0ffee00-1234-4abc-8def-0123456789ab"
 
 
@@ -20,7 +22,9 @@ def answered(body: str) -> HttpResponse:
     return HttpResponse(200, [JSON], body.encode())
 
 
-def compared(folder: Path, first: list[Cassette], second: list[Cassette]) -> list[Compared]:
+def compared(
+    folder: Path, first: list[Cassette], second: list[Cassette], rules: Rules = NO_RULES
+) -> list[Compared]:
     """What is said of two folders with those cassettes."""
     files = []
     for name, cassettes in (("a", first), ("b", second)):
@@ -29,7 +33,7 @@ def compared(folder: Path, first: list[Cassette], second: list[Cassette]) -> lis
         for path, one in zip(made, cassettes, strict=True):
             path.write_bytes(one.dump())
         files.append(made)
-    return list(compare_folders(*files))
+    return list(compare_folders(*files, rules=rules))
 
 
 def of_order(order: str, *more: Made, total: int = 5) -> Cassette:

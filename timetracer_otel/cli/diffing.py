@@ -30,7 +30,8 @@ def command(
     r"""Compare two recordings of one request, or two folders of them.
 
     A and B are cassettes or folders. In folders, those belong together that were asked the same. Time, and
-    values that no two runs share (ids, times, tokens) and that flow from where they came from, are set aside.
+    values that no two runs share (ids, times, tokens) and that flow from where they came from, are set aside;
+    so is what a rule in pyproject.toml or in timetracer.toml beside A or B names, as in a replay.
     Exit status 0 when nothing else is different, 1 when something is, 2 when it could not be done.
 
     \b
@@ -42,6 +43,7 @@ def command(
 
     import msgspec
 
+    from timetracer_otel import config
     from timetracer_otel.cli.output import Output
     from timetracer_otel.cli.progress import tracked
     from timetracer_otel.cli.reporting import write_report
@@ -52,12 +54,14 @@ def command(
     from timetracer_otel.reports.items import of_compared
     from timetracer_otel.reports.page import html_page
     from timetracer_otel.views.diffs import diff_lines, diff_summary
+    from timetracer_otel.volatile import Rules
 
     named = [*paths, *(path for path in (first, second) if path is not None)]
     if first is not None and second is None and len(paths) == 1:
         named = [first, *paths]
     if len(named) != 2:
         raise click.UsageError("Give two cassettes or two folders: A B.")
+    rules = Rules(config.beside(config.load(), *named).volatile)
     threshold = None if slower_than is None else Threshold.parse(slower_than)
     files = []
     for name in named:
@@ -68,7 +72,7 @@ def command(
     output = Output()
     outcomes: Counter[str] = Counter()
     kept: list[Compared] = []
-    compared = compare_folders(files[0], files[1], threshold)
+    compared = compare_folders(files[0], files[1], threshold, rules)
     for one in tracked(compared, "comparing", max(map(len, files)), printing=True):
         outcomes[one.outcome] += 1
         if html is not None:

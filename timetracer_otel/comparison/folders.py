@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -17,6 +17,9 @@ from timetracer_otel.comparison.timing import Threshold
 from timetracer_otel.errors import CodecError
 from timetracer_otel.messages import HttpRequest
 from timetracer_otel.messages.http import split_url
+from timetracer_otel.volatile import Rules
+
+_NO_RULES: Final = Rules()
 
 
 class Compared(msgspec.Struct):
@@ -58,7 +61,10 @@ class _Known(msgspec.Struct):
 
 
 def compare_folders(
-    first: Iterable[Path], second: Iterable[Path], threshold: Threshold | None = None
+    first: Iterable[Path],
+    second: Iterable[Path],
+    threshold: Threshold | None = None,
+    rules: Rules = _NO_RULES,
 ) -> Iterator[Compared]:
     """Compare two sets of cassettes, each with the one of the other that was asked the same.
 
@@ -68,6 +74,7 @@ def compare_folders(
         first: the files called A.
         second: the files called B.
         threshold: how much slower B may be.
+        rules: what may be another beside time and values that no two runs share.
 
     Raises:
         CassetteError: one cannot be read.
@@ -91,7 +98,7 @@ def compare_folders(
             other.used, pairs[number] = True, other
     for number, one in enumerate(ours):
         if number in pairs:
-            yield compare_files(one.path, pairs[number].path, threshold)
+            yield compare_files(one.path, pairs[number].path, threshold, rules)
         else:
             yield Compared(one.title, str(one.path), "", "different", ["only in A"])
     for one in theirs:
@@ -99,20 +106,23 @@ def compare_folders(
             yield Compared(one.title, "", str(one.path), "different", ["only in B"])
 
 
-def compare_files(first: Path, second: Path, threshold: Threshold | None = None) -> Compared:
+def compare_files(
+    first: Path, second: Path, threshold: Threshold | None = None, rules: Rules = _NO_RULES
+) -> Compared:
     """Compare two cassettes.
 
     Args:
         first: the file called A.
         second: the file called B.
         threshold: how much slower B may be.
+        rules: what may be another beside time and values that no two runs share.
 
     Raises:
         CassetteError: one cannot be read.
     """
     a, b = Cassette.load(first), Cassette.load(second)
     try:
-        found = compare_recordings(a, b, threshold)
+        found = compare_recordings(a, b, threshold, rules)
     except CodecError as error:
         return Compared(a.title, str(first), str(second), "error", [f"it cannot be compared: {error}"])
     return _compared(a, b, str(first), str(second), found)

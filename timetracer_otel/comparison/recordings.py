@@ -18,17 +18,20 @@ from timetracer_otel.comparison.structure import structural_findings, structural
 from timetracer_otel.comparison.timing import Threshold
 from timetracer_otel.durations import duration
 from timetracer_otel.errors import CodecError
-from timetracer_otel.messages import Canonical, Failure, HttpRequest, Request, SqlStatement
+from timetracer_otel.messages import Answer, Canonical, Failure, HttpRequest, Request, SqlStatement
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import masked_equal
-from timetracer_otel.volatile import Links, Origins, names_identifier, stands_for
+from timetracer_otel.volatile import Links, Origins, Rules, names_identifier, stands_for
 
+_NO_RULES: Final = Rules()
 SIDES: Final[Words] = ("A", "B")
 _MOST_TRIED: Final = 200
 _OF_THE_SERVER: Final = frozenset({"result.rowcount_after", "result.server"})
 
 
-def compare_recordings(first: Cassette, second: Cassette, threshold: Threshold | None = None) -> Comparison:
+def compare_recordings(
+    first: Cassette, second: Cassette, threshold: Threshold | None = None, rules: Rules = _NO_RULES
+) -> Comparison:
     """What the second did otherwise than the first, beside time and values that no two runs share. Where one
     is a trace without payloads, both are compared by who was called.
 
@@ -36,6 +39,7 @@ def compare_recordings(first: Cassette, second: Cassette, threshold: Threshold |
         first: the recording called A.
         second: the recording called B.
         threshold: how much slower B may be; by default no time is looked at.
+        rules: what else may be another.
 
     Raises:
         CodecError: a message in one of them is malformed.
@@ -54,16 +58,24 @@ def compare_recordings(first: Cassette, second: Cassette, threshold: Threshold |
     found = list(_of_requests(first.inbound_message, second.inbound_message, links))
     _learn_drawn(first, second, links)
     ours, theirs = recorded_run(first), recorded_run(second)
+    was_answered = ours.outcome
+    ours.outcome = _ruled_response(first, was_answered, theirs.outcome, rules)
+    ruled = ours.outcome != was_answered
     known: dict[int, int] = {}
-    for before, now in _same_calls(ours.calls, theirs.calls, links):
+    for before, now in _same_calls(ours.calls, theirs.calls, links, rules):
         known[before] = now
-        found += _of_answers(ours.calls[before], theirs.calls[now], before, now, links)
+        one, other = ours.calls[before].request, theirs.calls[now].request
+        if rules and not ruled and one is not None and other is not None:
+            ruled = not equal(one.canonical(), other.canonical())
+        found += _of_answers(ours.calls[before], theirs.calls[now], before, now, links, rules)
     comparison = compare(ours, theirs, known=known, equal=equal, threshold=threshold, words=SIDES)
     if threshold is not None:
         found += _slower_calls(ours, theirs, known, threshold)
     if links.active:
         text = "values that no two runs share (ids, times, tokens) are others in B, wherever they flow"
         found.append(Finding("volatile", text, fails=False))
+    if ruled:
+        found.append(Finding("volatile", "what rules set aside is another in B", fails=False))
     return with_outcome(comparison, found)
 
 
@@ -115,21 +127,36 @@ def _drawn(cassette: Cassette) -> Iterator[tuple[tuple[str, int, int], Any]]:
             continue
 
 
-def _same_calls(ours: list[Made], theirs: list[Made], links: Links) -> Iterator[tuple[int, int]]:
+def _ruled_response(
+    cassette: Cassette, recorded: Answer | Failure | None, live: Answer | Failure | None, rules: Rules
+) -> Answer | Failure | None:
+    request = cassette.inbound_request if rules else None
+    if request is None:
+        return recorded
+    path = split_url(request.url).path or "/"
+    expected: Answer | Failure | None = rules.response(f"{request.method} {path}", recorded, live)
+    return expected
+
+
+def _same_calls(
+    ours: list[Made], theirs: list[Made], links: Links, rules: Rules
+) -> Iterator[tuple[int, int]]:
     """Pairs that ask the same, in order, so that what one is answered is known before what comes after."""
     left = dict(enumerate(theirs))
-    forms = {at: other.request.canonical() for at, other in left.items() if other.request is not None}
+    forms = {at: rules.without(other.request) for at, other in left.items() if other.request is not None}
     for before, call in enumerate(ours):
-        found = _same_call(call, left, forms, links)
+        found = _same_call(call, left, forms, links, rules)
         if found is not None:
             del left[found]
             yield before, found
 
 
-def _same_call(call: Made, left: dict[int, Made], forms: dict[int, Canonical], links: Links) -> int | None:
+def _same_call(
+    call: Made, left: dict[int, Made], forms: dict[int, Canonical], links: Links, rules: Rules
+) -> int | None:
     if call.request is None:
         return None
-    form = call.request.canonical()
+    form = rules.without(call.request)
     candidates = [at for at, other in left.items() if other.family == call.family and at in forms]
     del candidates[_MOST_TRIED:]
     candidates.sort(key=lambda at: (left[at].path != call.path, left[at].lane != call.lane, at))
@@ -141,18 +168,21 @@ def _same_call(call: Made, left: dict[int, Made], forms: dict[int, Canonical], l
     return None
 
 
-def _of_answers(one: Made, other: Made, before: int, now: int, links: Links) -> Iterator[Finding]:
+def _of_answers(
+    one: Made, other: Made, before: int, now: int, links: Links, rules: Rules
+) -> Iterator[Finding]:
     """What the world answered otherwise; what the app makes of it is no finding of its own."""
-    if one.answer is None or other.answer is None:
+    if one.answer is None or other.answer is None or one.request is None:
         return
+    was_answered = rules.answer(one.request, one.answer, other.answer)
 
     def equal(was: Any, is_now: Any) -> bool:
         return masked_equal(was, is_now) or stands_for(was, is_now, links)
 
-    if isinstance(one.answer, Failure) or isinstance(other.answer, Failure):
-        parts = list(differences(plain(one.answer), plain(other.answer), "answer", equal))
+    if isinstance(was_answered, Failure) or isinstance(other.answer, Failure):
+        parts = list(differences(plain(was_answered), plain(other.answer), "answer", equal))
     else:
-        parts = outcome_differences(one.answer, other.answer, equal, None)
+        parts = outcome_differences(was_answered, other.answer, equal, None)
     for part in parts:
         if part.part in _OF_THE_SERVER:
             continue

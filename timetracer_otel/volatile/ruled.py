@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,9 +15,12 @@ from timetracer_otel.messages.sql import bind_names
 from timetracer_otel.volatile.shape import Anything
 from timetracer_otel.volatile_rules import Step, VolatileRule
 
+_LEFT_OUT: Final = "<anything>"
+_DEPTH: Final = 200
+
 
 class Rules:
-    """The rules of a replay.
+    """The rules of a replay, or of a comparison.
 
     Args:
         rules: as they were written.
@@ -49,6 +52,35 @@ class Rules:
                 canonical = _marked(rule, request, canonical)
         return canonical, tuple(patterns)
 
+    def without(self, request: Request) -> Canonical:
+        """What a call asks, with one and the same in place of all that may be anything.
+
+        Args:
+            request: the call.
+        """
+        canonical = request.canonical()
+        if not self._rules:
+            return canonical
+        marked, patterns = self.request(request, canonical)
+        plain: Canonical = _plain(marked, patterns, 0)
+        return plain
+
+    def answer(self, request: Request, recorded: Any, live: Any) -> Any:
+        """What a call was answered in one recording, with the other's values where any will do.
+
+        Args:
+            request: the call.
+            recorded: what it was answered in the one; not changed.
+            live: what it was answered in the other.
+        """
+        if not isinstance(recorded, HttpResponse) or not isinstance(live, HttpResponse):
+            return recorded
+        title = request.title() if self._rules else ""
+        for rule in self._rules:
+            if rule.about_call(request.family, title):
+                recorded = _taken_over(rule, recorded, live)
+        return recorded
+
     def response(self, title: str, recorded: Any, live: Any) -> Any:
         """A recorded response with the live one's values where any will do.
 
@@ -63,6 +95,28 @@ class Rules:
             if rule.about_response(title):
                 recorded = _taken_over(rule, recorded, live)
         return recorded
+
+
+def _plain(data: Any, patterns: Sequence[re.Pattern[str]], depth: int) -> Any:
+    """The data, with what is marked and what the patterns match left out."""
+    if isinstance(data, Anything):
+        return _LEFT_OUT
+    if isinstance(data, str):
+        for pattern in patterns:
+            data = pattern.sub(_LEFT_OUT, data)
+        return data
+    if depth > _DEPTH:
+        return data
+    if isinstance(data, bytes) and patterns:
+        return _plain(data.decode("latin-1"), patterns, depth).encode("latin-1", "replace")
+    if isinstance(data, dict):
+        return {
+            _plain(key, patterns, depth + 1): _plain(value, patterns, depth + 1)
+            for key, value in data.items()
+        }
+    if isinstance(data, list | tuple):
+        return type(data)(_plain(item, patterns, depth + 1) for item in data)
+    return data
 
 
 def _marked(rule: VolatileRule, request: Request, canonical: Canonical) -> Canonical:
