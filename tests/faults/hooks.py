@@ -20,8 +20,7 @@ REPLAY_ONLY = frozenset(
         "RecordedEntry.start", "Recorder.await_cancellation", "AiokafkaIntegration._next",
         "HttpxIntegration._rebuild_argument", "HttpxIntegration._read", "SqlAlchemyIntegration._checkout",
         "SqlAlchemyIntegration._fail_to_connect", "DriverIntegration.fail_to_connect",
-        "PyMongoIntegration._facts", "PyMongoIntegration._hello", "PyMongoIntegration._keep",
-        "PyMongoIntegration._stand_in", "_connect_to_nothing", "plugged", "replayed_ends",
+        "_connect_to_nothing", "plugged", "replayed_ends",
         "MySqlIntegration._fail_again", "MySqlIntegration._unplug", "MySqlIntegration._written",
         "MySqlIntegration.given", "MySqlConnectorIntegration.given",
         "MySqlIntegration.no_way_out", "MySqlIntegration.refuse", "MySqlIntegration.replayed_line",
@@ -47,8 +46,6 @@ NOT_IN_REQUESTS = frozenset(
         "Recorder.wait_for_sent", "RecordedEntry.sent", "BoundEntry.sent", "BoundEntry.cut_off",
         "AsyncmyIntegration._derived",  # once for each class of cursors
         "AsyncmyIntegration._miss",  # called by what reports a fault
-        # part of what points() makes
-        "PyMongoIntegration._connecting", "PyMongoIntegration._on_stand_in", "PyMongoIntegration._receiving",
         # their points have flows of their own
         "PyMongoIntegration.request", "GrpcIntegration.request", "GrpcIntegration.answer",
         "ConfluentKafkaIntegration.request", "ConfluentKafkaIntegration.answer",
@@ -193,7 +190,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.mysql.c_telling:Telling.more",
             "timetracer_otel.integrations.mysql.calls:MySqlIntegration._live.awaited",
             "timetracer_otel.integrations.mysql.calls:MySqlIntegration._live.live",
-            "timetracer_otel.integrations.pymongo.integration:PyMongoIntegration._receive",
+            "timetracer_otel.integrations.pymongo.commands:Commands._receive",
             "timetracer_otel.integrations.pymongo.objectids:NewObjectId.live",
             "timetracer_otel.integrations.sqlite3.connection:Connection._timetracer_callback",
             "timetracer_otel.integrations.sqlite3.connection:Connection._timetracer_end",
