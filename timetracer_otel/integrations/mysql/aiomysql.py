@@ -6,28 +6,27 @@ As PyMySQL, on streams of asyncio with nothing behind them in a replay.
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Flow, Invocation, Point
-from timetracer_otel.integrations.mysql.calls import MySqlIntegration, read_once, statement_of
 from timetracer_otel.integrations.mysql.lines import Line
+from timetracer_otel.integrations.mysql.pymysql_like import PyMySqlLike
 from timetracer_otel.integrations.mysql.streams import (
     ReplayedReader,
     ReplayedWriter,
     WatchedReader,
     WatchedWriter,
 )
+from timetracer_otel.messages import SqlStatement
 
-_QUERY = ("query", "args")
 _UNASKED = ("begin", "select_db", "set_charset", "autocommit")
 _connecting: ContextVar[Line | None] = ContextVar("timetracer_aiomysql_connecting", default=None)
 
 
-class AioMySqlIntegration(MySqlIntegration):
+class AioMySqlIntegration(PyMySqlLike):
     """Records and answers statements of aiomysql's connections and cursors."""
 
     name: ClassVar[str] = "aiomysql"
@@ -56,24 +55,11 @@ class AioMySqlIntegration(MySqlIntegration):
             ),
         )
 
-    def error_roots(self) -> tuple[type[BaseException], ...]:
-        """``pymysql.err.MySQLError``, above errors and warnings."""
-        return (sys.modules["pymysql.err"].MySQLError,)
-
     # -- connections
 
     def namespace(self, connection: Any) -> str:
         """The database's name."""
         return str(connection._db or "")
-
-    def learned(self, connection: Any) -> dict[str, Any]:
-        """What the server said of itself when it was connected to."""
-        return {
-            "version": connection.server_version,
-            "capabilities": connection.server_capabilities,
-            "charset": connection.server_language,
-            "status": connection.server_status,
-        }
 
     def watch(self, connection: Any, line: Line) -> None:
         """Watch its streams."""
@@ -126,48 +112,13 @@ class AioMySqlIntegration(MySqlIntegration):
         self.forget(connection)
         self.line_of(connection)
 
-    def _close(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
-        try:
-            self.closed(connection)
-        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            ports.report("aiomysql: closing a connection", error)
-        return wrapped(*args, **kwargs)
-
     # -- calls
 
-    def _execute(self, call: Invocation) -> Flow[Any]:
-        return self._on_cursor(call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY))
-
-    def _executemany(self, call: Invocation) -> Flow[Any]:
-        call = yield read_once(call)
-        flow = self._on_cursor(
-            call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY, many=True)
-        )
-        return (yield from flow)
-
-    def _callproc(self, call: Invocation) -> Flow[Any]:
-        named = (call.kwargs[key] for key in ("procname", "args") if key in call.kwargs)
-        name, args, *_ = (*call.args, *named, ())
-        return self._on_cursor(call, lambda line: statement_of(line, (f"CALL {name}", args), {}, _QUERY))
-
-    def _on_cursor(self, call: Invocation, message: Any) -> Flow[Any]:
+    def _on_cursor(self, call: Invocation, message: Callable[[Line], SqlStatement]) -> Flow[Any]:
         connection = call.instance._connection
         if connection is None or connection._writer is None:
             return (yield call.proceed)  # closed: aiomysql's to refuse
         return (yield from self.converse(call, connection, message))
-
-    def _query(self, call: Invocation) -> Flow[Any]:
-        message = functools.partial(statement_of, args=call.args[:1], kwargs=call.kwargs, names=("sql", ""))
-        return self.converse(call, call.instance, message)
-
-    def _show_warnings(self, call: Invocation) -> Flow[Any]:
-        return self.converse(call, call.instance, lambda line: line.statement("SHOW WARNINGS"))
-
-    def _commit(self, call: Invocation) -> Flow[Any]:
-        return self.transaction(call, call.instance, "COMMIT")
-
-    def _rollback(self, call: Invocation) -> Flow[Any]:
-        return self.transaction(call, call.instance, "ROLLBACK")
 
     def _unasked(self, call: Invocation) -> Flow[Any]:
         return self.unasked(call, call.instance)

@@ -21,10 +21,11 @@ from timetracer_otel.integrations.dbapi.core import refused, told
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.mysql import asyncmy_ends, replies
 from timetracer_otel.integrations.mysql.asyncmy_ends import LINE, LoopToNothing, joined, real
-from timetracer_otel.integrations.mysql.calls import MySqlIntegration, read_once, statement_of
+from timetracer_otel.integrations.mysql.calls import statement_of
 from timetracer_otel.integrations.mysql.lines import Line
+from timetracer_otel.integrations.mysql.pymysql_like import PyMySqlLike
+from timetracer_otel.messages import SqlStatement
 
-_QUERY = ("query", "args")
 _MODULE = "asyncmy.connection"
 _UNASKED = ("begin", "ping", "autocommit", "set_charset")
 _TEXT = "_timetracer_text"
@@ -33,7 +34,7 @@ _SSL = 1 << 11
 _NOT_SENT = ("_ssl_context", "_password_creator", "_stmt_cache_size")
 
 
-class AsyncmyIntegration(MySqlIntegration):
+class AsyncmyIntegration(PyMySqlLike):
     """Records and answers statements of asyncmy's connections and cursors."""
 
     name: ClassVar[str] = "asyncmy"
@@ -78,14 +79,8 @@ class AsyncmyIntegration(MySqlIntegration):
         return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
     def learned(self, connection: Any) -> dict[str, Any]:
-        """What the server said of itself when it was connected to."""
-        return {
-            "version": connection.server_version,
-            "capabilities": connection.server_capabilities,
-            "extended": connection._mariadb_ext_caps,
-            "charset": connection.server_language,
-            "status": connection.server_status,
-        }
+        """What the server said of itself, and which of its own extensions it has."""
+        return {**super().learned(connection), "extended": connection._mariadb_ext_caps}
 
     def watch(self, connection: Any, line: Line) -> None:
         """Watch what its protocol gets; what it sends is seen where it sends it."""
@@ -170,13 +165,6 @@ class AsyncmyIntegration(MySqlIntegration):
             connection.server_capabilities = capabilities
         return outcome
 
-    def _close(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
-        try:
-            self.closed(connection)
-        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            ports.report("asyncmy: closing a connection", error)
-        return wrapped(*args, **kwargs)
-
     # -- what passes
 
     async def _command(self, wrapped: Any, connection: Any, args: Any, kwargs: Any) -> Any:
@@ -185,7 +173,7 @@ class AsyncmyIntegration(MySqlIntegration):
             line = self.known_line(connection)
             if line is not None:
                 line.next_command = args[0]
-        except Exception as error:  # noqa: BLE001  # as above
+        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             self._miss(connection, error)
         return await wrapped(*args, **kwargs)
 
@@ -246,48 +234,29 @@ class AsyncmyIntegration(MySqlIntegration):
         names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
         return type(kind.__name__, (kind,), {**names, **body})
 
-    def _execute(self, call: Invocation) -> Flow[Any]:
-        return self._on_cursor(call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY))
-
-    def _executemany(self, call: Invocation) -> Flow[Any]:
-        call = yield read_once(call)
-        flow = self._on_cursor(
-            call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY, many=True)
-        )
-        return (yield from flow)
-
-    def _callproc(self, call: Invocation) -> Flow[Any]:
-        named = (call.kwargs[key] for key in ("procname", "args") if key in call.kwargs)
-        name, args, *_ = (*call.args, *named, ())
-        return self._on_cursor(call, lambda line: statement_of(line, (f"CALL {name}", args), {}, _QUERY))
-
-    def _on_cursor(self, call: Invocation, message: Any) -> Flow[Any]:
+    def _on_cursor(self, call: Invocation, message: Callable[[Line], SqlStatement]) -> Flow[Any]:
         return self._ask(call, call.instance.connection, message)
 
-    def _ask(self, call: Invocation, connection: Any, message: Any) -> Flow[Any]:
+    def _on_connection(self, call: Invocation, message: Callable[[Line], SqlStatement]) -> Flow[Any]:
+        return self._ask(call, call.instance, message)
+
+    def _ask(self, call: Invocation, connection: Any, message: Callable[[Line], SqlStatement]) -> Flow[Any]:
         if connection is None or not connection._connected:
             return (yield call.proceed)  # closed: asyncmy's to refuse
         return (yield from self.converse(call, connection, message))
 
-    def _query(self, call: Invocation) -> Flow[Any]:
-        message = functools.partial(statement_of, args=call.args[:1], kwargs=call.kwargs, names=("sql", ""))
-        return self._ask(call, call.instance, message)
-
-    def _show_warnings(self, call: Invocation) -> Flow[Any]:
-        return self._ask(call, call.instance, lambda line: line.statement("SHOW WARNINGS"))
-
     def _select_db(self, call: Invocation) -> Flow[Any]:
         name = call.args[0] if call.args else call.kwargs["db"]
-        return self._ask(call, call.instance, lambda line: line.statement(f"USE {name}"))
+        return self._on_connection(call, lambda line: line.statement(f"USE {name}"))
 
     def _kill(self, call: Invocation) -> Flow[Any]:
         number = call.args[0] if call.args else call.kwargs["thread_id"]
-        return self._ask(call, call.instance, lambda line: line.statement(f"KILL {number}"))
+        return self._on_connection(call, lambda line: line.statement(f"KILL {number}"))
 
     def _prepare(self, call: Invocation) -> Flow[Any]:
         query = call.args[0] if call.args else call.kwargs["query"]
-        prepared = yield from self._ask(
-            call, call.instance, lambda line: statement_of(line, (f"PREPARE {query}", None), {}, _QUERY)
+        prepared = yield from self._on_connection(
+            call, lambda line: statement_of(line, (f"PREPARE {query}", None), {}, ("query", "args"))
         )
         with suppress(Exception):  # nothing of ours raises into the app
             vars(prepared)[_TEXT] = str(query)
@@ -309,10 +278,10 @@ class AsyncmyIntegration(MySqlIntegration):
         )
 
     def _commit(self, call: Invocation) -> Flow[Any]:
-        return self._while_open(call, lambda: self.transaction(call, call.instance, "COMMIT"))
+        return self._while_open(call, functools.partial(super()._commit, call))
 
     def _rollback(self, call: Invocation) -> Flow[Any]:
-        return self._while_open(call, lambda: self.transaction(call, call.instance, "ROLLBACK"))
+        return self._while_open(call, functools.partial(super()._rollback, call))
 
     def _unasked(self, call: Invocation) -> Flow[Any]:
         return self._while_open(call, lambda: self.unasked(call, call.instance))
