@@ -91,7 +91,7 @@ def test_headers_are_put_in_order_when_they_are_read() -> None:
     ],
 )
 def test_a_header_is_found_as_theirs_is(carrier: dict[str, Any], name: str) -> None:
-    get = shortcuts.quick_getter(asgi._decode_header_item)
+    get = shortcuts.quick_getter(asgi.ASGIGetter.get, asgi._decode_header_item)
 
     assert get(None, carrier, name) == asgi.ASGIGetter().get(carrier, name)
 

@@ -75,7 +75,10 @@ def quick_redaction(redact: Function) -> Function:
         if type(url) is str and "@" not in url:
             _, mark, query = url.partition("?")
             if not mark or (
-                "%" not in query and "+" not in query and not any(name in query for name in PARAMS_TO_REDACT)
+                query.isprintable()  # parsing leaves out what is not
+                and "%" not in query
+                and "+" not in query
+                and not any(name in query for name in PARAMS_TO_REDACT)
             ):
                 return url
         return redact(url)
@@ -89,8 +92,11 @@ def quick_parts(extract: Function) -> Function:
     @functools.wraps(extract)
     def parts(args: tuple[Any, ...], kwargs: dict[str, Any], library: Any) -> Any:
         request = args[0]
-        if type(request) is library.Request and type(request.url) is library.URL:
-            return request.method.encode(), request.url, request.headers, request.stream, request.extensions
+        if type(request) is library.Request:
+            url = request.url
+            # a host that was quoted is written in another way when it is parsed again
+            if type(url) is library.URL and b"%" not in url.raw_host:
+                return request.method.encode(), url, request.headers, request.stream, request.extensions
         return extract(args, kwargs, library)
 
     return parts
@@ -101,9 +107,9 @@ def later_headers(normalize: Function) -> Function:
 
     @functools.wraps(normalize)
     def later(headers: Any, library: Any) -> Any:
-        if not headers:
-            return normalize(headers, library)
-        return _Later(functools.partial(normalize, headers, library))
+        if headers and isinstance(headers, (library.Headers, dict, list)):
+            return _Later(functools.partial(normalize, headers, library))
+        return normalize(headers, library)
 
     return later
 
@@ -165,20 +171,27 @@ def shorten_asgi(module: ModuleType) -> None:
     """
     known: Any = module
     if _does(_gets, known):
-        known.ASGIGetter.get = quick_getter(known._decode_header_item)
+        known.ASGIGetter.get = quick_getter(known.ASGIGetter.get, known._decode_header_item)
 
 
-def quick_getter(decode: Callable[[bytes], str]) -> Function:
-    """Names are compared as the bytes that they are, and only what is found is decoded."""
+def quick_getter(find: Function, decode: Callable[[bytes], str]) -> Function:
+    """Names are compared as the bytes that they are, and only what is found is decoded.
+
+    Names asked for that are not ASCII are theirs to find. Of those in a scope only two kinds would make a
+    difference, and no server lets them in: undecodable ones, and Kelvin's sign for a "k".
+    """
     wanted: dict[str, bytes] = {}
 
-    def get(_: Any, carrier: Any, key: str) -> list[str] | None:
+    def get(getter: Any, carrier: Any, key: str) -> Any:
         headers = carrier.get("headers")
         if not headers:
             return None
         name = wanted.get(key)
         if name is None:
-            name = key.lower().encode()
+            lower = key.lower()
+            if not lower.isascii():
+                return find(getter, carrier, key)
+            name = lower.encode()
             if len(wanted) < _MAX_NAMES:
                 wanted[key] = name
         return [decode(value) for given, value in headers if given.lower() == name] or None
