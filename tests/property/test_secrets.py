@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from urllib.parse import quote
@@ -44,3 +45,5 @@ def test_a_span_that_says_nothing_of_it_is_left_alone() -> None:
     assert not known.may_be_on(Span("1" * 32, "2" * 16, "a", attributes={"said": "token", "bytes": b"\xff"}))
     assert known.may_be_on(Span("1" * 32, "2" * 16, "a", attributes={"said": b"\xff s3cret-Token.77"}))
     assert known.may_be_on(Span("1" * 32, "2" * 16, "a", attributes={"said": '{"$bytes":"c2VjcmV0"}'}))
+    assert known.may_be_on(Span("1" * 32, "2" * 16, "a", attributes={"said": gzip.compress(b"it is said")}))
+    assert known.may_be_on(Span("1" * 32, "2" * 16, "a", attributes={"said": "s\0a\0i\0d\0"}))

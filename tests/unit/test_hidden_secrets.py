@@ -4,13 +4,21 @@ charsets, within messages within messages.
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
 import pytest
 
-from timetracer_otel.messages import HttpRequest, RedisCommand, RedisReply, SqlResult, SqlStatement
-from timetracer_otel.redaction import MASK, Redactor, masked_equal
+from timetracer_otel.messages import (
+    HttpRequest,
+    HttpResponse,
+    RedisCommand,
+    RedisReply,
+    SqlResult,
+    SqlStatement,
+)
+from timetracer_otel.redaction import MASK, KnownSecrets, Redactor, masked_equal, secrets_in
 from timetracer_otel.redaction.names import SensitiveNames
 from timetracer_otel.redaction.opaque import is_opaque
 
@@ -125,3 +133,156 @@ class TestNamesThatLeaveItToTheValue:
     def test_what_is_no_text_is_left(self) -> None:
         said = posted('{"session": {"id": 7, "title": "Tea"}, "sid": 12345678901234567890, "auth": null}')
         assert REDACTOR.message(said, []) is said
+
+
+SAID = '{"user": "Zoë", "password": "s3cr3t-VALUE-9", "note": "表"}'
+"""The last letter ends in a backslash in Shift-JIS."""
+
+
+class TestCharsets:
+    @pytest.mark.parametrize(
+        "codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be", "utf-7", "cp037"]
+    )
+    @pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+    def test_a_body_in_its_declared_charset(self, codec: str, kind: str) -> None:
+        said = SAID if kind == "application/json" else "see https://h/reset?token=s3cr3t-VALUE-9 now"
+        said = said.replace("表", "") if codec == "cp037" else said
+        message = posted(said.encode(codec), f"{kind}; charset={codec}")
+        plain = said.replace("s3cr3t-VALUE-9", MASK if kind == "application/json" else "%5BREDACTED%5D")
+        assert masked(message).body.decode(codec) == plain
+        other = posted(said.replace("s3cr3t-VALUE-9", "an0ther").encode(codec), f"{kind}; charset={codec}")
+        assert masked_equal(masked(message).canonical(), masked(other).canonical())
+
+    @pytest.mark.parametrize("codec", ["cp932", "gb18030", "big5", "iso-2022-jp", "euc-kr"])
+    def test_letters_that_end_in_a_backslash(self, codec: str) -> None:
+        said = '{"表": "表", "password": "s3cr3t-VALUE-9"}'
+        name = {"cp932": "Shift_JIS"}.get(codec, codec)
+        clean = masked(posted(said.encode(codec), f'application/json; charset="{name}"'))
+        assert clean.body.decode(codec) == said.replace("s3cr3t-VALUE-9", MASK)
+
+    @pytest.mark.parametrize("codec", ["utf-16", "utf-16-be", "utf-32-le"])
+    def test_a_charset_that_only_its_bytes_tell(self, codec: str) -> None:
+        assert json.loads(masked(posted(SAID.encode(codec))).body)["password"] == MASK
+
+    def test_a_charset_that_is_not_the_bodys(self) -> None:
+        for body in (SAID, f"{SAID} "):
+            assert b"s3cr3t" not in masked(posted(body, "application/json; charset=utf-16")).body
+
+    def test_the_pieces_and_the_length_follow(self) -> None:
+        body = SAID.encode("utf-16")
+        headers = [("content-type", "application/json; charset=utf-16"), ("content-length", str(len(body)))]
+        clean = masked(HttpResponse(200, headers, body, [[60, 1], [len(body) - 60, 2]]))
+        assert clean.header("content-length") == str(len(clean.body))
+        assert sum(size for size, _ in clean.chunks) == len(clean.body)
+
+    def test_what_was_cut_off(self) -> None:
+        body = SAID.encode("utf-16")[:-25]
+        assert "s3cr3t" not in masked(posted(body)).body.decode("utf-16", "ignore")
+
+    @pytest.mark.parametrize(
+        "body", [b"\0\0\0 ftypisom" * 9, b"\xff\xfe\0", b"\xfe", b"\0", b"{\0", b"\xff\xfe\0\xd8{\0"]
+    )
+    def test_what_is_no_text_at_all(self, body: bytes) -> None:
+        for kind in ("application/octet-stream", "application/json", "application/json; charset=utf-16", ""):
+            message = posted(body, kind)
+            assert REDACTOR.message(message, []) is message
+
+    @pytest.mark.parametrize("codec", ["utf-16", "utf-7", "iso-2022-jp", "gb18030"])
+    @pytest.mark.parametrize("piece", ['"password": "x", ', "\\", '{"', "a&", "+-"])
+    def test_a_large_body_takes_a_moment(self, codec: str, piece: str) -> None:
+        body = "{" + piece * (200_000 // len(piece))
+        masked(posted(body.encode(codec), f"application/json; charset={codec}"))
+
+
+BATCH = "\r\n".join(
+    [
+        "--b",
+        "Content-Type: application/http",
+        "Content-ID: <1>",
+        "",
+        "POST /reset?token={secret}&n=1 HTTP/1.1",
+        "Authorization: Bearer {secret}",
+        "X-Shop: 5",
+        "Content-Type: application/json",
+        "Content-Length: {length}",
+        "",
+        '{{"password": "{secret}"}}',
+        "--b",
+        "Content-Type: multipart/mixed; boundary=changes",
+        "",
+        "--changes",
+        "Content-Type: application/http",
+        "Content-Transfer-Encoding: binary",
+        "",
+        "PATCH People(1) HTTP/1.1",
+        "Content-Type: application/x-www-form-urlencoded",
+        "",
+        "name=Ann&pin={secret}",
+        "--changes--",
+        "",
+        "--b",
+        "Content-Type: application/http",
+        "",
+        "HTTP/1.1 200 OK",
+        "X-Odd: a",
+        " folded",
+        "Set-Cookie: sid={secret}; Path=/",
+        "",
+        "",
+        "--b--",
+        "",
+    ]
+)
+
+
+class TestMessagesInBodies:
+    def test_the_parts_of_a_batch_are_masked_as_messages_are(self) -> None:
+        def batch(secret: str) -> str:
+            return BATCH.format(secret=secret, length=len('{"password": ""}') + len(secret))
+
+        clean = masked(posted(batch("s3cr3t"), "multipart/mixed; boundary=b")).body.decode()
+        expected = batch(MASK).replace("token=[REDACTED]", "token=%5BREDACTED%5D")
+        assert clean == expected.replace("pin=[REDACTED]", "pin=%5BREDACTED%5D")
+
+    def test_a_message_that_is_the_whole_body(self) -> None:
+        said = "POST /x HTTP/1.1\nX-Api-Key: k\n\n"
+        assert masked(posted(said, "application/http")).body == b"POST /x HTTP/1.1\nX-Api-Key: [REDACTED]\n\n"
+
+    def test_more_headers_by_setting(self) -> None:
+        redactor = Redactor(headers=["x-shop"])
+        said = posted("GET /x HTTP/1.1\r\nX-Shop: 5\r\n\r\n", "application/http")
+        assert redactor.message(said, []).body == b"GET /x HTTP/1.1\r\nX-Shop: [REDACTED]\r\n\r\n"
+
+    @pytest.mark.parametrize(
+        "body", ["", "?", "GET", "GET /x HTTP/1.1", "HTTP/1.1 200", "\r\n" * 9, "GET /x\r\nA"]
+    )
+    def test_what_is_no_message_is_left(self, body: str) -> None:
+        message = posted(body, "application/http")
+        assert REDACTOR.message(message, []) is message
+
+    @pytest.mark.parametrize(
+        "piece", ["a: b\r\n", "\r\n", "x", ": ", " \r\n", "--b\r\nContent-Type: application/http\r\n\r\n"]
+    )
+    def test_a_large_batch_takes_a_moment(self, piece: str) -> None:
+        body = f"GET /x HTTP/1.1\r\n{piece * (1_000_000 // len(piece))}"
+        masked(posted(body, "application/http"))
+        masked(posted(f"--b\r\nContent-Type: application/http\r\n\r\n{body}", "multipart/mixed; boundary=b"))
+
+    def test_bodies_in_bodies_end_somewhere(self) -> None:
+        head = "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        masked(posted(f"--b\r\n{head}" * 20_000, "multipart/mixed; boundary=b"))
+
+
+class TestWhatIsKnownOfThem:
+    @pytest.mark.parametrize("coding", ["gzip", "charset"])
+    def test_a_secret_of_a_body_that_is_written_in_another_way_is_known_elsewhere(self, coding: str) -> None:
+        message = posted(SAID.encode("utf-16"))
+        if coding == "gzip":
+            message = posted(gzip.compress(SAID.encode()))
+            message.headers.append(("content-encoding", "gzip"))
+        assert secrets_in(message, masked(message)) == {"s3cr3t-VALUE-9"}
+
+    def test_and_a_known_one_is_masked_in_such_a_body(self) -> None:
+        message = posted("it is s3cr3t-VALUE-9!".encode("utf-16"), "text/plain; charset=utf-16")
+        clean: Any = KnownSecrets(["s3cr3t-VALUE-9"]).message(message, [])
+        assert clean.body.decode("utf-16") == f"it is {MASK}!"

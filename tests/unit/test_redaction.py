@@ -301,6 +301,7 @@ CODINGS = {
     "gzip": (gzip.compress, gzip.decompress),
     "deflate": (zlib.compress, zlib.decompress),
     "zstd": (zstd.compress, zstd.decompress),
+    "br": (brotli.compress, brotli.decompress),
 }
 
 
@@ -316,9 +317,9 @@ class TestContentCodings:
         assert sum(size for size, _ in clean.chunks) == len(clean.body)
         assert places == ["response body token"]
 
-    @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+    @pytest.mark.parametrize("coding", CODINGS)
     def test_a_coded_body_without_secrets_is_the_same_object(self, coding: str) -> None:
-        encode = brotli.compress if coding == "br" else CODINGS[coding][0]
+        encode, _ = CODINGS[coding]
         message = HttpResponse(200, [JSON, ("Content-Encoding", coding)], encode(b'{"age":5}' * 100))
         assert REDACTOR.message(message, []) is message
 
@@ -335,14 +336,13 @@ class TestContentCodings:
     @pytest.mark.parametrize(
         ("coding", "body", "reason"),
         [
-            ("br", brotli.compress(b'{"token":"x"}'), "content coding 'br' cannot be written"),
             ("exi", b"?", "content coding 'exi' is not known"),
             ("gzip", b"not gzip", "not valid gzip: error"),
             ("gzip", gzip.compress(bytes(codings.MAX_DECODED + 1), 1), "holds more than 64 MiB"),
             ("zstd", zstd.compress(bytes(codings.MAX_DECODED + 1)), "holds more than 64 MiB"),
             ("br", brotli.compress(bytes(codings.MAX_DECODED + 1), quality=1), "holds more than 64 MiB"),
         ],
-        ids=["br", "unknown", "malformed", "gzip bomb", "zstd bomb", "br bomb"],
+        ids=["unknown", "malformed", "gzip bomb", "zstd bomb", "br bomb"],
     )
     def test_what_cannot_be_searched_or_coded_again_is_not_kept(
         self, coding: str, body: bytes, reason: str

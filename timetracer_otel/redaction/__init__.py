@@ -39,7 +39,8 @@ from timetracer_otel.messages import (
 from timetracer_otel.redaction.data import DataRules
 from timetracer_otel.redaction.documents import DocumentRules
 from timetracer_otel.redaction.grpc import GrpcRules
-from timetracer_otel.redaction.http import HttpRules, is_credential
+from timetracer_otel.redaction.headers import HeaderRules, is_credential
+from timetracer_otel.redaction.http import HttpRules
 from timetracer_otel.redaction.known import KnownSecrets, secrets_in
 from timetracer_otel.redaction.mask import MASK, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames, words
@@ -79,14 +80,15 @@ class Redactor:
 
     def __init__(self, keys: Iterable[str] = (), headers: Iterable[str] = ()) -> None:
         self._names = SensitiveNames(keys)
-        self._http = HttpRules(self._names, headers)
+        self._headers = HeaderRules(self._names, headers)
+        self._http = HttpRules(self._headers)
         self._data = DataRules(self._names)
         self._rules: dict[str, Callable[[str], str] | None] = {}
         self._of_names: dict[tuple[str, ...], tuple[tuple[str, Callable[[str], str]], ...]] = {}
         self._documents = DocumentRules(self._names)
-        self._grpc = GrpcRules(self._names, self._http)
-        self._tasks = TaskRules(self._data, self._http)
-        self._records = RecordRules(self._data, self._http)
+        self._grpc = GrpcRules(self._names, self._headers)
+        self._tasks = TaskRules(self._data, self._headers)
+        self._records = RecordRules(self._data, self._headers)
         # methods of the rules, not of this object, which would keep itself alive
         self._of_message: dict[type, Callable[[Any, list[str]], Any]] = {
             HttpRequest: self._http.request,
@@ -222,10 +224,10 @@ class Redactor:
         if name == "url.query":
             rule = self._query
         elif name in _URLS:
-            rule = self._http.url
+            rule = self._headers.url
         elif header is not None:
             # instrumentations write _ for - in the names of headers
-            rule = partial(self._http.header, name[len(header) :].replace("_", "-"))
+            rule = partial(self._headers.header, name[len(header) :].replace("_", "-"))
         elif name.startswith(_PARAMETERS):
             column = name[len(_PARAMETERS) :]
             rule = partial(self._named, column) if self._names.may_hide(column) else None
@@ -243,7 +245,7 @@ class Redactor:
         return _masked(value) if self._names.hide(name, value) else self._said(value)
 
     def _query(self, value: str) -> str:
-        return self._http.url(f"?{value}")[1:]
+        return self._headers.url(f"?{value}")[1:]
 
 
 @lru_cache(maxsize=16)

@@ -51,6 +51,8 @@ def encode(body: bytes, coding: str) -> bytes:
         return zlib.compress(body)
     if coding == "zstd":
         return bytes(_zstd_module().compress(body))
+    if coding == "br":
+        return bytes(_brotli_module().compress(body, quality=5))
     raise UndecodableError(f"content coding {coding[:40]!r} cannot be written")
 
 
@@ -77,11 +79,7 @@ def _inflate(body: bytes, wbits: int) -> bytes:
 
 
 def _brotli(body: bytes) -> bytes:
-    try:
-        import brotli  # an optional library of the app's
-    except ImportError:
-        raise UndecodableError("br needs the brotli package") from None
-    decoder = brotli.Decompressor()
+    decoder = _brotli_module().Decompressor()
     parts: list[bytes] = []
     size = 0
     for start in range(0, len(body), 1024):
@@ -92,6 +90,14 @@ def _brotli(body: bytes) -> bytes:
         if size > MAX_DECODED:
             break
     return _checked(parts, size > MAX_DECODED)
+
+
+def _brotli_module() -> Any:
+    try:
+        import brotli  # an optional library of the app's
+    except ImportError:
+        raise UndecodableError("br needs the brotli package") from None
+    return brotli
 
 
 def _unzstd(body: bytes) -> bytes:

@@ -9,7 +9,7 @@ import msgspec
 
 from timetracer_otel.messages import GrpcReply, GrpcRequest
 from timetracer_otel.messages.grpc import Metadata
-from timetracer_otel.redaction.http import HttpRules
+from timetracer_otel.redaction.headers import HeaderRules
 from timetracer_otel.redaction.json_text import json_edits, looks_like_json
 from timetracer_otel.redaction.mask import MASK, apply, note
 from timetracer_otel.redaction.names import SensitiveNames
@@ -21,12 +21,12 @@ class GrpcRules:
 
     Args:
         names: which names of metadata and keys are secret.
-        http: the rules of HTTP headers, which hold for metadata as well.
+        headers: the rules of HTTP headers, which hold for metadata as well.
     """
 
-    def __init__(self, names: SensitiveNames, http: HttpRules) -> None:
+    def __init__(self, names: SensitiveNames, headers: HeaderRules) -> None:
         self._names = names
-        self._http = http
+        self._rules = headers
 
     def request(self, message: GrpcRequest, masked: list[str]) -> GrpcRequest:
         """The call without secrets; the same object when it has none."""
@@ -62,9 +62,9 @@ class GrpcRules:
 
     def _value(self, name: str, value: str | bytes) -> str | bytes:
         if isinstance(value, str):
-            return self._http.header(name, value)
+            return self._rules.header(name, value)
         plain = name.lower().removesuffix("-bin")
-        secret = plain in self._names or self._http.header(plain, "x") != "x"
+        secret = plain in self._names or self._rules.header(plain, "x") != "x"
         return MASK.encode() if secret and value else value
 
     def _messages(self, messages: list[bytes] | None, where: str, masked: list[str]) -> list[bytes] | None:

@@ -19,6 +19,7 @@ import msgspec
 
 from timetracer_otel.messages import Failure, HttpRequest, HttpResponse, KafkaRecord
 from timetracer_otel.redaction import codings
+from timetracer_otel.redaction.charsets import as_utf8, charset_of, edits_in_charset
 from timetracer_otel.redaction.http import with_body
 from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply, note
 from timetracer_otel.span import AttributeValue, Span
@@ -104,14 +105,17 @@ class KnownSecrets:
         text = span.name + repr(span.attributes)
         if span.events or span.status.message:
             text += repr((span.status.message, [event.attributes for event in span.events]))
-        return any(form in text for form in self._masks) or any(tag in text for tag in _ENCODED)
+        if any(form in text for form in self._masks) or any(tag in text for tag in _ENCODED):
+            return True
+        return "\\x00" in text or any(map(_written_otherwise, span.attributes.values()))
 
     def may_be_in(self, value: AttributeValue) -> bool:
         """False when the encoded attribute certainly holds none."""
         if isinstance(value, str):
-            return self._text.search(value) is not None or any(tag in value for tag in _ENCODED)
+            hidden = "\0" in value or any(tag in value for tag in _ENCODED)
+            return hidden or self._text.search(value) is not None
         if isinstance(value, bytes):
-            return self._bytes.search(value) is not None
+            return _written_otherwise(value) or self._bytes.search(value) is not None
         return isinstance(value, list) and any(map(self.may_be_in, value))
 
     def text(self, text: str) -> str:
@@ -154,7 +158,7 @@ class KnownSecrets:
                 plain = body if coding in ("identity", "") else codings.decode(body, coding)
             except codings.UndecodableError:
                 plain = b""  # that it cannot be searched is said where keys are looked for
-            if edits := self._edits(plain):
+            if edits := self._edits_of(plain, message.header("content-type") or ""):
                 clean = apply(plain, edits)
                 body, edits = (clean, edits) if plain is body else (codings.encode(clean, coding), [])
         changed: HttpRequest | HttpResponse = message
@@ -171,6 +175,10 @@ class KnownSecrets:
         place = _PLACE_OF_URL.match(url)
         at = place.end() if place else 0
         return url[:at] + self._text.sub(URL_MASK, url[at:])
+
+    def _edits_of(self, plain: bytes, content_type: str) -> list[Edit]:
+        codec = charset_of(plain, content_type)
+        return edits_in_charset(plain, codec, self._edits) if codec else self._edits(plain)
 
     def _edits(self, body: bytes) -> list[Edit]:
         return [
@@ -207,6 +215,11 @@ class KnownSecrets:
         return value
 
 
+def _written_otherwise(value: AttributeValue) -> bool:
+    """True for what may be the body of a message in a content coding, or in a charset with zeros."""
+    return type(value) is bytes and len(value) >= _SHORTEST
+
+
 def _said_by(message: object) -> str:
     """``Redis command``, for a gap."""
     words = re.sub(r"(?<!^)([A-Z])", r" \1", type(message).__name__)
@@ -226,6 +239,8 @@ def _masked_texts(raw: Any, clean: Any, depth: int) -> Iterator[tuple[str, int]]
         for text in _between(raw, clean):
             yield text, _SHORTEST
     elif isinstance(raw, msgspec.Struct) and type(raw) is type(clean):
+        if isinstance(raw, HttpRequest | HttpResponse) and isinstance(clean, HttpRequest | HttpResponse):
+            yield from _masked_texts(_read(raw), _read(clean), depth + 1)
         for name in raw.__struct_fields__:
             yield from _masked_texts(getattr(raw, name), getattr(clean, name), depth + 1)
     elif isinstance(raw, dict) and isinstance(clean, dict):
@@ -241,6 +256,20 @@ def _masked_texts(raw: Any, clean: Any, depth: int) -> Iterator[tuple[str, int]]
         for one, other in zip(raw, clean, strict=True):
             for text, least in _masked_texts(one, other, depth + 1):
                 yield text, max(least, _SHORTEST_COOKIE) if cookie else least
+
+
+def _read(message: HttpRequest | HttpResponse) -> str:
+    """The body in letters, where it is written in another way; "" where it is not."""
+    body, content_type = message.body or b"", message.header("content-type") or ""
+    coding = (message.header("content-encoding") or "").strip().lower()
+    try:
+        plain = body if coding in ("identity", "") else codings.decode(body, coding)
+    except codings.UndecodableError:
+        return ""
+    codec = charset_of(plain, content_type)
+    if plain is body and not codec:
+        return ""
+    return (as_utf8(plain, codec) if codec else plain).decode("utf-8", "replace")
 
 
 def _between(raw: str, clean: str) -> list[str]:

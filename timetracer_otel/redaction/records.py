@@ -8,7 +8,7 @@ import msgspec
 
 from timetracer_otel.messages import FunctionResult, KafkaRecord, KafkaRecords
 from timetracer_otel.redaction.data import DataRules
-from timetracer_otel.redaction.http import HttpRules
+from timetracer_otel.redaction.headers import HeaderRules
 from timetracer_otel.redaction.mask import note
 
 
@@ -17,12 +17,12 @@ class RecordRules:
 
     Args:
         data: the rules of values.
-        http: the rules of HTTP headers, which hold for headers as well.
+        headers: the rules of HTTP headers, which hold for headers as well.
     """
 
-    def __init__(self, data: DataRules, http: HttpRules) -> None:
+    def __init__(self, data: DataRules, headers: HeaderRules) -> None:
         self._data = data
-        self._http = http
+        self._rules = headers
 
     def records(self, message: KafkaRecords, masked: list[str]) -> KafkaRecords:
         """The records without secrets; the same object when they have none."""
@@ -44,7 +44,7 @@ class RecordRules:
         text = value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
         if not isinstance(text, str):
             return pair
-        clean = self._http.header(str(name), text)
+        clean = self._rules.header(str(name), text)
         if clean == text:
             return pair
         note(f"Kafka header {name}", masked)

@@ -8,7 +8,7 @@ import msgspec
 
 from timetracer_otel.messages import FunctionCall, FunctionResult, TaskMessage, TaskOutcome
 from timetracer_otel.redaction.data import DataRules
-from timetracer_otel.redaction.http import HttpRules
+from timetracer_otel.redaction.headers import HeaderRules
 from timetracer_otel.redaction.mask import note
 
 
@@ -17,12 +17,12 @@ class TaskRules:
 
     Args:
         data: the rules of values, which hold for arguments and results.
-        http: the rules of HTTP headers, which hold for headers as well.
+        headers: the rules of HTTP headers, which hold for headers as well.
     """
 
-    def __init__(self, data: DataRules, http: HttpRules) -> None:
+    def __init__(self, data: DataRules, headers: HeaderRules) -> None:
         self._data = data
-        self._http = http
+        self._rules = headers
 
     def message(self, message: TaskMessage, masked: list[str]) -> TaskMessage:
         """The task without secrets; the same object when it has none."""
@@ -43,7 +43,7 @@ class TaskRules:
 
     def _headers(self, headers: dict[str, Any], masked: list[str]) -> dict[str, Any]:
         clean = {
-            name: self._http.header(name, value) if isinstance(value, str) else value
+            name: self._rules.header(name, value) if isinstance(value, str) else value
             for name, value in headers.items()
         }
         changed = [name for name, value in headers.items() if clean[name] != value]
