@@ -273,6 +273,73 @@ class TestMessagesInBodies:
         masked(posted(f"--b\r\n{head}" * 20_000, "multipart/mixed; boundary=b"))
 
 
+def without(value: Any) -> Any:
+    """The value with masks where it says "s3cr3t"."""
+    if isinstance(value, list):
+        return [without(item) for item in value]
+    if isinstance(value, dict):
+        return {key: without(item) for key, item in value.items()}
+    if isinstance(value, bytes):
+        return value.replace(b"s3cr3t", MASK.encode())
+    return value.replace("s3cr3t", MASK) if isinstance(value, str) else value
+
+
+class TestRedisDocuments:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["JSON.SET", "u:1", "$.password", '"s3cr3t"', "NX"],
+            ["JSON.SET", "u:1", "$['user'][\"pin\"]", b'"s3cr3t"'],
+            ["json.set", "u:1", ".credentials", '{"a": "s3cr3t", "b": ["s3cr3t", 5]}'],
+            ["JSON.SET", "u:1", "$", '{"token": "s3cr3t", "n": "x"}'],
+            ["JSON.SET", "u:1", "$.tokens[0].value", '"s3cr3t"'],
+            ["JSON.MSET", "a", "$.n", '"x"', "b", "$.pwd", '"s3cr3t"'],
+            ["JSON.ARRAPPEND", "a", "$.tokens", '"s3cr3t"', '"s3cr3t"'],
+            ["JSON.ARRINSERT", "a", "$.tokens", 0, '"s3cr3t"'],
+            ["JSON.MERGE", "a", "$.a", '{"secret": "s3cr3t"}'],
+        ],
+    )
+    def test_what_is_put_at_a_path(self, arguments: list[Any]) -> None:
+        assert masked(RedisCommand(arguments)) == RedisCommand(without(arguments))
+
+    def test_values_decide_there_too(self) -> None:
+        command = masked(RedisCommand(["JSON.SET", "u:1", "$.session", f'"{SESSION}"']))
+        assert command == RedisCommand(["JSON.SET", "u:1", "$.session", f'"{MASK}"'])
+
+    @pytest.mark.parametrize(
+        ("arguments", "reply"),
+        [
+            (["JSON.GET", "a", "$.password"], b'["s3cr3t","s3cr3t"]'),
+            (["JSON.GET", "a", "$.password"], ["s3cr3t"]),
+            (["JSON.GET", "a", ".password"], "s3cr3t"),
+            (["JSON.GET", "a", "NOESCAPE", "password"], '"s3cr3t"'),
+            (["JSON.GET", "a", "$.password", "$.n"], {"$.password": ["s3cr3t"], "$.n": ["y"]}),
+            (["JSON.GET", "a", "$.tokens"], b"[5]"),
+            (["JSON.MGET", "a", "b", "$.token"], ['["s3cr3t"]', None]),
+            (["JSON.ARRPOP", "a", "$.tokens", "-1"], ["s3cr3t"]),
+            (["HRANDFIELD", "a", "2", "WITHVALUES"], ["n", "x", "password", "s3cr3t"]),
+            (["HRANDFIELD", "a", "2", "WITHVALUES"], [["n", "x"], ["n", "y"]]),
+        ],
+    )
+    def test_what_is_read_there(self, arguments: list[Any], reply: Any) -> None:
+        asked, clean = RedisCommand(arguments), RedisReply(without(reply))
+        assert REDACTOR.message(RedisReply(reply), [], asked) == clean
+        assert REDACTOR.message(clean, [], asked) is clean
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            *(["JSON.SET"], ["JSON.SET", "k"], ["JSON.SET", "k", "$.password"]),
+            *(["JSON.MSET", "k", "$.a", "1", "j"], ["JSON.GET", "k", "$.password"]),
+            *(["JSON.SET", "k", "$.price", "1"], ["JSON.SET", "k", "$.tokens", "12"]),
+            ["JSON.SET", "k", "$.token'}{", "0"],
+        ],
+    )
+    def test_others_are_left(self, arguments: list[Any]) -> None:
+        command = RedisCommand(arguments)
+        assert REDACTOR.message(command, []) is command
+
+
 class TestWhatIsKnownOfThem:
     @pytest.mark.parametrize("coding", ["gzip", "charset"])
     def test_a_secret_of_a_body_that_is_written_in_another_way_is_known_elsewhere(self, coding: str) -> None:

@@ -45,6 +45,7 @@ from timetracer_otel.redaction.known import KnownSecrets, secrets_in
 from timetracer_otel.redaction.mask import MASK, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames, words
 from timetracer_otel.redaction.records import RecordRules
+from timetracer_otel.redaction.redis import RedisRules
 from timetracer_otel.redaction.tasks import TaskRules
 from timetracer_otel.redaction.urls import mask_said
 from timetracer_otel.span import Attributes, AttributeValue, Span, Status
@@ -83,6 +84,7 @@ class Redactor:
         self._headers = HeaderRules(self._names, headers)
         self._http = HttpRules(self._headers)
         self._data = DataRules(self._names)
+        self._redis = RedisRules(self._data)
         self._rules: dict[str, Callable[[str], str] | None] = {}
         self._of_names: dict[tuple[str, ...], tuple[tuple[str, Callable[[str], str]], ...]] = {}
         self._documents = DocumentRules(self._names)
@@ -95,7 +97,7 @@ class Redactor:
             HttpResponse: self._http.response,
             SqlStatement: self._data.statement,
             SqlResult: self._data.result,
-            RedisCommand: self._data.command,
+            RedisCommand: self._redis.command,
             FunctionCall: self._data.function_call,
             FunctionResult: self._data.function_result,
             GrpcRequest: self._grpc.request,
@@ -139,7 +141,7 @@ class Redactor:
             clean = rule(message, masked)
         elif isinstance(message, RedisReply):
             command = answers if isinstance(answers, RedisCommand) else None
-            clean = self._data.reply(message, masked, command)
+            clean = self._redis.reply(message, masked, command)
         elif isinstance(message, MongoReply):
             asked = answers if isinstance(answers, MongoCommand) else None
             clean = self._documents.reply(message, masked, asked)

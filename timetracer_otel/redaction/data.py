@@ -1,4 +1,4 @@
-"""Secrets in what databases, Redis and functions are asked and answer."""
+"""Secrets in values: what databases and functions are asked and answer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from timetracer_otel.messages import (
     Failure,
     FunctionCall,
     FunctionResult,
-    RedisCommand,
-    RedisReply,
     SqlResult,
     SqlStatement,
 )
@@ -27,10 +25,6 @@ from timetracer_otel.redaction.placeholders import placeholder_names
 from timetracer_otel.redaction.urls import mask_said, with_texts
 from timetracer_otel.span import Attributes
 
-_FIELD_WRITES: Final = frozenset({"HSET", "HMSET", "HSETNX", "HSETEX", "XADD", "SENTINEL SET"})
-"""Commands that end in names and values by turns."""
-_WITH_SECRETS: Final = _FIELD_WRITES | {"AUTH", "HELLO", "MIGRATE", "CONFIG", "CONFIG SET"}
-_FIELD_READS: Final = frozenset({"HGET", "HMGET", "HGETDEL", "HGETEX"})
 _OPENING: Final = frozenset("{[")
 _SCALARS: Final = frozenset({int, float, bool, type(None)})
 _WRITTEN_NAME: Final = re.compile(r'\{(?:\s|\\[ntr])*+\\*"(?!\$)')
@@ -45,21 +39,21 @@ _SAID: Final = re.compile(
 
 
 class DataRules:
-    """Masks what is secret in messages that are made of values: SQL, Redis, functions.
+    """Masks what is secret in messages that are made of values: SQL, functions.
 
     Args:
         names: which names of columns, parameters and fields are secret.
     """
 
     def __init__(self, names: SensitiveNames) -> None:
-        self._names = names
+        self.names = names
         # a service has its few statements
         self._columns = lru_cache(maxsize=_MAX_STATEMENTS)(self._secret_columns)
 
     def _secret_columns(self, text: str) -> tuple[str, ...]:
         """The columns of a statement's positional parameters; none where none of them is secret."""
         columns = placeholder_names(text)
-        return columns if any(map(self._names.may_hide, columns)) else ()
+        return columns if any(map(self.names.may_hide, columns)) else ()
 
     def statement(self, message: SqlStatement, masked: list[str]) -> SqlStatement:
         """The statement without secret parameters; the same object when it has none."""
@@ -68,28 +62,28 @@ class DataRules:
         def one(parameters: Any) -> Any:
             if isinstance(parameters, dict):
                 named = self._mapping(parameters, "SQL parameter", masked)
-                if not any(map(_may_hold_names, named.values())):
+                if not any(map(may_hold_names, named.values())):
                     return named
-                deep = {key: self._tree(value, masked, what="SQL") for key, value in named.items()}
+                deep = {key: self.tree(value, masked, what="SQL") for key, value in named.items()}
                 return deep if any(deep[key] is not value for key, value in named.items()) else named
-            if isinstance(parameters, list | tuple) and (columns or any(map(_may_hold_names, parameters))):
-                return _rebuilt(parameters, lambda at, value: self._named(columns, at, value, masked))
+            if isinstance(parameters, list | tuple) and (columns or any(map(may_hold_names, parameters))):
+                return rebuilt(parameters, lambda at, value: self._named(columns, at, value, masked))
             return parameters
 
         given = message.parameters
         if given is None:
             return message
         if message.executemany and isinstance(given, list | tuple):
-            clean = _rebuilt(given, lambda _, parameters: one(parameters))
+            clean = rebuilt(given, lambda _, parameters: one(parameters))
         else:
             clean = one(given)
         return message if clean is given else msgspec.structs.replace(message, parameters=clean)
 
     def _named(self, columns: tuple[str, ...], at: int, value: Any, masked: list[str]) -> Any:
         name = columns[at] if at < len(columns) else ""
-        if self._names.hide(name, value):
-            return self._value(value, f"SQL parameter {name}", masked)
-        return self._tree(value, masked, what="SQL")
+        if self.names.hide(name, value):
+            return self.secret(value, f"SQL parameter {name}", masked)
+        return self.tree(value, masked, what="SQL")
 
     def result(self, message: SqlResult, masked: list[str]) -> SqlResult:
         """The result without the values of secret columns, and secret keys of JSON in others; the same object
@@ -114,11 +108,11 @@ class DataRules:
         extra = message.extra
         further = extra.get("more")  # the other result sets of the statement
         if isinstance(further, list):
-            clean = _rebuilt(further, lambda _, part: self._result_set(part, masked, deep))
+            clean = rebuilt(further, lambda _, part: self._result_set(part, masked, deep))
             extra = extra if clean is further else {**extra, "more": clean}
         notices = extra.get("notices")  # what the server said beside its answer
         if isinstance(notices, list):
-            clean = _rebuilt(notices, lambda _, notice: self._notice(notice, masked))
+            clean = rebuilt(notices, lambda _, notice: self._notice(notice, masked))
             extra = extra if clean is notices else {**extra, "notices": clean}
         if rows is message.rows and extra is message.extra:
             return message
@@ -137,7 +131,7 @@ class DataRules:
 
     def _prose(self, text: str, masked: list[str]) -> str:
         def one(found: re.Match[str]) -> str:
-            if found["name"] not in self._names or MASK in found["value"]:
+            if found["name"] not in self.names or MASK in found["value"]:
                 return found[0]
             note(f"SQL notice {found['name']}", masked)
             return found[0][: found.start("value") - found.start()] + MASK
@@ -153,12 +147,12 @@ class DataRules:
 
         def said(value: Any, depth: int = 0) -> Any:
             if isinstance(value, str):
-                clean, found = mask_said(value, self._names)
+                clean, found = mask_said(value, self.names)
                 for name in found:
                     note(f"{message.type_name} {name}", masked)
                 return clean if found else value
             if isinstance(value, list | tuple) and depth < _MAX_DEPTH:
-                return _rebuilt(value, lambda _, one: said(one, depth + 1))
+                return rebuilt(value, lambda _, one: said(one, depth + 1))
             if isinstance(value, Failure):
                 return self.failure(value, masked)
             return value
@@ -180,139 +174,50 @@ class DataRules:
         if not (isinstance(part, list | tuple) and len(part) > 1 and isinstance(part[1], list | tuple)):
             return part
         columns = part[0] if isinstance(part[0], list | tuple) else ()
-        return _rebuilt(part, lambda at, one: self._rows(columns, one, masked, deep) if at == 1 else one)
+        return rebuilt(part, lambda at, one: self._rows(columns, one, masked, deep) if at == 1 else one)
 
     def _rows(self, columns: Any, rows: Any, masked: list[str], deep: bool) -> Any:
         secret = {
             at: str(column[0])
             for at, column in enumerate(columns or ())
-            if isinstance(column, list | tuple) and column and self._names.may_hide(str(column[0]))
+            if isinstance(column, list | tuple) and column and self.names.may_hide(str(column[0]))
         }
         if not (secret or deep):
             return rows
 
         def cell(at: int, value: Any) -> Any:
-            if at in secret and self._names.hide(secret[at], value):
-                return self._value(value, f"SQL column {secret[at]}", masked)
-            return self._tree(value, masked, what="SQL") if deep else value
+            if at in secret and self.names.hide(secret[at], value):
+                return self.secret(value, f"SQL column {secret[at]}", masked)
+            return self.tree(value, masked, what="SQL") if deep else value
 
-        return _rebuilt(rows, lambda _, row: _rebuilt(row, cell) if isinstance(row, list | tuple) else row)
-
-    def command(self, message: RedisCommand, masked: list[str]) -> RedisCommand:
-        """The command without secrets; the same object when it has none."""
-        given = message.arguments
-        if message.pipeline:
-            clean = _rebuilt(
-                given, lambda _, one: self._arguments(one, masked) if isinstance(one, list | tuple) else one
-            )
-        else:
-            clean = self._arguments(given, masked)
-        return message if clean is given else msgspec.structs.replace(message, arguments=clean)
-
-    def reply(
-        self, message: RedisReply, masked: list[str], command: RedisCommand | None = None
-    ) -> RedisReply:
-        """The reply without secrets; the same object when it has none.
-
-        Args:
-            message: the reply.
-            masked: takes the places that were masked.
-            command: what it answers; it names the fields that an ``HGET`` asked for.
-        """
-        given = message.value
-        commands: list[Any] = [] if command is None else command.arguments
-        if command is not None and command.pipeline and isinstance(given, list | tuple):
-            clean = _rebuilt(
-                given, lambda at, one: self._replied(one, commands[at] if at < len(commands) else [], masked)
-            )
-        else:
-            clean = self._replied(given, commands, masked)
-        return message if clean is given else msgspec.structs.replace(message, value=clean)
-
-    def _replied(self, value: Any, command: Any, masked: list[str]) -> Any:
-        if not command or _text(command[0]).upper() not in _FIELD_READS:
-            return self._tree(value, masked)
-        fields = [_text(part) for part in command[2:]]
-        if not isinstance(value, list | tuple):
-            return self._field(fields[0] if fields else "", value, masked)
-        if len(fields) != len(value):
-            return self._tree(value, masked)
-        return _rebuilt(value, lambda at, one: self._field(fields[at], one, masked))
-
-    def _field(self, name: str, value: Any, masked: list[str]) -> Any:
-        if self._names.hide(name, value):
-            return self._value(value, f"Redis field {name}", masked)
-        return self._tree(value, masked)
-
-    def _arguments(self, command: list[Any] | tuple[Any, ...], masked: list[str]) -> Any:
-        if not command:
-            return command
-        verb = _text(command[0]).upper()
-        secret: dict[int, str] = {}
-        if verb in _WITH_SECRETS or verb.startswith("ACL"):
-            secret = self._secret_arguments(verb, command)
-        elif not any(map(_may_hold_names, command[1:])):
-            return command  # most commands
-
-        def one(at: int, value: Any) -> Any:
-            if at in secret:
-                return self._value(value, f"Redis {verb} {secret[at]}".rstrip(), masked)
-            return self._tree(value, masked) if at else value
-
-        return _rebuilt(command, one)
-
-    def _secret_arguments(self, verb: str, command: list[Any] | tuple[Any, ...]) -> dict[int, str]:
-        """Which arguments are secret, and the name to report them by."""
-        if verb == "AUTH":
-            return {len(command) - 1: ""} if len(command) > 1 else {}
-        if verb in _FIELD_WRITES:
-            return {
-                at + 1: name
-                for at in range(len(command) - 2, 1, -2)
-                if self._names.hide(name := _text(command[at]), command[at + 1])
-            }
-        texts = [_text(part).upper() for part in command]
-        secret: dict[int, str] = {}
-        if verb in ("HELLO", "MIGRATE"):
-            for word, at in (("AUTH", 2 if verb == "HELLO" else 1), ("AUTH2", 2)):
-                if word in texts[1:]:
-                    secret[texts.index(word, 1) + at] = ""
-        elif verb == "CONFIG SET" or texts[:2] == ["CONFIG", "SET"]:
-            for at in range(1, len(command) - 1):
-                if texts[at] in ("REQUIREPASS", "MASTERAUTH", "TLS-KEY-FILE-PASS"):
-                    secret[at + 1] = texts[at].lower()
-        elif verb.startswith("ACL"):
-            for at, part in enumerate(command):
-                if _text(part)[:1] in (">", "<", "#", "!") and "SETUSER" in (verb.split()[-1], *texts[1:2]):
-                    secret[at] = "password"
-        return secret
+        return rebuilt(rows, lambda _, row: rebuilt(row, cell) if isinstance(row, list | tuple) else row)
 
     def _mapping(self, value: dict[Any, Any], where: str, masked: list[str]) -> dict[Any, Any]:
         changed = False
         result: dict[Any, Any] = {}
         for key, item in value.items():
-            name = _text(key)
-            clean = self._value(item, f"{where} {name}", masked) if self._names.hide(name, item) else item
+            name = text_of(key)
+            clean = self.secret(item, f"{where} {name}", masked) if self.names.hide(name, item) else item
             changed = changed or clean is not item
             result[key] = clean
         return result if changed else value
 
     def function_call(self, message: FunctionCall, masked: list[str]) -> FunctionCall:
         """The call without secret keywords and fields; the same object when it has none."""
-        arguments = self._tree(message.arguments, masked, what="argument")
-        keywords = self._tree(message.keywords, masked, what="argument")
+        arguments = self.tree(message.arguments, masked, what="argument")
+        keywords = self.tree(message.keywords, masked, what="argument")
         if arguments is message.arguments and keywords is message.keywords:
             return message
         return msgspec.structs.replace(message, arguments=arguments, keywords=keywords)
 
     def function_result(self, message: FunctionResult, masked: list[str]) -> FunctionResult:
         """The result without secret fields; the same object when it has none."""
-        clean = self._tree(message.value, masked, what="result")
+        clean = self.tree(message.value, masked, what="result")
         return message if clean is message.value else FunctionResult(clean)
 
-    def _tree(self, value: Any, masked: list[str], depth: int = 0, what: str = "Redis") -> Any:
+    def tree(self, value: Any, masked: list[str], depth: int = 0, what: str = "Redis") -> Any:
         """Replies and arguments: dicts of fields, and JSON documents in strings, at any depth."""
-        if not _may_hold_names(value):
+        if not may_hold_names(value):
             return value
         if isinstance(value, str):
             clean = self._json(value.encode("utf-8", "surrogatepass"), masked, what, readable=True)
@@ -324,34 +229,35 @@ class DataRules:
             return value
         if isinstance(value, dict):
             fields = self._mapping(value, f"{what} field", masked)
-            tree = {key: self._tree(item, masked, depth + 1, what) for key, item in fields.items()}
+            tree = {key: self.tree(item, masked, depth + 1, what) for key, item in fields.items()}
             return tree if any(tree[key] is not item for key, item in fields.items()) else fields
         if isinstance(value, list | tuple):
-            return _rebuilt(value, lambda _, item: self._tree(item, masked, depth + 1, what))
+            return rebuilt(value, lambda _, item: self.tree(item, masked, depth + 1, what))
         if isinstance(value, DriverValue):  # a document, say
-            below = self._tree(value.data, masked, depth + 1, what)
+            below = self.tree(value.data, masked, depth + 1, what)
             return value if below is value.data else DriverValue(value.kind, below)
         return value
 
     def _json(self, text: bytes, masked: list[str], what: str, *, readable: bool = False) -> bytes | None:
         # what is binary (pickled, protobuf) holds lengths: nothing in its midst is changed
-        edits = json_edits(text, self._names) if looks_like_json(text) else []
+        edits = json_edits(text, self.names) if looks_like_json(text) else []
         if readable or edits or looks_like_json(text) or _ALL_OF_IT.match(text):
-            edits = with_texts(text, edits, self._names)
+            edits = with_texts(text, edits, self.names)
         for edit in edits:
             note(f"{what} value {edit.name}", masked)
         return apply(text, edits) if edits else None
 
-    def _value(self, value: Any, place: str, masked: list[str]) -> Any:
+    def secret(self, value: Any, place: str, masked: list[str]) -> Any:
+        """A value of a secret name, masked: its texts and bytes; the type of all else matters to the app."""
         mask: str | bytes
         if isinstance(value, str):
             mask = MASK
         elif isinstance(value, bytes | bytearray | memoryview):
             mask = MASK.encode()
         elif isinstance(value, list | tuple):
-            return _rebuilt(value, lambda _, one: self._value(one, place, masked))
+            return rebuilt(value, lambda _, one: self.secret(one, place, masked))
         elif isinstance(value, dict):
-            below = {key: self._value(one, place, masked) for key, one in value.items()}
+            below = {key: self.secret(one, place, masked) for key, one in value.items()}
             return below if any(below[key] is not one for key, one in value.items()) else value
         else:
             return value  # a number or a date, whose type the app relies on
@@ -361,7 +267,7 @@ class DataRules:
         return type(value)(mask) if isinstance(value, bytearray | memoryview) else mask  # type: ignore[arg-type]  # bytes there
 
 
-def _rebuilt(items: Any, change: Callable[[int, Any], Any]) -> Any:
+def rebuilt(items: Any, change: Callable[[int, Any], Any]) -> Any:
     """The list or tuple with each item changed; the same object when none did."""
     clean = [change(at, item) for at, item in enumerate(items)]
     if all(map(is_, clean, items)):
@@ -369,7 +275,7 @@ def _rebuilt(items: Any, change: Callable[[int, Any], Any]) -> Any:
     return tuple(clean) if isinstance(items, tuple) else clean
 
 
-def _may_hold_names(value: Any) -> bool:
+def may_hold_names(value: Any) -> bool:
     """False for what certainly is neither a container nor JSON, and holds no URL and no token."""
     kind = type(value)
     if kind is str:
@@ -378,9 +284,10 @@ def _may_hold_names(value: Any) -> bool:
 
 
 def _written_with_names(text: str) -> bool:
-    """False for encoded values that :func:`_may_hold_names` says nothing of."""
+    """False for encoded values that :func:`may_hold_names` says nothing of."""
     return "://" in text or "eyJ" in text or ("{" in text and _WRITTEN_NAME.search(text) is not None)
 
 
-def _text(part: Any) -> str:
+def text_of(part: Any) -> str:
+    """A name or a word of a command, which may be bytes."""
     return bytes(part).decode("utf-8", "replace") if isinstance(part, bytes | memoryview) else str(part)
