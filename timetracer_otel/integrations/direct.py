@@ -2,7 +2,7 @@
 
 What :meth:`.Integration.exchange` does with a call while recording, for calls whose request can be read at
 once: most. Written for both colours, because a flow, which is a generator that another function drives, costs
-as much as what is done in it.
+as much as what is done in it. ``tests/unit/test_direct.py`` holds the two to the same outcomes.
 """
 
 from __future__ import annotations
@@ -50,11 +50,16 @@ async def record_async(integration: Integration, port: ports.Port, call: Invocat
 def _begun(integration: Integration, port: ports.Port, call: Invocation) -> ports.Exchange | None:
     try:
         request: Any = integration.request(call)
-        exchange = port.begin(integration, request, integration.span(call))
-        exchange.__enter__()
-        return exchange
+        span = integration.span(call)
     except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
         ports.report(f"{integration.name}: reading a request", error)
+        return None
+    try:
+        exchange = port.begin(integration, request, span)
+        exchange.__enter__()
+        return exchange
+    except Exception as error:  # noqa: BLE001  # as above
+        ports.report("recording a call", error)
         return None
 
 
@@ -64,14 +69,14 @@ def _failed(
     try:
         exchange.__exit__(type(error), error, error.__traceback__)
         integration._report_failure(error, call, exchange)
-    except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
-        ports.report(f"{integration.name}: recording a call", problem)
+    except Exception as problem:  # noqa: BLE001  # as above
+        ports.report("recording a call", problem)
 
 
 def _answered(integration: Integration, exchange: ports.Exchange, call: Invocation, result: Any) -> Any:
     try:
         exchange.__exit__(None, None, None)
         return integration.observe(result, call, exchange)
-    except Exception as problem:  # noqa: BLE001  # nothing of ours raises into the app
-        ports.report(f"{integration.name}: recording a call", problem)
+    except Exception as problem:  # noqa: BLE001  # as above
+        ports.report("recording a call", problem)
         return result
