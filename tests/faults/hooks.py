@@ -23,10 +23,10 @@ REPLAY_ONLY = frozenset(
         "_connect_to_nothing", "plugged", "replayed_ends",
         "MySqlIntegration._fail_again", "MySqlIntegration._unplug", "MySqlIntegration._written",
         "MySqlIntegration.given", "MySqlConnectorIntegration.given",
-        "MySqlIntegration.no_way_out", "MySqlIntegration.refuse", "MySqlIntegration.replayed_line",
+        "MySqlIntegration.replayed_line",
         "MySqlIntegration.cancelled", "AioMySqlIntegration.cancelled", "AsyncmyIntegration.cancelled",
         "AsyncmyIntegration.given", "AsyncmyIntegration.error_roots", "AsyncmyIntegration.plug",
-        "AsyncmyIntegration.watched", "begun", "stand_in", "reader", "renew",
+        "begun", "stand_in", "reader", "renew",
     }
 )  # fmt: skip
 """Methods, or classes with methods, that recording never calls."""

@@ -34,6 +34,7 @@ _POSTGRES = {
 _ON_MYSQL = {**_POSTGRES, "USER": os.environ["ORM_USER"], "PASSWORD": os.environ["ORM_PASSWORD"]}
 _MYSQL = {
     "pymysql": {**_ON_MYSQL, "ENGINE": "django.db.backends.mysql"},
+    "mysqlclient": {**_ON_MYSQL, "ENGINE": "django.db.backends.mysql"},
     "mysqlconnector": {**_ON_MYSQL, "ENGINE": "mysql.connector.django", "OPTIONS": {"use_pure": True}},
     "mysqlconnector-c": {**_ON_MYSQL, "ENGINE": "mysql.connector.django"},
 }

@@ -1,4 +1,4 @@
-"""Django's ORM above sqlite3, psycopg, psycopg2, PyMySQL, and mysql.connector in Python and in C."""
+"""Django's ORM above sqlite3, psycopg, psycopg2, PyMySQL, mysqlclient, and mysql.connector in Python and in C."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _SCENARIOS = (
 _DRIVERS = (
     "sqlite", "psycopg", "psycopg2",
     pytest.param("pymysql", marks=pytest.mark.needs("mariadbd")),
+    pytest.param("mysqlclient", marks=pytest.mark.needs("mariadbd", "mysqlclient")),
     pytest.param("mysqlconnector", marks=pytest.mark.needs("mariadbd")),
     pytest.param("mysqlconnector-c", marks=pytest.mark.needs("mariadbd")),
 )  # fmt: skip

@@ -7,6 +7,7 @@ need. ``scripts/test`` runs that line itself where it may.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 from collections import Counter
@@ -20,6 +21,8 @@ from tests.services.missing import ServiceMissing
 _LIST = Path(__file__).with_name("programs.txt")
 # servers are often not in an ordinary user's PATH
 _PLACES = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", "/sbin"])
+# libraries that are built where a program is, as pip names them: their modules, and that program
+_LIBRARIES = {"mysqlclient": ("MySQLdb", "mariadb_config")}
 _SENT = "tests_not_run"
 _MARKER = "needs(program): needs a program of tests/services/programs.txt; not run, and named, without it"
 
@@ -31,7 +34,10 @@ def packages() -> dict[str, str]:
 
 
 def find(program: str) -> str | None:
-    """Where a program is, or None if it is not installed."""
+    """Where a program is, or the module of a library, or None if it is not installed."""
+    if program in _LIBRARIES:
+        spec = importlib.util.find_spec(_LIBRARIES[program][0])
+        return None if spec is None else spec.origin
     return shutil.which(program, path=_PLACES)
 
 
@@ -48,8 +54,12 @@ def need_program(program: str) -> str:
 
 def install_line(programs: Iterable[str]) -> str:
     """The line that installs these programs on Debian and Ubuntu."""
-    names = sorted({packages()[program] for program in programs})
-    return f"apt-get install --no-install-recommends {' '.join(names)}"
+    wanted = set(programs)
+    libraries = sorted(wanted & _LIBRARIES.keys())
+    wanted = wanted - _LIBRARIES.keys() | {_LIBRARIES[name][1] for name in libraries}
+    names = sorted({packages()[program] for program in wanted})
+    build = f", and python -m pip install {' '.join(libraries)}" if libraries else ""
+    return f"apt-get install --no-install-recommends {' '.join(names)}{build}"
 
 
 class NotRun:
@@ -97,7 +107,7 @@ class NotRun:
 def missing_for(item: pytest.Item) -> list[str]:
     """The programs that a test needs and that are not installed."""
     needed = {program for mark in item.iter_markers("needs") for program in mark.args}
-    if unknown := needed - packages().keys():
+    if unknown := needed - packages().keys() - _LIBRARIES.keys():
         raise pytest.UsageError(f"{item.nodeid} needs {sorted(unknown)}, which {_LIST.name} does not list")
     return sorted(program for program in needed if find(program) is None)
 

@@ -44,6 +44,7 @@ _OURS = (
     "mysql:PyMySqlIntegration",
     "mysql:AioMySqlIntegration",
     "mysql:AsyncmyIntegration",
+    "mysql:MySqlClientIntegration",
     "mysql:MySqlConnectorIntegration",
     "mysql:MySqlConnectorAioIntegration",
     "redis:RedisIntegration",

@@ -19,7 +19,6 @@ _NATIVE = (
     # drivers that connect in C, and an event loop that does
     ("psycopg2", "_connect"),
     ("psycopg.generators", "connect"),
-    ("MySQLdb.connections", "Connection.__init__"),
     ("uvloop", "Loop.create_connection"),
     ("uvloop", "Loop.create_unix_connection"),
     ("uvloop", "Loop.create_datagram_endpoint"),
@@ -28,7 +27,6 @@ _NATIVE = (
 _KNOWN_AS = {
     ("psycopg2", "_connect"): "psycopg2.connect",
     ("psycopg.generators", "connect"): "psycopg.connect",
-    ("MySQLdb.connections", "Connection.__init__"): "MySQLdb.connect",
 }
 """What an app calls, where the guard stands beneath an integration that answers for it."""
 _lock = threading.Lock()

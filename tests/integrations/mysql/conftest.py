@@ -18,6 +18,7 @@ from timetracer_otel.integrations import wrapping
 from timetracer_otel.integrations.mysql import (
     AioMySqlIntegration,
     AsyncmyIntegration,
+    MySqlClientIntegration,
     MySqlConnectorAioIntegration,
     MySqlConnectorIntegration,
     PyMySqlIntegration,
@@ -30,6 +31,7 @@ def integrations() -> Iterator[None]:
         PyMySqlIntegration(),
         AioMySqlIntegration(),
         AsyncmyIntegration(),
+        MySqlClientIntegration(),
         MySqlConnectorIntegration(),
         MySqlConnectorAioIntegration(),
     ]

@@ -18,6 +18,7 @@ import pymysql
 from tests.integrations.ports import Recorded, RecordingPort, ReplayPort, using
 from tests.integrations.sqlalchemy.databases import differences
 from tests.services.mariadb import PASSWORD, USER, MariaDb
+from tests.services.missing import need
 from timetracer_otel import ports
 
 Scenario = Callable[[Any], Any]
@@ -143,3 +144,15 @@ class AsyncmyRuns(Runs):
                 await connection.ensure_closed()
 
         return asyncio.run(on_a_connection())
+
+
+class MySqlClientRuns(Runs):
+    def run(self, port: int, scenario: Scenario, **options: Any) -> Any:
+        library = need("MySQLdb", "mysqlclient")
+        options = {"database": DATABASE, "charset": "utf8mb4", **options}
+        connection = library.connect(**self.place(port, **options))
+        try:
+            return scenario(connection)
+        finally:
+            if connection.open:  # a second time is an error
+                connection.close()

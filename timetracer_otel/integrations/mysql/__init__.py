@@ -1,4 +1,5 @@
-"""Drivers of MySQL and MariaDB: PyMySQL, aiomysql, asyncmy, mysql-connector-python and its asyncio side.
+"""Drivers of MySQL and MariaDB: PyMySQL, aiomysql, asyncmy, mysqlclient, mysql-connector-python and its
+asyncio side.
 
 A call is recorded as the replies that the server sent to it, and a replay lets the driver read them again
 from a connection with nothing behind it. So rows, types, warnings, several results, cursors that stream and
@@ -11,11 +12,13 @@ from timetracer_otel.integrations.mysql.aiomysql import AioMySqlIntegration
 from timetracer_otel.integrations.mysql.asyncmy import AsyncmyIntegration
 from timetracer_otel.integrations.mysql.connector import MySqlConnectorIntegration
 from timetracer_otel.integrations.mysql.connector_aio import MySqlConnectorAioIntegration
+from timetracer_otel.integrations.mysql.mysqlclient import MySqlClientIntegration
 from timetracer_otel.integrations.mysql.pymysql import PyMySqlIntegration
 
 __all__ = [
     "AioMySqlIntegration",
     "AsyncmyIntegration",
+    "MySqlClientIntegration",
     "MySqlConnectorAioIntegration",
     "MySqlConnectorIntegration",
     "PyMySqlIntegration",

@@ -81,7 +81,7 @@ class Telling:
             if talk is None:
                 return
             reply = talk.told()
-            if text is not None and _FILE.search(text.encode() if isinstance(text, str) else text):
+            if text is not None and sends_a_file(text.encode() if isinstance(text, str) else text):
                 reply.file()
             tell(reply, done, library)
             talk.heard()
@@ -100,6 +100,11 @@ class Telling:
     def _lose(self, error: Exception) -> None:
         ports.report("mysqlconnector: watching a connection", error)
         self._line.lose()
+
+
+def sends_a_file(text: bytes) -> bool:
+    """Whether a statement takes a file of the client's."""
+    return _FILE.search(text) is not None
 
 
 def _failed(reply: Told, error: Any, library: Any) -> None:

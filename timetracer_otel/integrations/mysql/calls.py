@@ -168,6 +168,10 @@ class MySqlIntegration(DriverIntegration):
         if line.unplugged is not None:
             self._unplug(connection, line)
 
+    def commits_by_itself(self, connection: Any) -> bool:
+        """True where each statement is committed by itself, and nothing is left for a commit."""
+        return _commits_by_itself(connection)
+
     # -- calls
 
     def converse(
@@ -179,7 +183,7 @@ class MySqlIntegration(DriverIntegration):
         try:
             return (yield from self._asked(call, connection, line, message))
         finally:
-            line.wrote = line.wrote and not _commits_by_itself(connection)
+            line.wrote = line.wrote and not self.commits_by_itself(connection)
             self.unsettle(connection, line)
 
     def _asked(

@@ -13,7 +13,7 @@ from timetracer_otel.integrations.dbapi.core import no_session
 from timetracer_otel.integrations.dbapi.links import Link, written
 from timetracer_otel.integrations.mysql import packets, replies
 from timetracer_otel.integrations.mysql.replies import Reply
-from timetracer_otel.integrations.mysql.server import ReplayedServer
+from timetracer_otel.integrations.mysql.server import AUTOCOMMIT, ReplayedServer
 from timetracer_otel.integrations.mysql.told import Told
 
 
@@ -32,11 +32,11 @@ class Talk:
         self.replies: list[Reply | Told] = []
         self.exchange: Any = None
         """Where it is reported, once the call has returned."""
-        self._limit = limit
+        self.limit = limit
 
     def command(self, number: int) -> None:
         """The driver sends a command."""
-        self.replies.append(Reply(number, self._limit, short=self.short))
+        self.replies.append(Reply(number, self.limit, short=self.short))
 
     def packet(self, payload: bytes) -> None:
         """The server replies."""
@@ -46,7 +46,7 @@ class Talk:
 
     def told(self) -> Told:
         """A driver in C sends a command: what it will tell of the reply."""
-        self.replies.append(reply := Told(self._limit))
+        self.replies.append(reply := Told(self.limit))
         return reply
 
     def heard(self) -> None:
@@ -111,6 +111,7 @@ class Line(Link, eq=False, weakref=True):
         short: results end as :class:`Reply` says of that.
         next_command: the command that the next bytes begin, where the driver says so.
         hang_up: closes the connection that was made for calls let through.
+        status: of the connection, see the protocol, where the driver does not say it.
     """
 
     asking: Talk | None = None
@@ -123,6 +124,7 @@ class Line(Link, eq=False, weakref=True):
     unplugged: Any = None
     short: bool = False
     next_command: int | None = None
+    status: int = AUTOCOMMIT
     hang_up: Callable[[Any], Any] = operator.methodcaller("close")
 
     def server_facts(self, driver: str, learned: dict[str, Any]) -> None:

@@ -48,10 +48,10 @@ class Told:
         self._open = False
         """Rows of the last result are still to come."""
 
-    def done(self, known: Facts) -> None:
+    def done(self, known: Facts, said: str = "") -> None:
         """A result without rows."""
         affected, insert_id, warnings, _, status = known
-        self._parts.append([[], [], {"ok": [affected, insert_id, status, warnings, ""]}])
+        self._parts.append([[], [], {"ok": [affected, insert_id, status, warnings, said]}])
         self._ended(status)
 
     def prepared(self, parameters: int, known: Facts) -> None:
@@ -89,9 +89,34 @@ class Told:
             shape["count"] = count
         if not text:
             shape["bytes"] = True
-        self._parts.append([list(map(_column, fields)), [], shape])
+        self._begun(list(map(_column, fields)), shape)
+
+    def rows_of(self, columns: list[list[Any]], known: Facts) -> None:
+        """A result with rows, its columns in the driver's own form."""
+        self._begun(columns, {"told": known})
+
+    def _begun(self, columns: list[list[Any]], shape: dict[str, Any]) -> None:
+        self._parts.append([columns, [], shape])
         self._open = True
         self.complete = False
+
+    def note(self, **facts: Any) -> None:
+        """More of the result that is being read."""
+        if self._open:
+            self._parts[-1][2].update(facts)
+
+    @property
+    def is_complete_part(self) -> bool:
+        """True where nothing is known to be left of the last result."""
+        return self.complete and not self._open
+
+    def ends_with(self, raised: list[Any], known: Facts) -> None:
+        """Reading it failed, or the command did, with that exception: its class and arguments."""
+        shape: dict[str, Any] = self._parts[-1][2] if self._open else {}
+        shape |= {"raised": raised, "told": known}
+        if not self._open:
+            self._parts.append([[], [], shape])
+        self._ended(0)
 
     def row(self, values: Sequence[Any], *, raw: bool) -> None:
         """A row of it.
@@ -137,7 +162,8 @@ class Told:
         if type(error).__name__ == "MySQLInterfaceError" and isinstance(number, int):
             shape["error"] = [number, getattr(error, "sqlstate", None), getattr(error, "msg", str(error))]
         else:
-            shape |= {"raised": [exceptions.type_name(type(error)), plain(list(error.args))], "told": known}
+            self.ends_with([exceptions.type_name(type(error)), plain(list(error.args))], known)
+            return
         if not self._open:
             self._parts.append([[], [], shape])
         self._ended(0)
