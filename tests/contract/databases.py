@@ -293,6 +293,16 @@ class PyMySql(Dependency):
         return self.call(client, way)
 
 
+class MySqlClient(PyMySql):
+    """As above; contrib's instrumentation of it is not among what tests are run with."""
+
+    module = "MySQLdb"
+    integration = "mysqlclient"
+    scope = ""
+    instrumentor = ""
+    needs = "mariadbd mysqlclient"
+
+
 class MySqlConnector(PyMySql):
     """As above; contrib knows it by the name of its package."""
 

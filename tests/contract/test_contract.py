@@ -99,7 +99,7 @@ HTTP = ("httpx", "httpx2", "requests", "urllib3", "urllib", "aiohttp")
 def case(library: str, order: str) -> ParameterSet:
     """One case; where its server is not installed, it is named as not run."""
     needs = getattr(SUBJECTS[library], "needs", None)
-    return pytest.param(library, order, marks=[pytest.mark.needs(needs)] if needs else [])
+    return pytest.param(library, order, marks=[pytest.mark.needs(*needs.split())] if needs else [])
 
 
 CASES = [(library, order) for library in SUBJECTS for order in orders_of(library)]

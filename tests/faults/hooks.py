@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tests.services.programs import find
+
 REPLAY_ONLY = frozenset(
     {
         "AsyncpgIntegration.error_roots", "AsyncpgIntegration.rows", "fault_class", "faults", "pause",
@@ -77,8 +79,9 @@ ON_MYSQL = "timetracer_otel.integrations.mysql."
 
 def absent() -> frozenset[str]:
     """Integrations that no job calls, as there is no server for them here."""
-    on_mysql = ("pymysql", "aiomysql", "asyncmy", "mysqlconnector", "mysqlconnector.aio")
-    return frozenset(() if "DB_PYMYSQL" in os.environ else on_mysql)
+    on_mysql = ("pymysql", "aiomysql", "asyncmy", "mysqlclient", "mysqlconnector", "mysqlconnector.aio")
+    not_built = () if find("mysqlclient") else ("mysqlclient",)
+    return frozenset(not_built if "DB_PYMYSQL" in os.environ else on_mysql)
 
 
 TRUSTED: dict[str, frozenset[str]] = {

@@ -416,6 +416,8 @@ SYNC: dict[str, Job] = {
 }
 if mysql_jobs.THERE:
     SYNC |= {"pymysql": mysql_jobs.with_pymysql, "mysqlconnector": mysql_jobs.with_connector}
+if mysql_jobs.CLIENT_THERE:
+    SYNC["mysqlclient"] = mysql_jobs.with_client
 ASYNC: dict[str, AsyncJob] = {
     "httpx": httpx_async,
     "aiohttp": http_jobs.aiohttp_session,

@@ -17,8 +17,10 @@ import pymysql
 import pymysql.cursors
 
 from tests.faults.seen import OwnError, attempt, attempt_async
+from tests.services.programs import find
 
 THERE = "DB_PYMYSQL" in os.environ
+CLIENT_THERE = THERE and bool(find("mysqlclient"))
 _ROWS = "SELECT 1 AS n, 'x' AS name UNION SELECT 2, 'y' UNION SELECT 3, 'z'"
 _TABLE = "CREATE TEMPORARY TABLE told (id int PRIMARY KEY, name text)"
 _INSERT = "INSERT INTO told VALUES (%s, %s)"
@@ -73,6 +75,37 @@ def with_pymysql() -> Any:
         cursor.close()
     seen.append(attempt(lambda: cursor.execute(_ROWS)))
     return [*seen, attempt(lambda: pymysql.connect(host="127.0.0.1", port=1))]
+
+
+def with_client() -> Any:
+    """As :func:`with_pymysql`, and what is asked of the C library itself."""
+    import MySQLdb.cursors
+
+    address = _address("DB_PYMYSQL", "database")
+    with contextlib.closing(MySQLdb.connect(**address)) as connection:
+        cursor = connection.cursor()
+        seen: list[Any] = [cursor.execute(_ROWS), cursor.fetchone(), cursor.fetchall(), cursor.rowcount]
+        cursor.execute(_TABLE)
+        cursor.executemany(_INSERT, iter([(1, "a"), (2, "b")]))
+        connection.commit()
+        seen.append(attempt(lambda: cursor.executemany(_INSERT, _failing()))["class"])
+        seen.append(attempt(lambda: cursor.execute(_INSERT, (1, "again"))))
+        connection.rollback()
+        with connection.cursor(MySQLdb.cursors.SSDictCursor) as served:
+            served.execute(_ROWS)
+            seen += [served.fetchone(), served.fetchall()]
+        seen += [cursor.callproc("doubled", (2,)), cursor.fetchall(), cursor.execute("SELECT 1; SELECT 2")]
+        seen += [cursor.nextset(), cursor.fetchall(), cursor.execute("SELECT 3; SELECT 4")]
+        seen += [cursor.execute(_OF_DJANGO), cursor.fetchall(), connection.ping(), connection.begin()]
+        connection.query(_ROWS)
+        result = connection.use_result()
+        seen += [result.fetch_row(1, 1), result.discard(), connection.query("DO 1")]
+        cursor.execute("SELECT 1 / 0")
+        seen.append(connection.show_warnings())
+        seen.append(attempt(lambda: connection.kill(999_999_999))["class"])
+        cursor.close()
+    seen.append(attempt(lambda: cursor.execute(_ROWS)))
+    return [*seen, attempt(lambda: MySQLdb.connect(host="127.0.0.1", port=1))]
 
 
 def with_connector() -> Any:

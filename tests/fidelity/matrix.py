@@ -47,9 +47,9 @@ What needs more than one request to show has tests of its own: 200 requests by 2
 that are misses (`test_misses.py`), events one by one, clients that hang up and websockets
 (`test_streams.py`), all in `tests/fidelity/`.
 
-ORMs above recorded drivers (Django with sqlite3, psycopg, psycopg2, PyMySQL and mysql-connector-python in
-Python and in C; Tortoise with aiosqlite and asyncpg; SQLModel) have tests of their own too, in `tests/orms/`:
-live, recording and replaying, in a process each.
+ORMs above recorded drivers (Django with sqlite3, psycopg, psycopg2, PyMySQL, mysqlclient and
+mysql-connector-python in Python and in C; Tortoise with aiosqlite and asyncpg; SQLModel) have tests of their
+own too, in `tests/orms/`: live, recording and replaying, in a process each.
 """
 
 

@@ -1,4 +1,4 @@
-"""Django's ORM above sqlite3, psycopg, psycopg2, PyMySQL, mysqlclient, and mysql.connector in Python and in C."""
+"""Django's ORM above sqlite3, psycopg, psycopg2, PyMySQL, mysqlclient, mysql.connector in Python and in C."""
 
 from __future__ import annotations
 

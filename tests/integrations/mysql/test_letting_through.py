@@ -15,6 +15,7 @@ from tests.integrations.mysql.runs import (
     AsyncmyRuns,
     ConnectorAioRuns,
     ConnectorRuns,
+    MySqlClientRuns,
     PyMySqlRuns,
     Runs,
 )
@@ -88,6 +89,33 @@ def test_statements_of_pymysql(mariadb_server: Any) -> None:
         assert cursor.fetchall() == ((1,),)
 
 
+@pytest.mark.parametrize("rest", ["read", "left"])
+def test_what_is_recorded_is_answered_again_after_rows_that_came_one_by_one(
+    mariadb_server: MariaDb, rest: str
+) -> None:
+    """The statement after it, which is recorded, does not reach the server."""
+
+    def write(connection: Any) -> Any:
+        cursor = connection.cursor()
+        return cursor.execute("INSERT INTO people (name) VALUES ('once')"), connection.rollback()
+
+    def scenario(connection: Any) -> Any:
+        with connection.cursor(cursors.SSCursor) as streamed:
+            streamed.execute("SELECT name FROM people ORDER BY id")
+            seen = [streamed.fetchone(), streamed.fetchall() if rest == "read" else None]
+        return [*seen, write(connection)]
+
+    db = PyMySqlRuns(mariadb_server)
+    _, calls = db.recorded(write)
+    with db._server.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO drivers.people (name) VALUES ('once')")  # a second one would be an error
+
+    seen, _ = through(db, calls, scenario)
+
+    read = [("bob",), ("cid",), ("once",)] if rest == "read" else None
+    assert seen == [("ann",), read, (1, None)]
+
+
 def test_an_error_of_a_call_let_through(mariadb_server: Any) -> None:
     def scenario(connection: Any) -> Any:
         with pytest.raises(pymysql.ProgrammingError):
@@ -100,6 +128,39 @@ def test_an_error_of_a_call_let_through(mariadb_server: Any) -> None:
     port = LettingThrough(calls)
     with using(port):
         assert db.run(db._server.door.port, scenario) == (("recorded",),)
+
+
+@pytest.mark.needs("mysqlclient")
+def test_statements_of_mysqlclient(mariadb_server: MariaDb) -> None:
+    db = MySqlClientRuns(mariadb_server)
+    _, calls = db.recorded(recorded_one)
+    db.fresh()
+
+    def scenario(connection: Any) -> Any:
+        cursor = connection.cursor()
+        seen = [cursor.execute("INSERT INTO people (name) VALUES ('through')"), cursor.lastrowid]
+        seen += [recorded_one(connection), connection.commit()]
+        with pytest.raises(Exception, match="1146"):
+            cursor.execute("SELECT * FROM nowhere")
+        cursor.execute("SELECT name FROM people WHERE id = 1; SELECT 2")
+        seen += [cursor.fetchall(), cursor.nextset(), cursor.fetchall(), recorded_one(connection)]
+        return [*seen, cursor.execute("SELECT name FROM people ORDER BY id"), cursor.fetchall()]
+
+    seen, passed = through(db, calls, scenario)
+
+    assert seen == [
+        1, 4, (("recorded",),), None,
+        (("ann",),), 1, ((2,),), (("recorded",),),
+        4, (("ann",), ("bob",), ("cid",), ("through",)),
+    ]  # fmt: skip
+    assert passed == [
+        ("INSERT INTO people (name) VALUES ('through')", []),
+        ("COMMIT", []),
+        ("SELECT * FROM nowhere", None),
+        ("SELECT name FROM people WHERE id = 1; SELECT 2", [["ann"]]),
+        ("SELECT 'recorded'", [["recorded"]]),  # a second time
+        ("SELECT name FROM people ORDER BY id", [["ann"], ["bob"], ["cid"], ["through"]]),
+    ]
 
 
 def test_statements_of_the_connector(mariadb_server: Any) -> None:

@@ -24,10 +24,9 @@ from timetracer_otel.integrations.dbapi.core import (
     refused,
 )
 from timetracer_otel.integrations.dbapi.values import plain
-from timetracer_otel.integrations.mysql import questions, replies
+from timetracer_otel.integrations.mysql import questions, replies, through
 from timetracer_otel.integrations.mysql.lines import Line, Talk
 from timetracer_otel.integrations.mysql.server import AUTOCOMMIT, IN_TRANSACTION
-from timetracer_otel.integrations.mysql.through import Through
 from timetracer_otel.messages import Failure, SqlResult, SqlStatement
 
 _ATTRIBUTE = "_timetracer_line"
@@ -165,6 +164,7 @@ class MySqlIntegration(DriverIntegration):
         if line is None:
             return
         line.ended()
+        through.unplug(self, connection, line)
         if line.unplugged is not None:
             self._unplug(connection, line)
 
@@ -179,6 +179,7 @@ class MySqlIntegration(DriverIntegration):
     ) -> Flow[Any]:
         """The flow of one call."""
         line = self.line_of(connection)
+        through.unplug(self, connection, line)
         self.settle(connection, line)
         try:
             return (yield from self._asked(call, connection, line, message))
@@ -254,26 +255,26 @@ class MySqlIntegration(DriverIntegration):
 
     def _live(self, call: Invocation, connection: Any, line: Line, talk: Talk) -> Callable[..., Any]:
         """The call, its replies watched; on a connection of its own where a replay lets it through."""
-        through = self.mocks()
+        letting = self.mocks()
 
         def live(*args: Any, **kwargs: Any) -> Any:
-            with line.speaking(talk), self.let_through(connection, line, through=through):
+            with line.speaking(talk), self.let_through(connection, line, letting=letting):
                 return call.wrapped(*args, **kwargs)
 
         async def awaited(*args: Any, **kwargs: Any) -> Any:
-            if through and line.replayed:
+            if letting and line.replayed:
                 await line.go_live_awaited()
-            with line.speaking(talk), self.let_through(connection, line, through=through):
+            with line.speaking(talk), self.let_through(connection, line, letting=letting):
                 talk.short = line.short
                 return await cast("Awaitable[Any]", call.wrapped(*args, **kwargs))
 
         return awaited if self.asynchronous else live
 
-    def let_through(self, connection: Any, line: Line, *, through: bool) -> Any:
+    def let_through(self, connection: Any, line: Line, *, letting: bool) -> Any:
         """Where a replay lets a call through: plug the connection into a real one meanwhile."""
-        if through and not line.replayed:
+        if letting and not line.replayed:
             raise refused("a call that is let through on a connection made before the replay", self.name)
-        return Through(self, connection, line) if through else _NOWHERE
+        return through.Through(self, connection, line) if letting else _NOWHERE
 
     def _fail_again(self, call: Invocation, connection: Any, line: Line, failure: Failure) -> Flow[Any]:
         """Let the driver meet a recorded failure; it is raised in any case."""
@@ -330,6 +331,7 @@ class MySqlIntegration(DriverIntegration):
     def unasked(self, call: Invocation, connection: Any, place: Any = ports.inside) -> Flow[Any]:
         """The flow of what is nobody's call: settings, the start of a transaction."""
         line = self.line_of(connection)
+        through.unplug(self, connection, line)
         self.settle(connection, line)
         try:
             with place():

@@ -1,4 +1,4 @@
-"""What stands between mysqlclient's cursors and its C library: connections of classes derived from the driver's.
+"""What stands between mysqlclient's cursors and its C library: connections that tell.
 
 What a connection asks of the library is passed on, and the call being made is told what came of it. Where a
 replay answers, a :class:`ReplayedClient` is asked instead, which was told the same.
@@ -6,24 +6,16 @@ replay answers, a :class:`ReplayedClient` is asked instead, which was told the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from timetracer_otel import ports
-from timetracer_otel.integrations import exceptions
-from timetracer_otel.integrations.dbapi.values import plain
-from timetracer_otel.integrations.mysql import packets
 from timetracer_otel.integrations.mysql.c_telling import sends_a_file
+from timetracer_otel.integrations.mysql.client_classes import ANSWERS, LINE
+from timetracer_otel.integrations.mysql.client_result import ToldByClient, WatchedResult, facts
 from timetracer_otel.integrations.mysql.lines import Line
 from timetracer_otel.integrations.mysql.server import AUTOCOMMIT, status_after
-from timetracer_otel.integrations.mysql.told import Told
 
-LINE = "_timetracer_line"
-"""The attribute of a connection that has what is known of it."""
-ANSWERS = "_timetracer_answers"
-"""The attribute that has who is asked instead of the library, if anybody."""
-KEPT = "_timetracer_kept"
-"""The attribute that has what a connection without a library was made with."""
 _ASKED = (
     "affected_rows", "insert_id", "warning_count", "field_count", "info", "errno", "error", "sqlstate",
     "more_results", "get_autocommit", "character_set_name", "get_server_info", "get_host_info",
@@ -32,40 +24,6 @@ _ASKED = (
     "send_query", "read_query_result", "fileno", "_get_native_connection",
 )  # fmt: skip
 """What is asked of the library, and told nobody."""
-_FIELDS = ("open", "server_capabilities", "client_flag", "port", "converter")
-
-
-class ToldByClient(Told):
-    """What is told of the reply to one command, columns as this driver has them."""
-
-    how: int | None = None
-
-    def described(self, result: Any, known: Sequence[int]) -> None:
-        """A result with rows."""
-        flags = result.field_flags()
-        columns = [[*map(plain, one), flag] for one, flag in zip(result.describe(), flags, strict=True)]
-        self.rows_of(columns, list(known))
-
-    def taken(self, rows: Sequence[Any], how: int) -> None:
-        """Rows of it: tuples, or dictionaries."""
-        if how and rows and self.how is None:
-            self.how = how
-            self.note(how=how, keys=list(rows[0]))
-        for row in rows:
-            self.row(tuple(row.values()) if how else row, raw=False)
-
-    def raised(self, error: BaseException, known: Sequence[int]) -> None:
-        """Reading it failed, or the command did."""
-        self.ends_with([exceptions.type_name(type(error)), plain(list(error.args))], list(known))
-
-
-def facts(connection: Any, line: Line, library: Any) -> list[Any]:
-    """What the library knows of a connection after a reply, or a part of it."""
-    more = packets.MORE_RESULTS if library.more_results() else 0
-    return [
-        library.affected_rows(), library.insert_id(), library.warning_count(), library.field_count(),
-        line.status & ~packets.MORE_RESULTS | more,
-    ]  # fmt: skip
 
 
 class Telling:
@@ -284,124 +242,3 @@ def _asking(name: str) -> Callable[..., Any]:
 
 for _name in _ASKED:
     setattr(Telling, _name, _asking(_name))
-
-
-class WatchedResult:
-    """A result of the C library; its rows are told.
-
-    Args:
-        result: the library's.
-        connection: whose it is.
-        line: the same.
-        talk: the call that it belongs to.
-        reply: the reply that it is a part of.
-    """
-
-    def __init__(self, result: Any, connection: Any, line: Line, talk: Any, reply: ToldByClient) -> None:
-        self._result = result
-        self._connection = connection
-        self._line = line
-        self._talk = talk
-        self._reply = reply
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._result, name)
-
-    def fetch_row(self, *args: Any, **kwargs: Any) -> Any:
-        """The next rows."""
-        try:
-            rows = self._result.fetch_row(*args, **kwargs)
-        except BaseException as error:
-            failure = error
-            self._tell(lambda: self._reply.raised(failure, [0, 0, 0, 0, self._line.status]))
-            raise
-        self._tell(lambda: self._taken(rows, *args, **kwargs))
-        return rows
-
-    def _taken(self, rows: Any, maxrows: int = 1, how: int = 0) -> None:
-        self._reply.taken(rows, how)
-        if maxrows == 0 or len(rows) < maxrows:
-            self._reply.end(facts(self._connection, self._line, self._connection))
-
-    def discard(self) -> Any:
-        """Read no more of it."""
-        done = self._result.discard()
-        self._tell(
-            lambda: self._reply.end(facts(self._connection, self._line, self._connection), dropped=True)
-        )
-        return done
-
-    def _tell(self, tell: Callable[[], None]) -> None:
-        try:
-            tell()
-            self._talk.heard()
-        except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
-            ports.report("mysqlclient: reading a result", error)
-            self._line.lose()
-
-
-class WithoutLibrary:
-    """The part of a connection that has nothing behind it."""
-
-    def __getattribute__(self, name: str) -> Any:
-        # C looks at its own field, before anything else
-        return int(not is_open(self)) if name == "closed" else super().__getattribute__(name)
-
-
-def is_open(connection: Any) -> bool:
-    """Whether a replayed connection was not closed yet."""
-    return bool(vars(connection)[ANSWERS].open)
-
-
-def shim(native: type) -> type:
-    """A class between the driver's connections and those of C, which connects only where nobody answers.
-
-    Args:
-        native: the class of C.
-    """
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        if vars(self).get(ANSWERS) is None:
-            native.__init__(self, *args, **kwargs)
-        else:
-            vars(self)[KEPT] = {
-                "converter": dict(kwargs.get("conv") or {}),
-                "client_flag": kwargs.get("client_flag", 0),
-                "port": kwargs.get("port") or 0,
-            }
-
-    def set_character_set(self: Any, name: str) -> Any:
-        answers = vars(self).get(ANSWERS)
-        if answers is None:
-            return native.set_character_set(self, name)  # type: ignore[attr-defined]  # of C
-        return answers.set_character_set(name)
-
-    names: dict[str, Any] = {"__init__": __init__, "set_character_set": set_character_set}
-    names |= {name: property(_reader(native, name), _writer(native, name)) for name in _FIELDS}
-    return type(native.__name__, (native,), names)
-
-
-def _reader(native: type, name: str) -> Callable[[Any], Any]:
-    def read(self: Any) -> Any:
-        line: Line | None = vars(self).get(LINE)
-        if line is None or not line.replayed:
-            return vars(native)[name].__get__(self)
-        if name == "open":
-            return int(is_open(self))
-        if name == "server_capabilities":
-            known = line.learned.get("capabilities")
-            return known if isinstance(known, int) else 0
-        return vars(self).get(KEPT, {}).get(name)
-
-    return read
-
-
-def _writer(native: type, name: str) -> Callable[[Any, Any], None]:
-    def write(self: Any, value: Any) -> None:
-        line: Line | None = vars(self).get(LINE)
-        if line is None or not line.replayed:
-            vars(native)[name].__set__(self, value)
-        else:
-            vars(self).setdefault(KEPT, {})[name] = value
-
-    return write

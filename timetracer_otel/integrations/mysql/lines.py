@@ -111,6 +111,7 @@ class Line(Link, eq=False, weakref=True):
         short: results end as :class:`Reply` says of that.
         next_command: the command that the next bytes begin, where the driver says so.
         hang_up: closes the connection that was made for calls let through.
+        beneath: what a replayed connection is plugged into when a call let through has been read.
         status: of the connection, see the protocol, where the driver does not say it.
     """
 
@@ -124,6 +125,7 @@ class Line(Link, eq=False, weakref=True):
     unplugged: Any = None
     short: bool = False
     next_command: int | None = None
+    beneath: Any = None
     status: int = AUTOCOMMIT
     hang_up: Callable[[Any], Any] = operator.methodcaller("close")
 

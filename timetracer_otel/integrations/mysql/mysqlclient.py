@@ -17,7 +17,8 @@ from timetracer_otel.integrations import wrapping
 from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.mysql import replies
 from timetracer_otel.integrations.mysql.calls import MySqlIntegration, read_once, statement_of
-from timetracer_otel.integrations.mysql.client_library import ANSWERS, LINE, Telling, WithoutLibrary, shim
+from timetracer_otel.integrations.mysql.client_classes import ANSWERS, LINE, WithoutLibrary, shim
+from timetracer_otel.integrations.mysql.client_library import Telling
 from timetracer_otel.integrations.mysql.client_replayed import ReplayedClient
 from timetracer_otel.integrations.mysql.lines import Line
 from timetracer_otel.integrations.mysql.server import AUTOCOMMIT, IN_TRANSACTION

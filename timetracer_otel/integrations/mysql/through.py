@@ -35,3 +35,12 @@ class Through:
         talk = self._line.asking
         if talk is None or talk.complete:
             self._integration.plug(self._connection, self._ends)
+        else:  # its rows are still to be read; the next call ends that
+            self._line.beneath = (self._ends,)
+
+
+def unplug(integration: MySqlIntegration, connection: Any, line: Line) -> None:
+    """Plug a replayed connection back into what it was before a call whose rows were not all read at once."""
+    beneath, line.beneath = line.beneath, None
+    if beneath is not None:
+        integration.plug(connection, *beneath)
