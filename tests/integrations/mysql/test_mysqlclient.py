@@ -12,6 +12,7 @@ from tests.integrations.mysql.runs import NOWHERE, MySqlClientRuns
 from tests.integrations.ports import RecordingPort, ReplayPort, using
 from tests.services.mariadb import MariaDb
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
+from timetracer_otel.messages import SqlResult, SqlStatement
 
 pytestmark = [pytest.mark.needs("mariadbd"), pytest.mark.needs("mysqlclient")]
 PEOPLE = "SELECT id, name, age FROM people ORDER BY id"
@@ -215,7 +216,11 @@ def test_what_is_recorded(db: MySqlClientRuns) -> None:
 
     _, calls = db.recorded(scenario)
 
-    told = [(call.asked.text, call.asked.parameters, call.answered.rows) for call in calls]  # type: ignore[union-attr]
+    told = [
+        (call.asked.text, call.asked.parameters, call.answered.rows)
+        for call in calls
+        if isinstance(call.asked, SqlStatement) and isinstance(call.answered, SqlResult)
+    ]
     assert told == [
         ("SELECT name, age FROM people WHERE id = %s", (1,), [["ann", 41]]),
         ("INSERT INTO people (name) VALUES (%s)", [("x",), ("y",)], []),

@@ -59,7 +59,8 @@ def test_statements_and_rows(db: Below) -> None:
                 connection.execute(insert(Person).values(name="ann"))
             seen += [type(refused.value), type(refused.value.orig), str(refused.value.orig)]
             streamed = connection.execution_options(stream_results=True).execute(select(Person.name))
-            seen += [streamed.fetchone(), streamed.fetchmany(2), streamed.close()]
+            seen += [streamed.fetchone(), streamed.fetchmany(2)]
+            streamed.close()
         return seen
 
     assert db.same(see, pool_pre_ping=True)[:2] == [["ann", "bob", "cid", "n0", "n1", "n2"], 6]
