@@ -11,6 +11,7 @@ import pytest
 from tests.integrations.mysql.runs import NOWHERE, MySqlClientRuns
 from tests.integrations.ports import RecordingPort, ReplayPort, using
 from tests.services.mariadb import MariaDb
+from tests.services.missing import need
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 from timetracer_otel.messages import SqlResult, SqlStatement
 
@@ -31,10 +32,12 @@ def raised(act: Any) -> list[Any]:
         return [type(error), str(error), error.args]
 
 
-def cursors() -> Any:
-    import MySQLdb.cursors
+def library(module: str = "") -> Any:
+    return need(f"MySQLdb{module}", "mysqlclient")
 
-    return MySQLdb.cursors
+
+def cursors() -> Any:
+    return library(".cursors")
 
 
 @ANY_CURSOR
@@ -186,7 +189,6 @@ def test_warnings_of_the_server(db: MySqlClientRuns) -> None:
 
 def test_a_connection_made_before(db: MySqlClientRuns) -> None:
     """One connection, live before, between and after: no statement of the replay reaches the server."""
-    import MySQLdb
 
     def scenario(connection: Any) -> Any:
         with connection.cursor() as cursor:
@@ -195,7 +197,9 @@ def test_a_connection_made_before(db: MySqlClientRuns) -> None:
             return cursor.fetchall()
 
     db.fresh()
-    with MySQLdb.connect(**db.place(db._server.door.port, database="drivers", autocommit=True)) as connection:
+    with library().connect(
+        **db.place(db._server.door.port, database="drivers", autocommit=True)
+    ) as connection:
         port = RecordingPort()
         with using(port):
             recorded = scenario(connection)
@@ -240,11 +244,9 @@ def test_a_statement_that_was_not_recorded(db: MySqlClientRuns) -> None:
 
 
 def test_a_replayed_connection_outside_of_its_replay(db: MySqlClientRuns) -> None:
-    import MySQLdb
-
     _, calls = db.recorded(lambda connection: connection.cursor().execute("SELECT 1"))
     with using(ReplayPort(calls)):
-        connection = MySQLdb.connect(host="127.0.0.1", port=NOWHERE, user="x", database="drivers")
+        connection = library().connect(host="127.0.0.1", port=NOWHERE, user="x", database="drivers")
     with pytest.raises(NoSessionError):
         connection.cursor().execute("SELECT 1")
     with pytest.raises(NoSessionError):
@@ -252,15 +254,14 @@ def test_a_replayed_connection_outside_of_its_replay(db: MySqlClientRuns) -> Non
 
 
 def test_conversions_of_the_apps_own(db: MySqlClientRuns) -> None:
-    from MySQLdb.constants import FIELD_TYPE
-    from MySQLdb.converters import conversions
+    types = library(".constants.FIELD_TYPE")
 
     def scenario(connection: Any) -> Any:
         cursor = connection.cursor()
         cursor.execute("SELECT 1.5, 2, CAST('2026-01-01' AS DATE)")
         return cursor.fetchone()
 
-    own = {**conversions, FIELD_TYPE.NEWDECIMAL: float, FIELD_TYPE.DATE: str}
+    own = {**library(".converters").conversions, types.NEWDECIMAL: float, types.DATE: str}
     assert db.same(scenario, conv=own) == (1.5, 2, "2026-01-01")
 
 
@@ -291,31 +292,30 @@ def test_connecting(db: MySqlClientRuns) -> None:
         seen += [connection.server_capabilities, connection.get_proto_info(), connection.closed]
         seen += [connection.select_db("drivers"), connection.set_character_set("utf8mb4"), connection.open]
         seen += [connection.encoding, connection.user, connection.db, type(connection).__name__]
-        seen += [isinstance(connection, MySQLdb.connections.Connection), connection.literal(["a'", 1, None])]
+        seen += [
+            isinstance(connection, library(".connections").Connection),
+            connection.literal(["a'", 1, None]),
+        ]
         with connection.cursor() as cursor:
             cursor.execute("SELECT @@sql_mode, @mine")
             seen += cursor.fetchall()
         connection.close()
         return [*seen, connection.open, connection.closed, raised(connection.close), raised(connection.ping)]
 
-    import MySQLdb.connections
-
     options = {"autocommit": True, "sql_mode": "ANSI", "init_command": "SET @mine = 'own'"}
     assert db.same(scenario, **options)[2] is True
 
 
 def test_a_connection_that_cannot_be_had(db: MySqlClientRuns) -> None:
-    import MySQLdb
-
     port = RecordingPort()
     with using(port):
-        recorded = raised(lambda: MySQLdb.connect(host="127.0.0.1", port=NOWHERE, user="x", database="y"))
+        recorded = raised(lambda: library().connect(host="127.0.0.1", port=NOWHERE, user="x", database="y"))
         denied = raised(lambda: db.run(db._server.door.port, lambda _: None, password="wrong"))
 
     assert recorded[2][0] in (2002, 2003)
     assert denied[2][0] == 1045
     with using(ReplayPort(port.calls)):
-        assert raised(lambda: MySQLdb.connect(host="elsewhere", user="x", database="y")) == recorded
+        assert raised(lambda: library().connect(host="elsewhere", user="x", database="y")) == recorded
         assert raised(lambda: db.run(NOWHERE, lambda _: None, password="wrong")) == denied
 
 
