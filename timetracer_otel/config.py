@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body_kb: int = _default("max_body_kb")
     max_trace_kb: int = _default("max_trace_kb")
     max_pending_mb: int = _default("max_pending_mb")
+    max_outside: int = _default("max_outside")
     grace_seconds: float = _default("grace_seconds")
     payloads: str = _default("payloads")
     encoding: str = _default("encoding")
@@ -88,6 +89,7 @@ class Arguments(TypedDict, total=False):
     max_body_kb: int
     max_trace_kb: int
     max_pending_mb: int
+    max_outside: int
     grace_seconds: float
     payloads: str
     encoding: str

@@ -229,6 +229,11 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         minimum=1, maximum=1024 * 1024,
     ),
     Variable(
+        "max_outside", int, 1000,
+        "calls kept that are made outside of requests, tasks, blocks and spans, a cassette each; 0: none",
+        maximum=1_000_000,
+    ),
+    Variable(
         "grace_seconds", float, 2.0, "seconds to wait for spans that never end", maximum=3600
     ),
     Variable(

@@ -44,6 +44,7 @@ class TestDefaults:
             max_body_kb=1024,
             max_trace_kb=16384,
             max_pending_mb=256,
+            max_outside=1000,
             grace_seconds=2.0,
             payloads="cassette",
             encoding="json",

@@ -69,6 +69,7 @@ MALFORMED = {
     "max_body_kb": _INTEGER,
     "max_trace_kb": Wrong((*_INTEGER.texts, "0"), (*_INTEGER.typed, 0)),
     "max_pending_mb": Wrong((*_INTEGER.texts, "0"), (*_INTEGER.typed, 0)),
+    "max_outside": _INTEGER,
     "grace_seconds": Wrong((*_NUMBER.texts, "3601"), (*_NUMBER.typed, 3601)),
     "payloads": _WORDS,
     "encoding": _WORDS,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from timetracer_otel.exporters import native
 from timetracer_otel.exporters.budget import Budget
+from timetracer_otel.exporters.lone_calls import CALLS
 from timetracer_otel.exporters.sdk_spans import scope_name
 from timetracer_otel.exporters.trace import DONE, Remembered, State, TraceRecording
 from timetracer_otel.light_spans import LightSpan
@@ -57,7 +58,17 @@ class Assembler:
         self._open: dict[int, TraceRecording] = {}
         self._index: dict[tuple[int, int], TraceRecording | Remembered] = {}
         self._written: deque[Remembered] = deque()
+        self._over: set[tuple[int, int]] = set()
         self._lock = native.RLock()
+
+    def ended_entry(self, trace_id: int, span_id: int) -> None:
+        """A start-up is over: spans that begin right below its own from here on are entries, but for calls.
+
+        Args:
+            trace_id: of its span.
+            span_id: the same.
+        """
+        self._over.add((trace_id, span_id))
 
     def started(self, span: Span) -> None:
         """A span started."""
@@ -84,6 +95,8 @@ class Assembler:
         found = None
         if parent is not None and not parent.is_remote:
             found = self._index.get(parent[:2])
+            if self._over and parent[:2] in self._over and span.kind not in CALLS:
+                found = None  # a run of a job that the start-up began
         recording = self._revive(found) if isinstance(found, tuple) else found
         if recording is None or (recording.over_at is not None and _too_late(recording.over_at)):
             recording, kept = self._begin(span, context), True
@@ -203,6 +216,7 @@ class Assembler:
         self._lock = native.RLock()
         self._index = {}
         self._open = {}
+        self._over = set()
         self._written = deque()
 
 

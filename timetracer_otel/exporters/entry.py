@@ -175,6 +175,7 @@ class RecordedStartup:
             "startup", context=otel_context.Context(), attributes={"timetracer.entry.framework": framework}
         )
         context = self._span.get_span_context()
+        self._assembler = recorder.assembler
         recording = recorder.assembler.find(context.trace_id, context.span_id)
         self._values = None
         if recording is not None:
@@ -194,6 +195,8 @@ class RecordedStartup:
         """The app is ready."""
         if self._values is not None:
             self._values.over = True
+        context = self._span.get_span_context()
+        self._assembler.ended_entry(context.trace_id, context.span_id)
         if self._span.is_recording():
             self._span.end()
 

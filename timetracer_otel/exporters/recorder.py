@@ -21,6 +21,7 @@ from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup
 from timetracer_otel.exporters.exchange import SUPPRESSED, UNRECORDED, RecordedExchange
 from timetracer_otel.exporters.inbound import RecordedMessage
 from timetracer_otel.exporters.live_spans import OpenSpan, SaidSoFar
+from timetracer_otel.exporters.lone_calls import LoneCalls
 from timetracer_otel.exporters.sdk_spans import scope_name, span_name
 from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
@@ -75,6 +76,7 @@ class Recorder:
         self.attach: Callable[[], bool] | None = None
         """Taps the provider, where that could not be done yet; called until it returns true."""
         self.writer: Writer[TraceRecording] = Writer(self._write, settings.grace_seconds)
+        self._lone = LoneCalls(settings.max_outside)
         self.assembler = Assembler(self._deliver, self._wait, self._new_root, self._give_up, self.budget)
         self.serving: set[BoundEntry] = set()
         """Inbound requests that the app has not returned from."""
@@ -105,6 +107,7 @@ class Recorder:
                 entry.excluded = entry.excluded or recording.excluded
             recording.excluded = entry.excluded
             entry.bind(recording, span)
+        recording.excluded = recording.excluded or self._lone.is_one_too_many(span)
 
     # calls, from integrations
 
