@@ -19,28 +19,11 @@ from tests.integrations.mysql.runs import (
     PyMySqlRuns,
     Runs,
 )
-from tests.integrations.ports import LiveExchange, Recorded, ReplayPort, using
+from tests.integrations.ports import LettingThrough, Recorded, using
 from tests.services.mariadb import MariaDb
-from timetracer_otel.errors import MissError, ReplayError
-from timetracer_otel.messages import Request
-from timetracer_otel.ports import Caller
+from timetracer_otel.errors import ReplayError
 
 pytestmark = pytest.mark.needs("mariadbd")
-
-
-class LettingThrough(ReplayPort):
-    """Lets through what was not recorded, and keeps it."""
-
-    def __init__(self, calls: list[Recorded]) -> None:
-        super().__init__(calls)
-        self.passed: list[Recorded] = []
-
-    def begin(self, caller: Caller, request: Request, span: Any = None) -> Any:
-        try:
-            return super().begin(caller, request, span)
-        except MissError:
-            self.passed.append(Recorded(request.family, ""))
-            return LiveExchange(self.passed[-1], request)
 
 
 def through(db: Runs, calls: list[Recorded], scenario: Any) -> tuple[Any, list[Any]]:

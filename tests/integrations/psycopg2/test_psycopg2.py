@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 from psycopg2 import errors, extensions, extras, pool, sql
 
-from tests.integrations.ports import RecordingPort, ReplayPort, using
+from tests.integrations.ports import LettingThrough, RecordingPort, ReplayPort, using
 from tests.integrations.psycopg2.runs import NOWHERE, Runs
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
@@ -475,3 +475,34 @@ def test_rows_that_were_not_fetched_are_not_invented(db: Runs) -> None:
     _, calls = db.recorded(some)
     with pytest.raises(ReplayError, match="asks for more than the 1 rows"):
         db.replayed(calls, every)
+
+
+def test_a_copy_that_is_let_through(db: Runs) -> None:
+    def scenario(connection: Any) -> Any:
+        with connection.cursor() as cursor:
+            cursor.copy_expert("COPY people (name, age) FROM STDIN", io.StringIO("dan\t1\neve\t2\n"))
+            seen = [cursor.rowcount, cursor.statusmessage]
+            cursor.copy_from(io.StringIO("fay\n"), "people", columns=("name",))
+            file = io.StringIO()
+            cursor.copy_to(file, "people", columns=("name",))
+            with pytest.raises(psycopg2.IntegrityError):
+                cursor.copy_from(io.StringIO("ann\n"), "people", columns=("name",))
+        connection.rollback()
+        return [*seen, file.getvalue()]
+
+    db.fresh()
+    port = LettingThrough([])
+    with using(port):
+        seen = db.run(db.url, scenario)
+
+    assert seen == db.same(scenario)
+    assert seen[2] == "ann\nbob\ncid\ndan\neve\nfay\n"
+    assert [(call.asked.title(), getattr(call.answered, "rows", None)) for call in port.passed] == [
+        ("COPY people (name, age) FROM STDIN", []),
+        ("COPY people (name) FROM stdin", []),
+        (
+            "COPY people (name) TO stdout",
+            [[f"{name}\n"] for name in ("ann", "bob", "cid", "dan", "eve", "fay")],
+        ),
+        ("COPY people (name) FROM stdin", None),
+    ]

@@ -7,6 +7,7 @@ tuples, before a row factory of the app's makes something else of them.
 from __future__ import annotations
 
 import contextlib
+import operator
 import sys
 from abc import abstractmethod
 from collections.abc import Callable
@@ -77,6 +78,7 @@ class WatchedCursor:
         message: Callable[[Link], SqlStatement],
         returned: Callable[[], Any] | None = None,
         finish: Callable[[SqlResult], None] | None = None,
+        act: Callable[[Any], Any] | None = None,
     ) -> Any:
         """Run a statement live or from a recording.
 
@@ -88,6 +90,8 @@ class WatchedCursor:
             message: reads the statement.
             returned: what the app gets for a recorded result.
             finish: gives a recorded result what it needs besides rows, or puts it in.
+            act: makes a call that a replay lets through on a cursor of the real connection, where that takes
+                more than calling the method; ``finish`` is given its result, too.
         """
         link = self.timetracer_link()
         self.timetracer_finish(complete=False)
@@ -100,7 +104,8 @@ class WatchedCursor:
         strict = link.replayed or port.replaying
         call: Statement | None = None
         try:
-            call = self._timetracer_call_of(link, method, live, args, kwargs, message(link), returned, finish)
+            asked = message(link)
+            call = self._timetracer_call_of(link, method, live, args, kwargs, asked, returned, finish, act)
         except Exception as error:  # what is no statement is the driver's to refuse
             if strict:
                 raise
@@ -119,6 +124,7 @@ class WatchedCursor:
         asked: SqlStatement,
         returned: Callable[[], Any] | None,
         finish: Callable[[SqlResult], None] | None,
+        act: Callable[[Any], Any] | None,
     ) -> Statement:
         if asked.writes:
             link.wrote = True
@@ -151,7 +157,11 @@ class WatchedCursor:
             exchange.finish(result)
 
         def passed(*args: Any, **kwargs: Any) -> Any:
-            self.timetracer_load(pass_through(link, method, args, kwargs))
+            made = act or operator.methodcaller(method, *args, **kwargs)
+            result = pass_through(link, made)
+            if act is not None and finish is not None:
+                finish(result)
+            self.timetracer_load(result)
             return self.timetracer_returned() if returned is None else returned()
 
         return Statement(
@@ -216,12 +226,10 @@ class WatchedCursor:
             self.timetracer_finish(complete=True)
 
 
-def pass_through(link: Link, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SqlResult:
-    """A call that a replay lets through, on the real connection, its rows fetched."""
-    if method == "copy":
-        raise refused("a COPY that is let through", link.integration.name)
+def pass_through(link: Link, act: Callable[[Any], Any]) -> SqlResult:
+    """A call that a replay lets through, on a cursor of the real connection, its rows fetched."""
     with contextlib.closing(link.go_live().cursor()) as cursor:
-        getattr(cursor, method)(*args, **kwargs)
+        act(cursor)
         pending = Pending.of(cursor, None, sys.maxsize)
         if cursor.description is not None:
             pending.keep(cursor.fetchall())

@@ -21,6 +21,10 @@ _SENDS = re.compile(r"\bfrom\s+(stdin|program|')", re.I)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.S)
 
 
+Copy = Callable[[Any, Any], Any]
+"""Copies, on a cursor, from or to a file."""
+
+
 def sends(text: str) -> bool:
     """True for ``COPY ... FROM``, which reads the app's file."""
     return _SENDS.search(_QUOTED.sub("''", text)) is not None
@@ -90,22 +94,24 @@ class _Writing(wrapt.ObjectProxy):  # type: ignore[type-arg]  # as above
             del self._self_kept[:-1]
 
 
-def send(cursor: Any, asked: Asked, file: Any, copy: Callable[[Any], Any]) -> None:
+def send(cursor: Any, asked: Asked, file: Any, copy: Copy, own: Any) -> None:
     """``COPY ... FROM``."""
     link = cursor.timetracer_link()
     port = ports.current()
     if link is None or port is None:
-        copy(file)
+        copy(own, file)
         return
     room = port.body_limit
     passed = told(_COPYING, lambda: Passed(room), None)
     if passed is None:
-        copy(file)
+        copy(own, file)
         return
     message: Any = None
     parameters = [*asked.options, None]
+    pieces: list[Any] = []
     if told(_COPYING, lambda: link.replayed or link.integration.mocks(), False):
-        for piece in _all_of(file):
+        pieces = _all_of(file)
+        for piece in pieces:
             passed.keep(piece, len(piece))
         parameters[-1] = _whole(passed)
     else:
@@ -125,14 +131,18 @@ def send(cursor: Any, asked: Asked, file: Any, copy: Callable[[Any], Any]) -> No
 
     def live(_text: Any, _parameters: Any) -> None:
         try:
-            copy(file)
+            copy(own, file)
         finally:
             noted(None)
 
-    cursor.timetracer_copy(asked.text, parameters, live, see)
+    def through(real: Any) -> None:
+        whole = _joined(pieces)
+        copy(real, io.StringIO(whole) if isinstance(whole, str) else io.BytesIO(whole))
+
+    cursor.timetracer_copy(asked.text, parameters, live, see, act=through)
 
 
-def receive(cursor: Any, asked: Asked, file: Any, copy: Callable[[Any], Any]) -> None:
+def receive(cursor: Any, asked: Asked, file: Any, copy: Copy, own: Any) -> None:
     """``COPY ... TO``."""
     kept: list[Any] = []
     port = ports.current()
@@ -142,7 +152,10 @@ def receive(cursor: Any, asked: Asked, file: Any, copy: Callable[[Any], Any]) ->
         kept.append(None)
 
     def live(_text: Any, _parameters: Any) -> None:
-        copy(file if shown is None else shown)
+        copy(own, file if shown is None else shown)
+
+    def through(real: Any) -> None:
+        copy(real, shown)
 
     def finish(result: SqlResult) -> None:
         if result.columns is None:  # as rows, where masking looks
@@ -154,7 +167,7 @@ def receive(cursor: Any, asked: Asked, file: Any, copy: Callable[[Any], Any]) ->
         for (piece,) in result.rows:
             file.write(piece)
 
-    cursor.timetracer_copy(asked.text, asked.options or None, live, finish=finish)
+    cursor.timetracer_copy(asked.text, asked.options or None, live, finish=finish, act=through)
 
 
 def _all_of(file: Any) -> list[Any]:

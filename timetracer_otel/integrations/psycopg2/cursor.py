@@ -140,6 +140,7 @@ class Cursor(Described):
         live: Callable[..., Any],
         see: Callable[[SqlStatement], SqlStatement] | None = None,
         finish: Callable[[SqlResult], None] | None = None,
+        act: Callable[[Any], Any] | None = None,
     ) -> None:
         """Run a COPY statement."""
 
@@ -152,7 +153,7 @@ class Cursor(Described):
             return
         self._timetracer_asked = (text, None)
         self.timetracer_ask(
-            "copy", live, (text, parameters), {}, message, returned=lambda: None, finish=finish
+            "copy", live, (text, parameters), {}, message, lambda: None, finish=finish, act=act
         )
 
     # -- statements
@@ -177,20 +178,21 @@ class Cursor(Described):
         )
 
     def _timetracer_copied(
-        self, read: Callable[[], copying.Asked], file: Any, copy: Callable[[Any], Any]
+        self, read: Callable[[], copying.Asked], file: Any, copy: Callable[[Any, Any], Any]
     ) -> None:
         asked = told("psycopg2: reading a COPY", read, None)
+        own = super()
         if asked is None:  # what is none is psycopg2's to refuse
-            copy(file)
+            copy(own, file)
         else:
-            (copying.send if asked.sends else copying.receive)(self, asked, file, copy)
+            (copying.send if asked.sends else copying.receive)(self, asked, file, copy, own)
 
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
         """Run a COPY statement."""
         self._timetracer_copied(
             lambda: copying.stated(self._timetracer_text(sql)),
             file,
-            lambda file: super(Cursor, self).copy_expert(sql, file, size),
+            lambda cursor, file: cursor.copy_expert(sql, file, size),
         )
 
     def copy_from(
@@ -202,7 +204,7 @@ class Cursor(Described):
                 f"COPY {copying.place(table, columns)} FROM stdin", [sep, null], sends=True
             ),
             file,
-            lambda file: super(Cursor, self).copy_from(file, table, sep, null, size, columns),
+            lambda cursor, file: cursor.copy_from(file, table, sep, null, size, columns),
         )
 
     def copy_to(self, file: Any, table: str, sep: str = "\t", null: str = "\\N", columns: Any = None) -> None:
@@ -212,7 +214,7 @@ class Cursor(Described):
                 f"COPY {copying.place(table, columns)} TO stdout", [sep, null], sends=False
             ),
             file,
-            lambda file: super(Cursor, self).copy_to(file, table, sep, null, columns),
+            lambda cursor, file: cursor.copy_to(file, table, sep, null, columns),
         )
 
     def mogrify(self, query: Any, vars: Any = None) -> bytes:  # noqa: A002  # as above
