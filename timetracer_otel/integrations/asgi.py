@@ -22,12 +22,16 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
+_NAMED = frozenset({"scope", "receive", "send"})
+
 
 class AsgiIntegration(Wrappable):
     """Sees requests where an ASGI application class is called; subclasses name the class."""
 
     module: ClassVar[str]
     class_name: ClassVar[str]
+    serves: ClassVar[frozenset[str]] = frozenset({"http", "websocket", "lifespan"})
+    """The types of scopes that are seen here."""
 
     def points(self) -> Sequence[Point]:
         """The application's ``__call__``."""
@@ -46,16 +50,18 @@ class AsgiIntegration(Wrappable):
     ) -> Any:
         """A wrapt wrapper of the application's ``__call__``: one request, or the lifespan."""
         port = ports.entry_port()
+        if kwargs and not args and kwargs.keys() == _NAMED:  # so does daphne
+            args, kwargs = (kwargs["scope"], kwargs["receive"], kwargs["send"]), {}
         if port is None or kwargs or len(args) != 3:
             return wrapped(*args, **kwargs)
         scope, receive, send = args
+        if scope["type"] not in self.serves:
+            return wrapped(*args)
         if scope["type"] == "http":
             return self._http(port, wrapped, instance, scope, receive, send)
         if scope["type"] == "websocket":
             return self._websocket(port, wrapped, instance, scope, receive, send)
-        if scope["type"] == "lifespan":
-            return self._lifespan(port, wrapped, scope, receive, send)
-        return wrapped(*args)
+        return self._lifespan(port, wrapped, scope, receive, send)
 
     async def _http(
         self, port: ports.EntryPort, app: App, instance: Any, scope: Message, receive: Receive, send: Send
@@ -87,8 +93,15 @@ class AsgiIntegration(Wrappable):
         entry = safely(self._open, port, instance, scope)
         if entry is None:
             await app(scope, receive, send)
-        else:
-            await websockets.serve(port, entry, app, scope, receive, send)
+            return
+
+        async def named(scope: Message, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, receive, send)
+            finally:
+                safely(self._name, entry, instance, scope)
+
+        await websockets.serve(port, entry, named, scope, receive, send)
 
     def _name(self, entry: ports.Entry, app: Any, scope: Message) -> None:
         route = self.route(app, scope)

@@ -37,6 +37,7 @@ class DjangoIntegration(Wrappable):
         return (
             *_WsgiHandler().points(),
             *_AsgiHandler().points(),
+            *_Channels().points(),
             *django_auth.points(),
             Point(f"{handlers}.asgi", "ASGIHandler.send_response", wrapper=_answer, optional=True),
             Point(f"{handlers}.base", "BaseHandler.resolve_request", wrapper=_resolve, optional=True),
@@ -98,16 +99,57 @@ class _AsgiHandler(AsgiIntegration):
     name = "django"
     module = "django.core.handlers.asgi"
     class_name = "ASGIHandler"
+    serves = frozenset({"http"})  # a lifespan Django does not know, and refuses
 
     def traced(self, app: Any) -> bool:
         return _has_tracing(app)
 
-    def serve(
-        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        if args and args[0]["type"] == "lifespan":  # which Django does not know, and refuses
-            return wrapped(*args, **kwargs)
-        return super().serve(wrapped, instance, args, kwargs)
+
+class _Channels(AsgiIntegration):
+    """Websockets of Channels, which come to no handler of Django's."""
+
+    name = "django"
+    module = "channels.routing"
+    class_name = "ProtocolTypeRouter"
+    serves = frozenset({"websocket"})  # requests go on to Django's handler
+
+    def points(self) -> Sequence[Point]:
+        """The router, and the routers of paths that it asks."""
+        paths = Point(self.module, "URLRouter.__call__", wrapper=_route, optional=True)
+        return (Point(self.module, f"{self.class_name}.__call__", wrapper=self.serve, optional=True), paths)
+
+    def traced(self, app: Any) -> bool:
+        """No instrumentation knows them."""
+        return False
+
+
+def _route(wrapped: Callable[..., Any], router: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    routed = getattr(ports.current_entry(), "routed", None)
+    scope = args[0] if args else {}
+    if routed is not None and "path_remaining" not in scope:  # which a router above has left there
+        safely(_tell_route, routed, router, scope)
+    return wrapped(*args, **kwargs)
+
+
+def _tell_route(routed: Callable[[str], None], router: Any, scope: Any) -> None:
+    path, template = scope["path"].removeprefix(scope.get("root_path", "")).lstrip("/"), ""
+    while path and hasattr(router, "routes"):
+        found = next(((one, match) for one in router.routes if (match := one.pattern.match(path))), None)
+        if found is None:
+            return
+        route, (path, *_) = found
+        router, template = route.callback, template + str(route.pattern)
+    routed(_template(template))
+
+
+def _template(pattern: str) -> str:
+    r"""The path that a pattern is of: ``/rooms/<room>`` of ``^rooms/(?P<room>\w+)$``."""
+    if not set(pattern).isdisjoint("(^$"):  # a regular expression
+        from django.contrib.admindocs import utils
+
+        pattern = utils.replace_unnamed_groups(utils.replace_named_groups(pattern))
+        pattern = utils.replace_metacharacters(pattern)
+    return f"/{pattern.lstrip('/')}"
 
 
 def _set_up(wrapped: Callable[..., Any], database: Any, args: Any, kwargs: Any) -> Any:
@@ -172,7 +214,7 @@ def _resolve(
     routed = getattr(ports.current_entry(), "routed", None)
     route = getattr(match, "route", None)
     if routed is not None and isinstance(route, str):
-        safely(routed, f"/{route.removeprefix('^').removesuffix('$')}")
+        safely(lambda: routed(_template(route)))
     return match
 
 
