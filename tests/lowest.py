@@ -139,7 +139,8 @@ TABLE: Mapping[str, Check] = {
     ),
     "time-machine": Check(("tests/unit/test_clock.py", "tests/unit/test_entropy.py", *_IN_PROCESS)),
     "wrapt": Check(
-        (_CONTRACT, "tests/contract/test_installing_again.py", *_IN_PROCESS, "tests/integrations/grpc")
+        (_CONTRACT, "tests/contract/test_installing_again.py", *_IN_PROCESS, "tests/integrations/grpc"),
+        "not test_contract or [httpx- or [redis- or [flask- or [grpc- or [aiohttp- or [asyncpg- or [pymysql-",
     ),
 }
 """By the name of the distribution."""

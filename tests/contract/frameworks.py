@@ -277,7 +277,9 @@ class Django(Wsgi):
         """What ``DJANGO_SETTINGS_MODULE`` names, in an app: there before anything else."""
         settings = importlib.import_module("django.conf").settings
         if not settings.configured:
-            settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=types.ModuleType("urls"), MIDDLEWARE=[])
+            settings.configure(
+                SECRET_KEY="shop", ALLOWED_HOSTS=["*"], ROOT_URLCONF=types.ModuleType("urls"), MIDDLEWARE=[]
+            )
 
     def client(self) -> Any:
         handler = getattr(self.load(), self.handler)

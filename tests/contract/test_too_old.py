@@ -57,7 +57,7 @@ def test_it_is_said_once_and_nothing_of_it_is_recorded(tmp_path: Path, upstream:
     done = subprocess.run(
         [sys.executable, "-c", APP],
         cwd=tmp_path,
-        env={**own, "PYTHONPATH": str(tmp_path), "ADDRESS": f"{upstream.url}/json"},
+        env={**own, "PYTHONPATH": str(tmp_path), "ADDRESS": f"{upstream.url}/json/one"},
         capture_output=True,
         text=True,
         check=False,

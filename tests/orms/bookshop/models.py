@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django import VERSION
 from django.db import models
 from django.db.models import Q
+
+_CONDITION = "condition" if VERSION >= (5, 1) else "check"
 
 
 class Author(models.Model):
@@ -36,7 +39,7 @@ class Book(models.Model):
     weight = models.FloatField(null=True)
 
     class Meta:
-        constraints = (models.CheckConstraint(condition=Q(price__gte=0), name="price_is_positive"),)
+        constraints = (models.CheckConstraint(name="price_is_positive", **{_CONDITION: Q(price__gte=0)}),)
 
     def __repr__(self) -> str:
         return f"Book({self.pk}, {self.title}, {self.price!r}, sold={self.sold!r})"

@@ -27,7 +27,7 @@ class Urllib3Integration(HttpLibrary):
     """Calls of urllib3's pools."""
 
     name: ClassVar[str] = "urllib3"
-    oldest = ("urllib3>=2",)
+    oldest = ("urllib3>=1.26",)
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.urllib3",)
     renamed: ClassVar[Mapping[str, str]] = {
         "ConnectTimeoutError": "connect timeout",
