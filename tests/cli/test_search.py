@@ -146,6 +146,14 @@ def test_nothing_found_is_said(run: Run, checkout: Path) -> None:
     assert done.stderr == "nothing of that in the cassettes of cassettes\n"
 
 
+def test_a_folder_among_the_words_is_said_to_be_one(run: Run, checkout: Path) -> None:
+    done = run("search", "declined", "cassettes")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == (
+        "nothing of that in the cassettes of cassettes; cassettes is a folder: give it as --in cassettes\n"
+    )
+
+
 def test_what_was_written_replaced_or_deleted_since_is_known(found: Find, checkout: Path) -> None:
     assert found("later") == []
     store = FolderStore("cassettes")

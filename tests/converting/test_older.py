@@ -13,6 +13,8 @@ import pytest
 
 from tests.converting.conftest import Run, cassettes
 from tests.fidelity.servers import ROOT
+from timetracer_otel import Cassette
+from timetracer_otel.errors import CassetteFormatError
 from timetracer_otel.messages import Failure, HttpRequest, HttpResponse
 
 RECORDED = Path(__file__).parent / "timetracer-1.6.0.json"
@@ -132,4 +134,13 @@ def test_other_schemas_are_named(schema: Any, run: Run) -> None:
     assert done.exit_code == 2
     assert done.stderr == (
         f"skipped: older.json:1: a cassette of timetracer with schema {str(schema)!r}; 0.1 and 1.0 are read\n"
+    )
+
+
+def test_one_that_is_read_as_a_cassette_is_said_to_be_for_convert() -> None:
+    with pytest.raises(CassetteFormatError) as refused:
+        Cassette.load(RECORDED)
+    assert str(refused.value) == (
+        f"{RECORDED}: not an OTLP JSON document: Object missing required field `resourceSpans`;"
+        " timetracer-otel convert makes cassettes of traces of other tools and of timetracer 1.x"
     )

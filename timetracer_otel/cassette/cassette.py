@@ -39,6 +39,8 @@ VERSION: Final = "1"
 
 _WHY_NOT: Final = "it holds structure only: no request and no answer was recorded with its spans"
 _METHODS: Final = (names.HTTP_REQUEST_METHOD, "http.method")
+_NO_SPANS: Final = "missing required field `resourceSpans`"
+_CONVERT: Final = "timetracer-otel convert makes cassettes of traces of other tools and of timetracer 1.x"
 _OVER_HTTP: Final = ("http", "websocket")
 _PATHS: Final = (names.HTTP_ROUTE, "url.path", names.URL_FULL, "http.target", "http.url")
 
@@ -94,6 +96,10 @@ class Cassette:
             cassette = cls.from_spans(decode(data, limits))
         except MemoryError:
             raise CassetteLimitError("there is not enough memory to read it") from None
+        except CassetteFormatError as error:
+            if not str(error).endswith(_NO_SPANS):
+                raise
+            raise CassetteFormatError(f"{error}; {_CONVERT}") from error
         version = cassette.entry.resource.attributes.get(names.CASSETTE_VERSION, VERSION)
         if version != VERSION:
             _check_version(version)

@@ -96,7 +96,9 @@ def command(
                 flexible="request",
             )
         else:
-            click.echo(f"nothing of that in the cassettes of {texts.printable(str(folder))}", err=True)
+            where = texts.printable(str(folder))
+            meant = "" if place or taken is None else f"; {taken} is a folder: give it as --in {taken}"
+            click.echo(f"nothing of that in the cassettes of {where}{texts.printable(meant)}", err=True)
         more = index.count(query) - len(found) if wanted is None else 0
         if more and not as_json:
             click.echo(f"and {more:,} older; -n {len(found) + more} shows all", err=True)
