@@ -114,6 +114,12 @@ def test_a_write_after_the_commit_that_it_preceded_is_one_line() -> None:
     ]
 
 
+def test_transactions_of_several_databases_end_in_any_order() -> None:
+    orders, audit = called(sql("INSERT INTO a VALUES (1)")), called(sql("INSERT INTO b VALUES (1)"))
+    ends = [called(sql("COMMIT"), 0, name) for name in ("orders", "audit")]
+    assert lines([orders, audit, *ends], [orders, audit, *reversed(ends)]) == []
+
+
 def test_reads_in_another_order_are_worth_knowing() -> None:
     first, second = called(get("/EUR")), called(get("/USD"))
     comparison = compared([first, second], [second, first])

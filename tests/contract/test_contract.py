@@ -271,5 +271,6 @@ def test_every_library_that_we_know_is_under_contract() -> None:
     known = {one.name for one in all_integrations()}
     assert known - {subject.integration for subject in SUBJECTS.values()} == {
         "uvicorn",  # a server: tests/fidelity
+        "credentials",  # no calls: tests/integrations/credentials
         "http.client", "aiosqlite", "tortoise",  # beneath or beside those that make the calls
     }  # fmt: skip

@@ -27,6 +27,7 @@ from sqlalchemy.pool import NullPool
 from tests.faults import (
     asyncpg_jobs,
     celery_jobs,
+    credentials_jobs,
     grpc_jobs,
     http_jobs,
     kafka_jobs,
@@ -411,6 +412,7 @@ SYNC: dict[str, Job] = {
     "psycopg": postgres_jobs.with_psycopg,
     "psycopg-copies": psycopg_jobs.copies,
     "psycopg-streams": psycopg_jobs.streams,
+    "credentials": credentials_jobs.checks,
     "threads": threads_sync,
     "values": values_sync,
 }

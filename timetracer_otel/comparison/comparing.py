@@ -192,7 +192,7 @@ class _Calls:
         for pairs in self._sequences():
             writes = [pair for pair in pairs if self._recorded[pair[0]].writes]
             data = [pair for pair in writes if not _ends_transaction(self._recorded[pair[0]])]
-            turned = _turned(data) or _turned(writes)
+            turned = _turned(data) or _turned(self._with_ends_in_order(writes))
             for (before, now), (other, _) in turned:
                 first, second = self._recorded[before].title, self._recorded[other].title
                 text = (
@@ -209,6 +209,14 @@ class _Calls:
                     found.append(Finding("moved", text, fails=False, recorded=before, live=now))
                     self._marks.setdefault((before, now), "moved")
         return found
+
+    def _with_ends_in_order(self, writes: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The same with transactions that end one right after the other in their recorded order.
+
+        Those of several databases, which SQLAlchemy's session ends together, end in no certain one.
+        """
+        runs = groupby(writes, key=lambda pair: _ends_transaction(self._recorded[pair[0]]))
+        return [pair for ends, run in runs for pair in (sorted(run) if ends else run)]
 
     def _sequences(self) -> list[list[tuple[int, int]]]:
         """Pairs that one task or thread made on both sides, in live order."""

@@ -10,7 +10,8 @@ import msgspec
 
 from timetracer_otel import values
 from timetracer_otel.exporters.trace import Gap
-from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
+from timetracer_otel.messages import Answer, Failure, FunctionResult, HttpRequest, Request
+from timetracer_otel.nondeterminism import CHECKS
 from timetracer_otel.redaction import MASK, KnownSecrets, Redactor, secrets_in
 from timetracer_otel.redaction.everywhere import hides_from_the_app, mask_the_rest
 from timetracer_otel.span import Attributes, Span
@@ -138,6 +139,8 @@ class Masking:
 
         A token that ``secrets`` made and a masked field carried must not be left standing here.
         """
+        if source.startswith(CHECKS):
+            return self._checked(value)
         forms = [form for form in _forms(value) if len(form) >= _SHORTEST] if self._pairs else []
         if not forms:
             return value
@@ -150,6 +153,15 @@ class Masking:
             self.gaps.append(Gap("masked", f"value of {source}"))
             return MASK
         return value
+
+    def _checked(self, outcome: object) -> object:
+        """What a check of a credential came to: claims and sessions are data of the app, masked as such."""
+        if self._redactor is None:
+            return outcome
+        masked: list[str] = []
+        clean = self._redactor.message(FunctionResult(outcome), masked)
+        secrets: set[str] = set().union(*(secrets_in(raw, clean) for raw, clean in self._pairs))
+        return (KnownSecrets(secrets).message(clean, masked) if secrets else clean).value
 
 
 def _title(message: Request | Answer | Failure) -> str:

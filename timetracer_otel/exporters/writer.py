@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import weakref
@@ -101,7 +102,10 @@ class Writer(Generic[T]):
         return len(self._queue) + len(self._waiting) + self._busy
 
     def submit(self, item: T) -> bool:
-        """Queue an item; false when the queue is full and the item is dropped."""
+        """Queue an item; false when it is dropped: the queue is full, or the interpreter is at its end."""
+        if sys.is_finalizing():
+            # a response that nobody closed is collected: no thread starts now, and locks are not given back
+            return False
         with self._condition:
             self._waiting.pop(id(item), None)
             full = len(self._queue) >= MAX_QUEUED
@@ -144,11 +148,15 @@ class Writer(Generic[T]):
 
     def forget(self, item: T) -> None:
         """Do not write an item given to :meth:`wait`."""
+        if sys.is_finalizing():
+            return
         with self._condition:
             self._waiting.pop(id(item), None)
 
     def wait(self, item: T) -> None:
         """Write the item when the grace period is over, unless it is submitted before."""
+        if sys.is_finalizing():
+            return
         with self._condition:
             self._waiting[id(item)] = (time.monotonic() + self._grace, item)
             self._ensure_thread()

@@ -25,6 +25,7 @@ _OURS = (
     "asgi:UvicornIntegration",
     "flask:FlaskIntegration",
     "django:DjangoIntegration",
+    "credentials:CredentialsIntegration",
     "middleware:WsgiMiddlewareIntegration",
     "httpx:HttpxIntegration",
     "httpx:Httpx2Integration",

@@ -16,6 +16,7 @@ from timetracer_otel.nondeterminism import clock, entropy
 from timetracer_otel.nondeterminism.recording import Event, ValueRecorder
 from timetracer_otel.nondeterminism.replaying import ValueReplayer
 from timetracer_otel.nondeterminism.source import (
+    CHECKS,
     Draw,
     Fallback,
     ValueSource,
@@ -27,6 +28,7 @@ from timetracer_otel.nondeterminism.source import (
 from timetracer_otel.nondeterminism.starting import StartRecorder, StartReplayer
 
 __all__ = [
+    "CHECKS",
     "Draw",
     "Event",
     "Fallback",

@@ -13,6 +13,9 @@ from timetracer_otel import ports
 
 T = TypeVar("T")
 
+CHECKS: Final = "credential."
+"""What begins the sources that are no values but what a check of a credential came to."""
+
 
 class Fallback(Protocol):
     """What a replay makes values of where none was recorded: repeatable, and of the session's time."""
