@@ -118,6 +118,13 @@ _LARGE = (
     "reading a COPY that gave more than `TIMETRACER_MAX_BODY_KB` (a gap of the cassette); one that was given"
     " more is replayed, told apart by its hash"
 )
+_THROUGH = (
+    "a call that a replay lets through (`TIMETRACER_ON_MISS=passthrough`); below SQLAlchemy statements are let"
+    " through, and a COPY is not"
+)
+_CANCELLED = (
+    "a COPY that was cancelled; of a pipeline that was, its statements fail as canceled by the server"
+)
 _UNREGISTERED = (
     "rows with a value of a class of the app's, on a connection for which no loader, type caster or codec"
     " that makes it is registered"
@@ -131,6 +138,8 @@ call:
 | library | what |
 |---|---|
 | psycopg, psycopg2, asyncpg | {_LARGE} |
+| psycopg | {_THROUGH} |
+| psycopg, asynchronously | {_CANCELLED} |
 | SQLAlchemy | {_BEYOND} |
 | psycopg, psycopg2, asyncpg | {_UNREGISTERED} |
 | MySQL | see [mysql.md](mysql.md#what-is-not) |

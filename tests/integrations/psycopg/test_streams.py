@@ -11,9 +11,10 @@ from psycopg import errors
 from psycopg.copy import FileWriter, QueuedLibpqWriter
 from psycopg.rows import dict_row
 
+from tests.integrations.ports import LettingThrough, using
 from tests.integrations.psycopg.runs import Runs
 from tests.integrations.psycopg.test_psycopg import raised, told
-from timetracer_otel.errors import MissError
+from timetracer_otel.errors import MissError, ReplayError
 
 TO = "COPY people (id, name, age) TO STDOUT"
 FROM = "COPY people (name, age) FROM STDIN"
@@ -193,3 +194,34 @@ def test_two_phases(db: Runs) -> None:
 
     seen = db.same(scenario)
     assert seen[1] == 1
+
+
+def test_scrolling(db: Runs) -> None:
+    def scenario(connection: Any) -> Any:
+        cursor = connection.execute("SELECT name FROM people ORDER BY id")
+        seen = [cursor.fetchone(), cursor.scroll(1), cursor.fetchone(), cursor.scroll(0, mode="absolute")]
+        seen += [cursor.rownumber, cursor.fetchall()]
+        with pytest.raises(IndexError):
+            cursor.scroll(5)
+        with connection.cursor("served", scrollable=True) as served:
+            served.execute("SELECT generate_series(1, 20)")
+            seen += [served.fetchmany(3), served.scroll(4), served.fetchone(), served.scroll(-3)]
+            seen += [served.fetchmany(2), served.scroll(0, mode="absolute"), served.fetchone()]
+            return [*seen, served.scroll(50), served.fetchall()]
+
+    assert db.same(scenario)[:3] == [("ann",), None, ("cid",)]
+
+
+def test_scrolling_asynchronously(db: Runs) -> None:
+    async def scenario(connection: Any) -> Any:
+        async with connection.cursor("served", scrollable=True) as served:
+            await served.execute("SELECT generate_series(1, 20)")
+            seen = [await served.fetchmany(3), await served.scroll(4), await served.fetchone()]
+            return [*seen, await served.scroll(0, mode="absolute"), await served.fetchone()]
+
+    assert db.same(scenario) == [[(1,), (2,), (3,)], None, (8,), None, (1,)]
+
+
+def test_a_call_that_is_let_through_is_refused(db: Runs) -> None:
+    with using(LettingThrough([])), pytest.raises(ReplayError, match="let through on a replayed connection"):
+        db.run(db.url, lambda connection: connection.execute("SELECT 1"))

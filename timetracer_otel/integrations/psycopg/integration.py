@@ -164,7 +164,8 @@ class PsycopgIntegration(Shared):
             exchange.finish(result)
 
         statement = Statement(
-            call.wrapped, cursor, args, call.kwargs, message, load=load, watch=watch,
+            _unreachable if link.replayed else call.wrapped, cursor, args, call.kwargs, message,
+            load=load, watch=watch,
             state=lambda: states.of(cursor.connection),
             failed=lambda state: states.hold(cursor.connection, state),
         )  # fmt: skip
