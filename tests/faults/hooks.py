@@ -24,7 +24,8 @@ REPLAY_ONLY = frozenset(
         "SqlAlchemyIntegration._fail_to_connect", "DriverIntegration.fail_to_connect",
         "_connect_to_nothing", "plugged", "replayed_ends",
         "MySqlIntegration._fail_again", "MySqlIntegration._unplug", "MySqlIntegration._written",
-        "MySqlIntegration.given", "MySqlConnectorIntegration.given",
+        "MySqlIntegration.given", "MySqlConnectorIntegration.given", "MySqlClientIntegration.given",
+        "MySqlClientIntegration._unplug", "MySqlClientIntegration.watched", "MySqlClientIntegration.plug",
         "MySqlIntegration.replayed_line",
         "MySqlIntegration.cancelled", "AioMySqlIntegration.cancelled", "AsyncmyIntegration.cancelled",
         "AsyncmyIntegration.given", "AsyncmyIntegration.error_roots", "AsyncmyIntegration.plug",
@@ -75,6 +76,8 @@ NOT_REACHED: dict[str, str] = {
 
 ON_MYSQL = "timetracer_otel.integrations.mysql."
 """Where integrations are whose server is not installed everywhere."""
+BY_CLIENT = (f"{ON_MYSQL}client_", f"{ON_MYSQL}mysqlclient:")
+"""Of those, what a driver needs that is not built everywhere."""
 
 
 def absent() -> frozenset[str]:
@@ -105,8 +108,6 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.mysql.c_library:WatchedStatement.__init__",
             "timetracer_otel.integrations.mysql.calls:MySqlIntegration.let_through",
             "timetracer_otel.integrations.mysql.client_classes:_reader.read",
-            "timetracer_otel.integrations.mysql.client_classes:_writer.write",
-            "timetracer_otel.integrations.mysql.client_classes:shim.init",
             "timetracer_otel.integrations.mysql.client_classes:shim.set_character_set",
             "timetracer_otel.integrations.mysql.client_library:Telling._timetracer_answering",
             "timetracer_otel.integrations.mysql.lines:Line.speaking",

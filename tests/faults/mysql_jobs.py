@@ -97,6 +97,7 @@ def with_client() -> Any:
         seen += [cursor.callproc("doubled", (2,)), cursor.fetchall(), cursor.execute("SELECT 1; SELECT 2")]
         seen += [cursor.nextset(), cursor.fetchall(), cursor.execute("SELECT 3; SELECT 4")]
         seen += [cursor.execute(_OF_DJANGO), cursor.fetchall(), connection.ping(), connection.begin()]
+        seen += [connection.autocommit(False), connection.set_character_set("utf8mb4")]
         connection.query(_ROWS)
         result = connection.use_result()
         seen += [result.fetch_row(1, 1), result.discard(), connection.query("DO 1")]

@@ -119,8 +119,8 @@ _LARGE = (
     " more is replayed, told apart by its hash"
 )
 _THROUGH = (
-    "a call that a replay lets through (`TIMETRACER_ON_MISS=passthrough`); below SQLAlchemy statements are let"
-    " through, and a COPY is not"
+    "a call that a replay lets through (`TIMETRACER_ON_MISS=passthrough`); below SQLAlchemy statements are"
+    " let through, and a COPY is not"
 )
 _CANCELLED = (
     "a COPY that was cancelled; of a pipeline that was, its statements fail as canceled by the server"
