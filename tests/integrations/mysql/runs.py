@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiomysql
@@ -37,6 +37,14 @@ _TABLES = """
         SELECT 'done' AS said, found;
     END
 """
+
+
+async def raised(act: Callable[[], Awaitable[Any]]) -> list[Any]:
+    """What a call returns or raises."""
+    try:
+        return ["returned", await act()]
+    except Exception as error:
+        return [type(error), str(error), error.args]
 
 
 class Runs(ABC):

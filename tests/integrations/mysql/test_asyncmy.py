@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -11,131 +10,10 @@ import asyncmy
 import pytest
 from asyncmy import cursors
 
-from tests.integrations.mysql.runs import NOWHERE, AsyncmyRuns
+from tests.integrations.mysql.runs import AsyncmyRuns, raised
 from tests.integrations.ports import RecordingPort, ReplayPort, using
-from timetracer_otel.errors import MissError, NoSessionError
 
 pytestmark = pytest.mark.needs("mariadbd")
-PEOPLE = "SELECT id, name, age FROM people ORDER BY id"
-ANY_CURSOR = pytest.mark.parametrize(
-    "kind", [cursors.Cursor, cursors.DictCursor, cursors.SSCursor, cursors.SSDictCursor]
-)
-
-
-async def raised(act: Callable[[], Awaitable[Any]]) -> list[Any]:
-    try:
-        return ["returned", await act()]
-    except Exception as error:
-        return [type(error), str(error), error.args]
-
-
-@ANY_CURSOR
-def test_fetching_in_every_way(asyncmy_runs: AsyncmyRuns, kind: Any) -> None:
-    async def scenario(connection: Any) -> Any:
-        cursor = await connection.cursor()
-        cursor.arraysize = 2
-        seen = [type(cursor), await cursor.execute(PEOPLE), cursor.description, cursor.rowcount]
-        seen += [
-            await cursor.fetchone(),
-            cursor.rownumber,
-            await cursor.fetchmany(),
-            await cursor.fetchmany(5),
-        ]
-        seen += [await cursor.fetchone(), cursor.rowcount, cursor.lastrowid]
-        await cursor.execute("SELECT name FROM people WHERE age > %(age)s", {"age": 20})
-        seen += [[row async for row in cursor]]
-        await cursor.execute("SELECT %s, 1.50, 18446744073709551615, x'00ff', DATE'2024-02-29'", ("it's",))
-        seen += [await cursor.fetchall(), await cursor.close()]
-        return [*seen, await raised(lambda: cursor.execute("SELECT 1"))]
-
-    asyncmy_runs.same(scenario, cursor_cls=kind)
-
-
-def test_changes_and_transactions(asyncmy_runs: AsyncmyRuns) -> None:
-    async def scenario(connection: Any) -> Any:
-        cursor = await connection.cursor()
-        insert = "INSERT INTO people (name, age) VALUES (%s, %s)"
-        seen = [await cursor.execute(insert, ("dan", 1)), cursor.lastrowid, connection.insert_id()]
-        seen += [await connection.commit(), await cursor.executemany(insert, [("a", 1), ("b", 2)])]
-        seen += [
-            await cursor.executemany("UPDATE people SET age = %s WHERE name = %s", [(5, "a"), (6, "no")])
-        ]
-        await connection.rollback()
-        await connection.begin()
-        seen += [await cursor.execute("DELETE FROM people"), await connection.rollback()]
-        seen += [await cursor.execute(PEOPLE), await cursor.fetchall(), connection.get_autocommit()]
-        await connection.autocommit(True)
-        return [*seen, connection.get_autocommit(), await connection.ping(), connection.get_server_info()]
-
-    asyncmy_runs.same(scenario)
-
-
-def test_results_procedures_and_errors(asyncmy_runs: AsyncmyRuns) -> None:
-    async def scenario(connection: Any) -> Any:
-        cursor = await connection.cursor()
-        await cursor.execute("SELECT 1; SELECT 2")
-        seen = [
-            await cursor.fetchall(),
-            await cursor.nextset(),
-            await cursor.fetchall(),
-            await cursor.nextset(),
-        ]
-        seen += [await cursor.callproc("two_results", (18, 0)), await cursor.fetchall()]
-        seen += [await cursor.nextset(), await cursor.fetchall(), await cursor.nextset()]
-        for statement in ("INSERT INTO people (name) VALUES ('ann')", "SELEC 1", "KILL CONNECTION_ID()"):
-            seen.append(await raised(lambda statement=statement: cursor.execute(statement)))
-        return [*seen, connection.connected, await raised(lambda: cursor.execute("SELECT 1"))]
-
-    assert asyncmy_runs.same(scenario)[9][0] is asyncmy.IntegrityError
-
-
-def test_a_pool_used_by_many_tasks(asyncmy_runs: AsyncmyRuns) -> None:
-    async def scenario(connection: Any) -> Any:
-        place = asyncmy_runs.place(connection._port, database="drivers")
-        async with asyncmy.create_pool(minsize=1, maxsize=3, **place) as pool:
-
-            async def ask(number: int) -> Any:
-                async with pool.acquire() as one, one.cursor() as cursor:
-                    await cursor.execute("SELECT %s + 1", (number,))
-                    return await cursor.fetchone()
-
-            return await asyncio.gather(*map(ask, range(8)))
-
-    assert asyncmy_runs.same(scenario) == [(number + 1,) for number in range(8)]
-
-
-def test_a_connection_that_cannot_be_had(asyncmy_runs: AsyncmyRuns) -> None:
-    def refused() -> Any:
-        return asyncio.run(
-            raised(lambda: asyncmy.connect(host="127.0.0.1", port=NOWHERE, user="x", database="y"))
-        )
-
-    port = RecordingPort()
-    with using(port):
-        recorded = refused()
-    assert recorded[2][0] == 2003
-    with using(ReplayPort(port.calls)):
-        assert refused() == recorded
-
-
-def test_what_was_not_recorded(asyncmy_runs: AsyncmyRuns) -> None:
-    async def one(connection: Any) -> Any:
-        return await (await connection.cursor()).execute("SELECT 1")
-
-    async def other(connection: Any) -> Any:
-        return await (await connection.cursor()).execute("SELECT 2")
-
-    _, calls = asyncmy_runs.recorded(one)
-    with pytest.raises(MissError):
-        asyncmy_runs.replayed(calls, other)
-
-    async def outside() -> Any:
-        with using(ReplayPort(calls)):
-            connection = await asyncmy.connect(host="127.0.0.1", port=NOWHERE, user="x", database="drivers")
-        await one(connection)
-
-    with pytest.raises(NoSessionError):
-        asyncio.run(outside())
 
 
 def test_types(asyncmy_runs: AsyncmyRuns) -> None:
