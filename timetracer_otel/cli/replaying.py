@@ -305,12 +305,7 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
         interrupted = True  # what is known is told all the same
         click.echo(f"interrupted after {outcomes.total()} of {total}", err=True)
     if others and not outcomes and not interrupted:
-        if all(map(_websocket, others)):
-            websockets = "a websocket" if len(others) == 1 else f"{len(others)} websockets"
-            raise CassetteNotFound(f"nothing to send but {websockets}: {_BY_A_SERVER}")
-        why = others[0].differences[0].removeprefix("it cannot be replayed: ")
-        all_are = "the one cassette is" if len(others) == 1 else f"all {len(others)} cassettes are"
-        raise CassetteNotFound(f"{all_are} of another kind than this app takes: {why}")
+        raise CassetteNotFound(_none_fits(others))
     for left_out in _left_out(others):
         click.echo(left_out, err=how.as_json)
     for line in never_happened(how.faults, happened) if not interrupted else ():
@@ -320,6 +315,16 @@ def _tell(verdicts: Generator[Verdict, None, None], total: int, how: _How) -> in
     for write in writers:
         write(kept)
     return INTERRUPTED if interrupted else max(_STATUSES[outcome] for outcome in outcomes)
+
+
+def _none_fits(others: Sequence[Verdict]) -> str:
+    """Why nothing was replayed, where each cassette is of a kind that the app does not take."""
+    if all(map(_websocket, others)):
+        websockets = "a websocket" if len(others) == 1 else f"{len(others)} websockets"
+        return f"nothing to send but {websockets}: {_BY_A_SERVER}"
+    why = others[0].differences[0].removeprefix("it cannot be replayed: ")
+    all_are = "the one cassette is" if len(others) == 1 else f"all {len(others)} cassettes are"
+    return f"{all_are} of another kind than this app takes: {why}"
 
 
 def _websocket(verdict: Verdict) -> bool:
