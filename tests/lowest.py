@@ -111,7 +111,7 @@ TABLE: Mapping[str, Check] = {
         "confluent or serializers or ((deliveries or kafka or through) and not aiokafka and not async)",
         "kafka_cases",
     ),
-    "aiokafka": Check((_CONTRACT, _ROWS, "tests/topics"), "aiokafka or async", "aiokafka_cases"),
+    "aiokafka": Check((_CONTRACT, _ROWS, "tests/topics"), "aiokafka or (async and topics)", "aiokafka_cases"),
     # stores, and converting on several machines
     "obstore": Check(("tests/buckets",)),
     "distributed": Check(("tests/converting",), "dask", beside=("dask",)),
@@ -131,7 +131,7 @@ TABLE: Mapping[str, Check] = {
         ),
     ),
     "protobuf": Check(
-        ("tests/unit/test_otlp_protobuf.py", "tests/collecting", "tests/integrations/grpc", "tests/rpcs"),
+        ("tests/unit/test_otlp_protobuf.py", "tests/integrations/grpc"),
         first="5.26.0",
     ),
     "rich": Check(
