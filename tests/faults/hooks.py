@@ -42,6 +42,8 @@ NOT_IN_REQUESTS = frozenset(
         "Recorder._give_up",  # of 10,000 traces under way: tests/unit/test_assembler.py
         "ValueRecorder.events",  # the cassette has their times as well
         "RecordedExchange.forget",  # of blocks, see timetracer_otel.blocks
+        # as above, see tests/api/test_blocks_beside_requests.py
+        "SpanTap.begin_block", "SpanTap.end_block", "SpanTap._leave", "Recorder.retire",
         "Recorder._crowded_out",  # when bytes fill the memory allowed: test_slow_disk.py
         "Recorder.recorded_requests", "Recorder.deliver",  # for replays
         "Recorder.lost", "Recorder.sum_up", "GrpcIntegration._unreadable",  # called by what reports a fault
