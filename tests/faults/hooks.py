@@ -50,6 +50,7 @@ NOT_IN_REQUESTS = frozenset(
         # the process ends
         "Recorder.wait_for_sent", "RecordedEntry.sent", "BoundEntry.sent", "BoundEntry.cut_off",
         "AsyncmyIntegration._derived",  # once for each class of cursors
+        "MySqlClientIntegration._method",  # once for each class of connections
         "AsyncmyIntegration._miss",  # called by what reports a fault
         # their points have flows of their own
         "PyMongoIntegration.request", "GrpcIntegration.request", "GrpcIntegration.answer",
