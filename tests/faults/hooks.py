@@ -71,6 +71,7 @@ NOT_REACHED: dict[str, str] = {
     "timetracer_otel.integrations.aiohttp.integration:_waited": "only where an answer is late",
     "timetracer_otel.integrations.celery.integration:_unseen": "a worker's own, before any task",
     "timetracer_otel.integrations.django:_connect_to_file": "the site of the jobs has no SQLite",
+    "timetracer_otel.integrations.django:_usable": "the site of the jobs keeps no connection",
     "timetracer_otel.integrations.django_auth:_compare": "nobody signs in there",
     "timetracer_otel.integrations.django_auth:_hash": "as above",
     "timetracer_otel.integrations.pymongo.spans:keep": "the jobs run without that instrumentation",

@@ -50,6 +50,12 @@ class DjangoIntegration(Wrappable):
                 optional=True,
             ),
             Point(
+                "django.db.backends.postgresql.base",
+                "DatabaseWrapper.is_usable",
+                wrapper=_usable,
+                optional=True,
+            ),
+            Point(
                 "django.db.backends.sqlite3.base",
                 "DatabaseWrapper.get_new_connection",
                 wrapper=_connect_to_file,
@@ -161,6 +167,17 @@ def _set_up(wrapped: Callable[..., Any], database: Any, args: Any, kwargs: Any) 
         return wrapped(*args, **kwargs)
     if port.replaying and not port.live(_driver(str(getattr(database.Database, "__name__", "")))):
         return None
+    with ports.inside():
+        return wrapped(*args, **kwargs)
+
+
+def _usable(wrapped: Callable[..., Any], database: Any, args: Any, kwargs: Any) -> Any:
+    """As :func:`_set_up`: whether a connection that is kept still works, under ``CONN_HEALTH_CHECKS``."""
+    port = ports.current()
+    if port is None:
+        return wrapped(*args, **kwargs)
+    if port.replaying and not port.live(_driver(str(getattr(database.Database, "__name__", "")))):
+        return database.connection is not None
     with ports.inside():
         return wrapped(*args, **kwargs)
 
