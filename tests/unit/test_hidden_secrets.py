@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from timetracer_otel.messages import (
+    Failure,
     HttpRequest,
     HttpResponse,
     RedisCommand,
@@ -338,6 +339,32 @@ class TestRedisDocuments:
     def test_others_are_left(self, arguments: list[Any]) -> None:
         command = RedisCommand(arguments)
         assert REDACTOR.message(command, []) is command
+
+
+HIDDEN = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1eF3hJ5"
+KNOWN_FORMS = [
+    f"Bearer {HIDDEN}=",
+    f"-----BEGIN PRIVATE KEY-----\n{HIDDEN}\nAAAA=\n-----END PRIVATE KEY-----\n",
+    f"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n{HIDDEN}\n-----END RSA PRIVATE KEY-----",
+]
+
+
+class TestKnownForms:
+    @pytest.mark.parametrize("text", KNOWN_FORMS)
+    def test_masked_in_any_text_under_any_name(self, text: str) -> None:
+        said = masked(posted(json.dumps({"a": text, "n": 1})))
+        assert HIDDEN[:30] not in said.body.decode()
+        assert json.loads(said.body)["n"] == 1
+        assert HIDDEN[:30] not in masked(posted(f"it is {text}", "text/plain")).body.decode()
+        assert HIDDEN[:30] not in masked(Failure("E", [f"said: {text}"])).args[0]
+
+    def test_what_only_looks_like_them(self) -> None:
+        said = posted(json.dumps({"a": "ghp_short", "b": "Bearer of news", "c": "Bearer authentication_way"}))
+        assert REDACTOR.message(said, []) is said
+
+    @pytest.mark.parametrize("piece", ["-----BEGIN PRIVATE KEY-----", "ghp_", "Bearer ", "a", "-", "xoxb-"])
+    def test_a_large_text_takes_a_moment(self, piece: str) -> None:
+        masked(posted(f"Bearer ghp_ PRIVATE KEY----- {piece * (500_000 // len(piece))}", "text/plain"))
 
 
 class TestWhatIsKnownOfThem:

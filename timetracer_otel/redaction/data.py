@@ -279,13 +279,20 @@ def may_hold_names(value: Any) -> bool:
     """False for what certainly is neither a container nor JSON, and holds no URL and no token."""
     kind = type(value)
     if kind is str:
-        return value[:64].lstrip()[:1] in _OPENING or "://" in value or "eyJ" in value
+        return (
+            value[:64].lstrip()[:1] in _OPENING or "://" in value or "eyJ" in value or "PRIVATE KEY" in value
+        )
     return kind not in _SCALARS
 
 
 def _written_with_names(text: str) -> bool:
     """False for encoded values that :func:`may_hold_names` says nothing of."""
-    return "://" in text or "eyJ" in text or ("{" in text and _WRITTEN_NAME.search(text) is not None)
+    return (
+        "://" in text
+        or "eyJ" in text
+        or "PRIVATE KEY" in text
+        or ("{" in text and _WRITTEN_NAME.search(text) is not None)
+    )
 
 
 def text_of(part: Any) -> str:

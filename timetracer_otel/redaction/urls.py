@@ -11,6 +11,7 @@ from urllib.parse import quote_plus, unquote_plus
 from timetracer_otel.redaction.json_text import json_edits
 from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply
 from timetracer_otel.redaction.names import SensitiveNames
+from timetracer_otel.redaction.shapes import shaped_edits
 
 _FIELD: Final = re.compile(rb"(?:^|(?<=[&;]))([^&;=]*+)=((?:[^&;]++|;(?![\w.%\[\]-]{1,64}=(?![=&;]|\Z)))*+)")
 """A field ends at an ampersand, and at a semicolon before another name: older servers write and read those.
@@ -26,7 +27,6 @@ _NESTED: Final = 3
 _IN_TEXT: Final = re.compile(rb""":(?://|\\/\\/)[^\s"'<>]*+""")
 """A URL after its scheme; in JSON the strokes may have others before them."""
 _PARAMETER: Final = re.compile(rb"[?&;#]([^=&#?;]++)=")
-_JWT: Final = re.compile(rb"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")
 _SAID: Final = re.compile(r"""(?P<name>[\w-]{1,100})\)?=(?P<value>\([^)]*\)|"[^"]*"|'[^']*'|[^\s,;&"'()]+)""")
 """``password=x``, ``Key (token)=(x)``: what follows an equals sign without a blank."""
 
@@ -113,12 +113,11 @@ def _may_be_url(value: str) -> bool:
 
 
 def text_edits(body: bytes, names: SensitiveNames) -> list[Edit]:
-    """What to mask in a text, or in strings of JSON: secrets of its URLs, and JSON Web Tokens."""
+    """What to mask in a text, or in strings of JSON: secrets of its URLs, and those of a known form."""
     edits = _url_edits(body, names) if b"://" in body or rb":\/\/" in body else []
-    if b"eyJ" in body:
-        mask = MASK.encode()
-        jwts = [Edit(*found.span(), mask, "JSON Web Token") for found in _JWT.finditer(body)]
-        edits = _merged(edits, jwts) if edits else jwts
+    shaped = shaped_edits(body)
+    if shaped:
+        edits = _merged(edits, shaped) if edits else shaped
     return edits
 
 
@@ -189,11 +188,10 @@ def mask_said(text: str, names: SensitiveNames) -> tuple[str, tuple[str, ...]]:
     URLs and after names with an equals sign; and their names.
     """
     found: list[str] = []
-    if "://" in text or "eyJ" in text:
-        data = text.encode("utf-8", "surrogatepass")
-        if edits := text_edits(data, names):
-            found += [edit.name for edit in edits]
-            text = apply(data, edits).decode("utf-8", "surrogatepass")
+    data = text.encode("utf-8", "surrogatepass")
+    if edits := text_edits(data, names):
+        found += [edit.name for edit in edits]
+        text = apply(data, edits).decode("utf-8", "surrogatepass")
 
     def one(said: re.Match[str]) -> str:
         if (
