@@ -25,7 +25,7 @@ class ConfluentKafkaIntegration(Integration):
     """
 
     name: ClassVar[str] = "confluent_kafka"
-    oldest = ("confluent-kafka>=2.4",)
+    oldest = ("confluent-kafka>=2.13",)
     family: ClassVar[str] = "kafka"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.confluent_kafka",)
 
