@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from timetracer_otel.comparison.outcomes import exception_change
 from timetracer_otel.messages import (
     Failure,
     HttpRequest,
@@ -365,6 +366,12 @@ class TestKnownForms:
     @pytest.mark.parametrize("piece", ["-----BEGIN PRIVATE KEY-----", "ghp_", "Bearer ", "a", "-", "xoxb-"])
     def test_a_large_text_takes_a_moment(self, piece: str) -> None:
         masked(posted(f"Bearer ghp_ PRIVATE KEY----- {piece * (500_000 // len(piece))}", "text/plain"))
+
+
+def test_an_exception_that_was_masked_is_the_same_one_in_a_replay() -> None:
+    recorded = f"ValueError: bad postgres://u:%5BREDACTED%5D@h/0 with password={MASK}"
+    assert exception_change(recorded, "ValueError: bad postgres://u:s3cr3t@h/0 with password=x") == ""
+    assert exception_change(recorded, "ValueError: bad postgres://u:s3cr3t@h/1") != ""
 
 
 class TestWhatIsKnownOfThem:

@@ -11,7 +11,7 @@ from timetracer_otel.comparison.bodies import body_differences, decoded
 from timetracer_otel.comparison.parts import NOTHING, REPLAY, Difference, Equal, Words, differences
 from timetracer_otel.errors import CodecError
 from timetracer_otel.messages import Answer, Failure, HttpResponse
-from timetracer_otel.redaction import Redactor
+from timetracer_otel.redaction import Redactor, masked_equal
 
 UNCOMPARED: Final = frozenset(
     {
@@ -53,7 +53,7 @@ def exception_change(recorded: str, live: str, words: Words = REPLAY) -> str:
         live: what it is.
         words: what the two are called.
     """
-    if _ADDRESS.sub("0x", recorded) == _ADDRESS.sub("0x", live):
+    if masked_equal(_ADDRESS.sub("0x", recorded), _ADDRESS.sub("0x", live)):
         return ""
     recorded, live = " ".join(recorded.split()), " ".join(live.split())
     if not recorded:
