@@ -75,6 +75,7 @@ def test_what_was_masked_is_masked_in_what_is_appended_and_the_other_way_round(
         thread = threading.Thread(target=late)
         thread.start()
     [early] = recorder.cassette().calls()
+    assert isinstance(early.request, HttpRequest)
     assert early.request == msgspec.structs.replace(early.request, body=b"later-S3cret")
     go.set()
     thread.join()

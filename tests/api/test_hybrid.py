@@ -39,7 +39,7 @@ def test_kafka_celery_grpc_and_mongodb_are_live_or_answered(tmp_path: Path) -> N
 
     sent, asked = ["hybrid", "PENDING"], '{"asked": 7, "stock": 7}'
     # what a call gives while recorded, live, answered, live again; a transaction ends with a mark of its own
-    expected = {
+    expected: dict[str, tuple[str, list[Any]]] = {
         "confluent-kafka": ("kafka", [[0, [0]], [0, [2]], [0, [0]], [0, [4]]]),
         "aiokafka": ("aiokafka", [0, 1, 0, 2]),
         "celery": ("celery", [sent] * 4),

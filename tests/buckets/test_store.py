@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,12 @@ def test_only_what_has_changed_is_fetched_again(s3: S3, monkeypatch: pytest.Monk
 
     fetched: list[str] = []
     read = Bucket.read
-    monkeypatch.setattr(Bucket, "read", lambda self, name: (fetched.append(name), read(self, name))[1])
+
+    def noted(self: Bucket, name: str) -> Any:
+        fetched.append(name)
+        return read(self, name)
+
+    monkeypatch.setattr(Bucket, "read", noted)
     copy = mirror(s3.bucket())
     assert fetched == ["2026-11-20/POST__changed__1f2e3d4c5b6a7980.json"]
     assert [(path.name, one.entry.attributes.get("more")) for path, one in copy.iter()] == [

@@ -33,7 +33,7 @@ def compared(
         for path, one in zip(made, cassettes, strict=True):
             path.write_bytes(one.dump())
         files.append(made)
-    return list(compare_folders(*files, rules=rules))
+    return list(compare_folders(files[0], files[1], rules=rules))
 
 
 def of_order(order: str, *more: Made, total: int = 5) -> Cassette:

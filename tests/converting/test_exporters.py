@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.exporter.otlp.json.file.trace_exporter import FileSpanExporter
@@ -95,7 +96,7 @@ def test_otlp_over_http(provider: TracerProvider, run: Run) -> None:
 
 def test_zipkin(provider: TracerProvider, run: Run) -> None:
     spans = traced(provider)
-    written = JsonV2Encoder().serialize(spans, NodeEndpoint())
+    written = JsonV2Encoder().serialize(spans, NodeEndpoint())  # type: ignore[arg-type]  # as its exporter has them
     Path("traces.json").write_text(written)
     assert run("convert", "traces.json").exit_code == 0
     [cassette] = cassettes()
@@ -115,12 +116,12 @@ def test_zipkin(provider: TracerProvider, run: Run) -> None:
 @pytest.mark.parametrize("indent", [4, None])
 def test_what_the_console_exporter_prints(provider: TracerProvider, run: Run, indent: int | None) -> None:
     def line(span: ReadableSpan) -> str:
-        return span.to_json(indent=indent) + "\n"
+        return f"{span.to_json(indent=indent)}\n"
 
     printed = io.StringIO()
     provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=printed, formatter=line)))
     tracer = provider.get_tracer("shop")
-    attributes = {"text": "a", "number": 1, "half": 0.5, "true": True, "list": ["a", "b"]}
+    attributes: dict[str, Any] = {"text": "a", "number": 1, "half": 0.5, "true": True, "list": ["a", "b"]}
     with tracer.start_as_current_span("POST /checkout", kind=SpanKind.SERVER, attributes=attributes) as entry:
         link = Link(entry.get_span_context(), {"why": "retry"})
         with tracer.start_as_current_span("GET", kind=SpanKind.CLIENT, links=[link]) as call:

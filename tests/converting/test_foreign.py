@@ -416,7 +416,7 @@ ZIPKIN: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("around", [lambda d: d, lambda d: [d]])
-def test_zipkin(around: Change) -> None:
+def test_zipkin(around: Callable[[list[dict[str, Any]]], list[Any]]) -> None:
     found = read(json.dumps(around(ZIPKIN)).encode())
     assert found.damaged == []
     entry, call, served, below = found.spans

@@ -153,8 +153,8 @@ def test_collected_spans(tmp_path: Path) -> None:
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=server.url)))
         tracer = provider.get_tracer("test")
-        with tracer.start_as_current_span("GET /me", kind=LiveKind.SERVER, attributes=ENTRY):  # type: ignore[arg-type]  # plain texts and lists
-            tracer.start_span("SELECT", kind=LiveKind.CLIENT, attributes=STATEMENT).end()  # type: ignore[arg-type]  # as above
+        with tracer.start_as_current_span("GET /me", kind=LiveKind.SERVER, attributes=ENTRY):
+            tracer.start_span("SELECT", kind=LiveKind.CLIENT, attributes=STATEMENT).end()
         provider.shutdown()
         assert server.stop()[0] == 0
     finally:

@@ -12,7 +12,7 @@ from tests.converting.traces import BEGAN, MS, SHOP, TRACE, two_services
 from timetracer_otel import attributes as names
 from timetracer_otel.converters.splitting import split, split_spans
 from timetracer_otel.formats import encode
-from timetracer_otel.span import Span, SpanKind
+from timetracer_otel.span import Attributes, Span, SpanKind
 
 REMOTE, LOCAL = 0x300, 0x100
 SERVER, CLIENT, INTERNAL = SpanKind.SERVER, SpanKind.CLIENT, SpanKind.INTERNAL
@@ -106,8 +106,8 @@ def test_what_was_recorded_as_an_entry_is_one_though_its_parent_is_missing() -> 
 
 def test_an_entry_whose_parent_is_missing_is_a_cassette_of_its_own(run: Run) -> None:
     spans = two_services()
-    recorded = {names.ENTRY_FRAMEWORK: "celery"}
-    call = {names.CALL_INTEGRATION: "httpx", names.CALL_FAMILY: "http", names.CALL_INDEX: 0}
+    recorded: Attributes = {names.ENTRY_FRAMEWORK: "celery"}
+    call: Attributes = {names.CALL_INTEGRATION: "httpx", names.CALL_FAMILY: "http", names.CALL_INDEX: 0}
     for span_id, parent_id, name, at, attributes in (
         ("5" * 16, "f" * 16, "tidy up", 20, recorded),
         ("6" * 16, "5" * 16, "DELETE", 25, call),

@@ -59,4 +59,5 @@ def _put(document: Any, path: Path, other: Any) -> None:
         except (KeyError, IndexError, TypeError):
             return
     if isinstance(document, dict) or (isinstance(document, list) and path[-1] in range(len(document))):
-        document[path[-1]] = other
+        place: Any = path[-1]
+        document[place] = other

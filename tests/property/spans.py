@@ -170,7 +170,8 @@ def _value(value: Any) -> AttributeValue:
         return [_value(item) for item in content.values]
     if which == "kvlist_value":
         return _attributes(content.values)
-    return content
+    plain: AttributeValue = content
+    return plain
 
 
 def _set_field(value: Any) -> str | None:

@@ -128,7 +128,7 @@ def test_spans_keep_their_very_bytes_and_written_anew_mean_the_same(spans: list[
         assert repr(by_id(decode(document))) == repr(spans)
 
 
-_WRONG = st.sampled_from(
+_WRONG: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 1, -1, 2**64, 1.5, "", "x", "true", "NaN", "1e999", "AA=", "f" * 16, "0" * 32, [], {}]
 )
 

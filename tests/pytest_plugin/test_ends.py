@@ -53,7 +53,7 @@ def lines(suite: Suite, **environment: str) -> list[str]:
     """What a run says, without addresses."""
     from tests.pytest_plugin.conftest import without_address
 
-    return [without_address(line) for line in suite.run("--tb=short", **environment).outlines]
+    return [without_address(line) for line in suite.run("--tb=short", apart=False, **environment).outlines]
 
 
 def recorded(suite: Suite, more: str = "") -> Suite:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.services.upstream import Upstream
 from timetracer_otel import Cassette, config, record, replay
+from timetracer_otel.messages import SqlStatement
 
 TOKEN = "tok-5e0c9aA1/Zq"
 """Signs in it are written otherwise in URLs."""
@@ -43,6 +44,7 @@ def test_a_token_of_a_header_is_masked_in_keys_urls_and_bodies(tmp_path: Path, u
         "SELECT ?, ?",
     ]
     (select,) = [request for request in requests if getattr(request, "text", "") == "SELECT ?, ?"]
+    assert isinstance(select, SqlStatement)
     assert select.parameters == ("session:[REDACTED]", b"[REDACTED]")
     gaps = {gap.detail for gap in Cassette.load(recording.path).gaps if gap.kind == "masked"}
     assert "Sql result a secret known from elsewhere" in gaps
@@ -92,7 +94,7 @@ for token in tokens:
 def test_a_token_in_the_name_of_a_span_is_masked_and_moves_no_call(
     tmp_path: Path, upstream: Upstream
 ) -> None:
-    command = [sys.executable, "-c", ASKING, tmp_path, upstream.url, TOKEN, "another-T0ken/1"]
+    command = [sys.executable, "-c", ASKING, str(tmp_path), upstream.url, TOKEN, "another-T0ken/1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     path, *grades = done.stdout.splitlines()
 

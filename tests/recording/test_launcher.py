@@ -20,7 +20,7 @@ from tests.recording.sink import OtlpSink
 from tests.services.upstream import Upstream
 from timetracer_otel import Cassette
 from timetracer_otel.messages import HttpRequest, HttpResponse
-from timetracer_otel.replayers.runner import Verdict
+from timetracer_otel.replayers.verdict import Verdict
 from timetracer_otel.span import SpanKind
 from timetracer_otel.store import FolderStore
 

@@ -76,8 +76,10 @@ def test_the_path_is_decoded_as_each_protocol_wants_it(request: HttpRequest) -> 
 
 def send(app: Any, request: HttpRequest = ASKED) -> AppResponse:
     """What the app answers to one request, or raises."""
+    client: Any
     with make_client(app) as client:
-        return client.send(request, Session([cassette()], SETTINGS))
+        answer: AppResponse = client.send(request, Session([cassette()], SETTINGS))
+        return answer
 
 
 Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]

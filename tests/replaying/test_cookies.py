@@ -38,7 +38,7 @@ def outcomes(session: timetracer_otel.Session) -> list[str]:
 def test_each_request_of_one_client_replays_alone_and_in_any_order(
     tmp_path: Path, upstream: Upstream, make: Callable[[], Client]
 ) -> None:
-    recorded = {}
+    recorded: dict[Any, Any] = {}
     with make() as client:
         for work in (sign_in, basket):
             with timetracer_otel.record(tmp_path / work.__name__) as recording:

@@ -83,8 +83,10 @@ def replay(environment: dict[str, str], *arguments: str) -> tuple[int, str, str]
         text=True,
         check=False,
     )
-    printed = (text.replace(environment["UPSTREAM"], "UPSTREAM") for text in (done.stdout, done.stderr))
-    return done.returncode, *printed
+    said, complained = (
+        text.replace(environment["UPSTREAM"], "UPSTREAM") for text in (done.stdout, done.stderr)
+    )
+    return done.returncode, said, complained
 
 
 def test_the_rules_for_what_no_two_runs_share_are_printed(environment: dict[str, str]) -> None:

@@ -191,7 +191,7 @@ def test_calls_hold_their_messages() -> None:
         call(4, 1, "sqlalchemy", "db", statement, rows, attributes={names.CALL_INDEX: 0}),
         call(5, 1, "redis", "redis", get, reply, attributes={names.CALL_INDEX: 1}),
     ]
-    found = [
+    found: list[Any] = [
         (
             each.span,
             each.integration,

@@ -79,7 +79,7 @@ def asked_by(module: str) -> float:
     return result
 
 
-def test_what_was_recorded_is_replayed():
+def test_what_was_recorded_is_replayed() -> None:
     recording = recorder()
     with drawing_from(recording):
         recorded = every_clock()
@@ -92,7 +92,7 @@ def test_what_was_recorded_is_replayed():
 
 
 @given(st.lists(st.integers(min_value=0, max_value=4_000_000_000 * SECOND)))
-def test_any_times_come_back_through_the_cassettes_text(times: list[int]):
+def test_any_times_come_back_through_the_cassettes_text(times: list[int]) -> None:
     written = [(event.source, values.dumps(event.value), event.lane) for event in _events(times)]
     replaying = ValueReplayer(
         [Event(source, values.loads(text), lane) for source, text, lane in written],
@@ -109,14 +109,14 @@ def _events(times: list[int]) -> list[Event]:
     return [Event("clock@tests", each, 0) for each in times]
 
 
-def test_each_look_at_the_clock_is_noted_in_nanoseconds_with_the_package_that_looked():
+def test_each_look_at_the_clock_is_noted_in_nanoseconds_with_the_package_that_looked() -> None:
     recording = recorder()
     with drawing_from(recording):
         seen = [time.time_ns(), time.time_ns()]
     assert recording.events() == (Event("clock@tests", seen[0], 0), Event("clock@tests", seen[1], 0))
 
 
-def test_replayed_times_are_exact():
+def test_replayed_times_are_exact() -> None:
     with drawing_from(session(*[IN_2001 + 123_456_789] * 4)):
         assert [time.time_ns(), time.time(), dt.datetime.now(UTC), date.today()] == [
             1_000_000_000_123_456_789,
@@ -126,7 +126,7 @@ def test_replayed_times_are_exact():
         ]
 
 
-def test_the_types_stay_the_same():
+def test_the_types_stay_the_same() -> None:
     class AppTime(dt.datetime):
         pass
 
@@ -137,20 +137,20 @@ def test_the_types_stay_the_same():
     assert isinstance(early_datetime(2026, 1, 1), dt.datetime)
 
 
-def test_beyond_what_was_recorded_the_clock_goes_on_from_the_last_value():
+def test_beyond_what_was_recorded_the_clock_goes_on_from_the_last_value() -> None:
     with drawing_from(session(IN_2030)):
         first, second, third = time.time_ns(), time.time_ns(), time.time_ns()
     assert first == IN_2030
     assert first <= second <= third < IN_2030 + 3600 * SECOND
 
 
-def test_without_any_recorded_value_it_starts_when_the_entry_started():
+def test_without_any_recorded_value_it_starts_when_the_entry_started() -> None:
     with drawing_from(session()):
         assert date.today().year == 2001
 
 
 @pytest.mark.parametrize("value", ["now", None, -1, 1.5, 10**30, True], ids=repr)
-def test_what_is_not_a_time_in_a_cassette_is_passed_over(value: object):
+def test_what_is_not_a_time_in_a_cassette_is_passed_over(value: object) -> None:
     replaying = ValueReplayer(
         [Event("clock@tests", value, 0)], lane=lambda: 0, trace_id="4bf9", start_ns=IN_2001
     )
@@ -169,7 +169,7 @@ def test_what_is_not_a_time_in_a_cassette_is_passed_over(value: object):
         "sqlalchemy.pool",
     ],
 )
-def test_the_machinery_has_the_real_clock(module: str):
+def test_the_machinery_has_the_real_clock(module: str) -> None:
     recording = recorder()
     with drawing_from(recording):
         asked_by(module)
@@ -179,12 +179,12 @@ def test_the_machinery_has_the_real_clock(module: str):
 
 
 @pytest.mark.parametrize("module", ["shop", "shop.orders", "itsdangerous.timed", "http.cookiejar"])
-def test_the_app_and_the_libraries_that_it_uses_have_the_sessions(module: str):
+def test_the_app_and_the_libraries_that_it_uses_have_the_sessions(module: str) -> None:
     with drawing_from(session()):
         assert date.fromtimestamp(asked_by(module)).year == 2001
 
 
-def test_a_header_that_a_server_dates_is_the_servers():
+def test_a_header_that_a_server_dates_is_the_servers() -> None:
     source = "formatdate(usegmt=True)"
     with drawing_from(session()):
         years = [
@@ -194,14 +194,14 @@ def test_a_header_that_a_server_dates_is_the_servers():
     assert years == [time.strftime("%Y", time.gmtime()), "2001"]
 
 
-def test_a_library_that_looks_more_often_does_not_shift_the_apps_clock():
+def test_a_library_that_looks_more_often_does_not_shift_the_apps_clock() -> None:
     with drawing_from(session(IN_2001, IN_2030)):
         first = time.time_ns()
         asked_by("some_library")
         assert (first, time.time_ns()) == (IN_2001, IN_2030)
 
 
-def test_spans_in_a_replay_have_real_times():
+def test_spans_in_a_replay_have_real_times() -> None:
     tracer = TracerProvider().get_tracer("test")
     before = time.time_ns()
     with drawing_from(session(IN_2001)), tracer.start_as_current_span("call") as span:
@@ -209,7 +209,7 @@ def test_spans_in_a_replay_have_real_times():
     assert before <= span.start_time <= span.end_time  # type: ignore[attr-defined]  # an SDK span
 
 
-def test_other_clocks_are_not_touched():
+def test_other_clocks_are_not_touched() -> None:
     async def loop_time() -> float:
         return asyncio.get_running_loop().time()
 
@@ -220,7 +220,7 @@ def test_other_clocks_are_not_touched():
         assert time.gmtime(0).tm_year == 1970
 
 
-def test_sessions_in_threads_side_by_side_have_their_own_clocks():
+def test_sessions_in_threads_side_by_side_have_their_own_clocks() -> None:
     both_inside = threading.Barrier(2)
 
     def replay(start: int) -> list[int]:
@@ -238,7 +238,7 @@ def test_sessions_in_threads_side_by_side_have_their_own_clocks():
         ]
 
 
-def test_sessions_in_tasks_side_by_side_have_their_own_clocks():
+def test_sessions_in_tasks_side_by_side_have_their_own_clocks() -> None:
     async def replay(start: int) -> list[int]:
         with drawing_from(session(start, start + 1, start + 2)):
             seen = [time.time_ns()]
@@ -254,7 +254,7 @@ def test_sessions_in_tasks_side_by_side_have_their_own_clocks():
         return time.time_ns()
 
     async def both() -> list[list[int]]:
-        return await asyncio.gather(replay(IN_2001), replay(IN_2030))
+        return list(await asyncio.gather(replay(IN_2001), replay(IN_2030)))
 
     assert asyncio.run(both()) == [
         [IN_2001, IN_2001 + 1, IN_2001 + 2],
@@ -262,7 +262,7 @@ def test_sessions_in_tasks_side_by_side_have_their_own_clocks():
     ]
 
 
-def test_the_process_wide_source_is_asked_where_the_context_has_none():
+def test_the_process_wide_source_is_asked_where_the_context_has_none() -> None:
     recording = recorder()
     before = nondeterminism.set_process_source(lambda: recording)
     try:
@@ -274,7 +274,7 @@ def test_the_process_wide_source_is_asked_where_the_context_has_none():
     assert recording.events() == (Event("clock@tests", seen, 0),)
 
 
-def test_a_source_that_cannot_be_found_leaves_the_clock_real():
+def test_a_source_that_cannot_be_found_leaves_the_clock_real() -> None:
     def broken() -> None:
         raise RuntimeError("no current span")
 
@@ -285,14 +285,14 @@ def test_a_source_that_cannot_be_found_leaves_the_clock_real():
         nondeterminism.set_process_source(before)
 
 
-def test_a_test_that_travels_keeps_precedence():
+def test_a_test_that_travels_keeps_precedence() -> None:
     with drawing_from(session(IN_2001)), time_machine.travel(IN_2030 // SECOND, tick=False):
         assert time.time_ns() == IN_2030
     assert clock.installed()
     assert time.time() > 1_700_000_000
 
 
-def test_installing_twice_is_installing_once():
+def test_installing_twice_is_installing_once() -> None:
     clock.install()
     clock.uninstall()
     with drawing_from(session(IN_2001)):
@@ -304,7 +304,7 @@ def test_installing_twice_is_installing_once():
 
 def test_where_time_machine_does_not_work_one_warning_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     def no_wheel() -> None:
         raise ImportError("No module named '_time_machine'")
 
@@ -323,7 +323,7 @@ def test_where_time_machine_does_not_work_one_warning_says_so(
 
 def test_a_time_machine_that_changes_the_types_is_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     class Probe:
         """As before time-machine 3.3: a subclass's now() gives a plain datetime."""
 
@@ -338,7 +338,7 @@ def test_a_time_machine_that_changes_the_types_is_not_used(
     assert "changes what datetime.now() returns" in caplog.text
 
 
-def test_installing_does_not_load_pytest_into_the_app():
+def test_installing_does_not_load_pytest_into_the_app() -> None:
     program = (
         "import sys; from timetracer_otel import nondeterminism; "
         "before = 'time_machine' in sys.modules; nondeterminism.install(); "

@@ -112,7 +112,7 @@ DRAWS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS.keys())
-def test_what_was_recorded_is_replayed(draw: Callable[[], Any]):
+def test_what_was_recorded_is_replayed(draw: Callable[[], Any]) -> None:
     recording = recorder()
     recorded = drawn_in(recording, lambda: [draw(), draw()])
     written = [(event.source, values.dumps(event.value), event.lane) for event in recording.events()]
@@ -124,7 +124,7 @@ def test_what_was_recorded_is_replayed(draw: Callable[[], Any]):
 
 
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS.keys())
-def test_what_was_not_recorded_repeats_in_every_replay_of_the_cassette(draw: Callable[[], Any]):
+def test_what_was_not_recorded_repeats_in_every_replay_of_the_cassette(draw: Callable[[], Any]) -> None:
     def of(trace_id: str) -> Any:
         value = drawn_in(session(trace_id=trace_id), lambda: [draw() for _ in range(3)])
         return [each.int & (1 << 64) - 1 if type(each) is uuid.UUID else each for each in value]
@@ -134,7 +134,7 @@ def test_what_was_not_recorded_repeats_in_every_replay_of_the_cassette(draw: Cal
 
 
 @given(st.data())
-def test_any_numbers_come_back(data: st.DataObject):
+def test_any_numbers_come_back(data: st.DataObject) -> None:
     entropy.install()
     recorded = [
         Event("uuid.uuid4@tests", uuid.UUID(int=data.draw(st.integers(0, 2**128 - 1)), version=4), 0),
@@ -148,7 +148,7 @@ def test_any_numbers_come_back(data: st.DataObject):
     assert given_ == [event.value for event in recorded]
 
 
-def test_a_value_is_noted_once_under_the_outermost_function():
+def test_a_value_is_noted_once_under_the_outermost_function() -> None:
     recording = recorder()
     with drawing_from(recording):
         made = uuid.uuid4()
@@ -161,7 +161,7 @@ def test_a_value_is_noted_once_under_the_outermost_function():
     )
 
 
-def test_the_apps_own_objects_are_chosen_not_copied():
+def test_the_apps_own_objects_are_chosen_not_copied() -> None:
     orders = [object(), object(), object()]
     recording = recorder()
     chosen = drawn_in(recording, lambda: [random.choice(orders) for _ in range(5)])
@@ -169,14 +169,14 @@ def test_the_apps_own_objects_are_chosen_not_copied():
     assert [orders.index(each) for each in again] == [orders.index(each) for each in chosen]
 
 
-def test_values_of_another_size_are_not_given():
+def test_values_of_another_size_are_not_given() -> None:
     recorded = Event("os.urandom(16)@tests", b"sixteen bytes ok", 0)
     with drawing_from(session(recorded)):
         assert (len(os.urandom(32)), os.urandom(16)) == (32, b"sixteen bytes ok")
 
 
 @pytest.mark.parametrize("value", ["[redacted]", None, b"short", 7], ids=repr)
-def test_what_cannot_be_a_value_in_a_cassette_is_passed_over(value: object):
+def test_what_cannot_be_a_value_in_a_cassette_is_passed_over(value: object) -> None:
     sources = ["os.urandom(16)@tests", "uuid.uuid4@tests", "uuid.uuid1@tests", "random.random@tests"]
     replaying = session(*(Event(source, value, 0) for source in sources))
     with drawing_from(replaying):
@@ -185,7 +185,7 @@ def test_what_cannot_be_a_value_in_a_cassette_is_passed_over(value: object):
     assert replaying.invented == 4
 
 
-def test_a_generator_with_a_seed_of_its_own_is_its_own():
+def test_a_generator_with_a_seed_of_its_own_is_its_own() -> None:
     recording = recorder()
     expected = random.Random(42).random()
     with drawing_from(recording):
@@ -193,7 +193,7 @@ def test_a_generator_with_a_seed_of_its_own_is_its_own():
     assert recording.events() == ()
 
 
-def test_recording_changes_no_sequence_that_the_app_seeded():
+def test_recording_changes_no_sequence_that_the_app_seeded() -> None:
     def sequence() -> list[Any]:
         random.seed(7)
         return [random.gauss(0, 1), random.gauss(0, 1), random.random(), shuffled(), random.getrandbits(9)]
@@ -205,14 +205,14 @@ def test_recording_changes_no_sequence_that_the_app_seeded():
 @pytest.mark.parametrize(
     "module", ["opentelemetry.sdk.trace", "asyncio.events", "tempfile", "wrapt", "hypothesis"]
 )
-def test_the_machinery_draws_for_itself(module: str):
+def test_the_machinery_draws_for_itself(module: str) -> None:
     recording = recorder()
     with drawing_from(recording):
         asked_by(module, "os.urandom(4), random.random(), random.getrandbits(64), uuid.uuid4(), uuid.uuid1()")
     assert recording.events() == ()
 
 
-def test_span_ids_stay_unique_in_replays_side_by_side():
+def test_span_ids_stay_unique_in_replays_side_by_side() -> None:
     def ids() -> tuple[int, int]:
         generator = RandomIdGenerator()
         return generator.generate_trace_id(), generator.generate_span_id()
@@ -220,7 +220,7 @@ def test_span_ids_stay_unique_in_replays_side_by_side():
     assert drawn_in(session(), ids) != drawn_in(session(), ids)
 
 
-def test_a_library_that_draws_more_often_does_not_shift_the_apps_values():
+def test_a_library_that_draws_more_often_does_not_shift_the_apps_values() -> None:
     first, second = uuid.UUID(int=1, version=4), uuid.UUID(int=2, version=4)
     with drawing_from(session(Event("uuid.uuid4@tests", first, 0), Event("uuid.uuid4@tests", second, 0))):
         assert uuid.uuid4() == first
@@ -228,7 +228,7 @@ def test_a_library_that_draws_more_often_does_not_shift_the_apps_values():
         assert uuid.uuid4() == second
 
 
-def test_each_lane_has_its_own_values():
+def test_each_lane_has_its_own_values() -> None:
     lane = 1
     events = [Event("random.random@tests", 0.25, 2), Event("random.random@tests", 0.125, 1)]
     replaying = ValueReplayer(events, lane=lambda: lane, trace_id="4bf9", start_ns=0)
@@ -238,7 +238,7 @@ def test_each_lane_has_its_own_values():
         assert (first, random.random()) == (0.125, 0.25)
 
 
-def test_what_one_task_alone_drew_is_for_a_task_of_another_number():
+def test_what_one_task_alone_drew_is_for_a_task_of_another_number() -> None:
     lane = 7
     events = [
         *(Event("random.random@tests", value, 4) for value in (0.25, 0.5)),
@@ -260,7 +260,7 @@ def test_what_one_task_alone_drew_is_for_a_task_of_another_number():
         assert (random.getrandbits(8), uuid.uuid4()) == (1, uuid.UUID(int=9, version=4))
 
 
-def test_sessions_in_threads_side_by_side_have_their_own_values():
+def test_sessions_in_threads_side_by_side_have_their_own_values() -> None:
     both_inside = threading.Barrier(2)
     tokens = [[uuid.UUID(int=number, version=4) for number in range(start, start + 3)] for start in (10, 20)]
 
@@ -276,7 +276,7 @@ def test_sessions_in_threads_side_by_side_have_their_own_values():
         assert list(pool.map(replay, tokens)) == tokens
 
 
-def test_sessions_in_tasks_side_by_side_have_their_own_values():
+def test_sessions_in_tasks_side_by_side_have_their_own_values() -> None:
     tokens = [[uuid.UUID(int=number, version=4) for number in range(start, start + 3)] for start in (10, 20)]
 
     async def draw() -> uuid.UUID:
@@ -297,7 +297,7 @@ def test_sessions_in_tasks_side_by_side_have_their_own_values():
     assert asyncio.run(both()) == tokens
 
 
-def test_the_spare_number_of_gauss_is_not_shared_between_sessions():
+def test_the_spare_number_of_gauss_is_not_shared_between_sessions() -> None:
     recording = recorder()
     recorded = drawn_in(recording, lambda: [random.gauss(0, 1), random.gauss(0, 1)])
     random.gauss(0, 1)  # leaves a spare
@@ -306,7 +306,7 @@ def test_the_spare_number_of_gauss_is_not_shared_between_sessions():
     )
 
 
-def test_errors_are_the_functions_own():
+def test_errors_are_the_functions_own() -> None:
     calls: list[Callable[[], Any]] = [
         lambda: os.urandom(-1),
         lambda: os.urandom("1"),  # type: ignore[arg-type]  # an error is what is wanted
@@ -329,14 +329,14 @@ def _raised(call: Callable[[], Any]) -> pytest.ExceptionInfo[Exception]:
     return info
 
 
-def test_what_is_noted_of_one_trace_is_bounded():
+def test_what_is_noted_of_one_trace_is_bounded() -> None:
     recording = recorder(limit=3)
     made = drawn_in(recording, lambda: [random.random() for _ in range(5)])
     assert [event.value for event in recording.events()] == made[:3]
     assert recording.dropped == 2
 
 
-def test_of_a_large_value_only_its_place_is_kept():
+def test_of_a_large_value_only_its_place_is_kept() -> None:
     recording = recorder()
     with drawing_from(recording):
         large, small = os.urandom(MAX_VALUE_BYTES + 1), os.urandom(1)
@@ -348,7 +348,7 @@ def test_of_a_large_value_only_its_place_is_kept():
     assert recording.dropped == 1
 
 
-def test_a_lane_that_cannot_be_told_does_not_reach_the_app():
+def test_a_lane_that_cannot_be_told_does_not_reach_the_app() -> None:
     def broken() -> int:
         raise RuntimeError("no lanes")
 
@@ -356,7 +356,7 @@ def test_a_lane_that_cannot_be_told_does_not_reach_the_app():
         assert len(os.urandom(4)) == 4
 
 
-def test_uninstalling_gives_everything_back():
+def test_uninstalling_gives_everything_back() -> None:
     entropy.install()
     entropy.uninstall()
     entropy.uninstall()
@@ -364,21 +364,21 @@ def test_uninstalling_gives_everything_back():
     assert os.urandom is early_urandom is sys.modules["posix"].urandom
     assert random.random is early_random
     assert (uuid.uuid1 is early_uuid1, uuid.uuid1.__module__) == (True, "uuid")
-    assert type(random._inst) is random.Random  # type: ignore[attr-defined]  # what random.choice is bound to
+    assert type(random._inst) is random.Random  # what random.choice is bound to
     recording = recorder()
     drawn_in(recording, lambda: [draw() for draw in DRAWS.values()])
     assert recording.events() == ()
 
 
-def test_a_copy_of_the_shared_generator_is_an_ordinary_one():
-    copied = copy.deepcopy(random._inst)  # type: ignore[attr-defined]  # what random.choice is bound to
+def test_a_copy_of_the_shared_generator_is_an_ordinary_one() -> None:
+    copied = copy.deepcopy(random._inst)  # what random.choice is bound to
     assert type(copied) is random.Random
     assert copied.getstate() == random.getstate()
 
 
 @pytest.mark.parametrize("version", [1, 6, 7])
 @given(nanoseconds=st.integers(0, 4_000_000_000 * 10**9), seed=st.integers())
-def test_a_made_up_uuid_is_of_its_version_and_time(version: int, nanoseconds: int, seed: int):
+def test_a_made_up_uuid_is_of_its_version_and_time(version: int, nanoseconds: int, seed: int) -> None:
     made = time_uuid(version, nanoseconds, random.Random(seed))
     later = time_uuid(version, nanoseconds + 10**6, random.Random(seed))
     assert (made.version, made.variant) == (version, uuid.RFC_4122)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 from backports import zstd
@@ -13,7 +14,7 @@ from timetracer_otel.errors import CassetteFormatError, CassetteLimitError
 from timetracer_otel.formats import Compression, Encoding, Limits, decode, encode
 from timetracer_otel.formats.compression import compress, decompress
 
-COMPRESS = {"gzip": gzip.compress, "zstd": zstd.compress}
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstd.compress}
 
 
 @pytest.mark.parametrize("encoding", ["json", "protobuf"])

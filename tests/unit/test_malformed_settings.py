@@ -45,7 +45,7 @@ _NOT_NUMBERS = (
     "inf",
 )
 _NOT_INTEGERS = (*_NOT_NUMBERS, "1.5", "1e3")
-_OTHER_TYPES = ([], {"a": 1}, date(2026, 1, 1))
+_OTHER_TYPES: tuple[Any, ...] = ([], {"a": 1}, date(2026, 1, 1))
 _WORDS = Wrong(("lz4", "none,gzip", "\u0440ecord", "x" * 100_000), ("lz4", "", 1, True, *_OTHER_TYPES))
 _SWITCH = Wrong(("maybe", "2", "ja", "true false", HUGE), ("maybe", "", 0, 1, 1.0, *_OTHER_TYPES))
 _NUMBER = Wrong((*_NOT_NUMBERS, "1e10"), ("", "x", True, -1, math.nan, math.inf, 10**400, *_OTHER_TYPES))
@@ -181,7 +181,7 @@ def test_under_the_launcher(
 def test_in_python_and_in_pyproject(field: str, value: Any, nowhere: Path) -> None:
     variable = BY_FIELD[field]
     with pytest.raises(ConfigurationError) as caught:
-        config.load({}, **{field: value})  # type: ignore[arg-type]  # wrong on purpose
+        config.load({}, **{field: value})
     check(str(caught.value), field, variable)
 
     (nowhere / "pyproject.toml").write_text(f"[tool.timetracer]\n{field} = {_toml(value)}\n")

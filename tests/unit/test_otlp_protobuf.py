@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
@@ -50,7 +50,7 @@ def test_ids_are_bytes_and_nothing_is_what_is_empty() -> None:
 @pytest.mark.parametrize(
     ("value", "wire"),
     [
-        (("a",), AnyValue(array_value={"values": [AnyValue(string_value="a")]})),
+        (("a",), AnyValue(array_value=ArrayValue(values=[AnyValue(string_value="a")]))),
         (None, AnyValue()),
         (2**64, AnyValue(string_value="18446744073709551616")),
         ("a\ud800b", AnyValue(string_value="a\ufffdb")),

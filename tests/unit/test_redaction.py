@@ -6,6 +6,7 @@ import gzip
 import json
 import pickle
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import brotli
@@ -32,7 +33,7 @@ from timetracer_otel.messages.sql import DriverValue
 from timetracer_otel.redaction import MASK, Redactor, codings, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames
 from timetracer_otel.redaction.placeholders import placeholder_names
-from timetracer_otel.span import Event, Span, Status, StatusCode
+from timetracer_otel.span import Attributes, Event, Span, Status, StatusCode
 
 REDACTOR = Redactor()
 JSON = ("content-type", "application/json")
@@ -297,7 +298,7 @@ class TestForms:
         assert places == ["request body password", "request body api_key"]
 
 
-CODINGS = {
+CODINGS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {
     "gzip": (gzip.compress, gzip.decompress),
     "deflate": (zlib.compress, zlib.decompress),
     "zstd": (zstd.compress, zstd.decompress),
@@ -582,7 +583,7 @@ class TestProperties:
     @given(documents)
     def test_masked_json_has_the_same_form_and_no_secret(self, document: Any) -> None:
         message = HttpRequest("POST", "/", [JSON], json.dumps({"a": document}).encode())
-        clean = json.loads(REDACTOR.message(message, []).body)
+        clean = json.loads(REDACTOR.message(message, []).body or b"")
         assert clean == {"a": masked_by_hand(document)}
 
     @given(documents)
@@ -901,7 +902,12 @@ class TestWherePeopleHideThem:
             "app.error.message": f"cannot reach {dsn}",
         }
         assert SECRET not in repr(REDACTOR.span_attributes(given))
-        plain = {"gen_ai.usage.input_tokens": 5, "timetracer.secret": "ours", "error.type": "E", "note": dsn}
+        plain: Attributes = {
+            "gen_ai.usage.input_tokens": 5,
+            "timetracer.secret": "ours",
+            "error.type": "E",
+            "note": dsn,
+        }
         assert REDACTOR.span_attributes(plain) is plain
 
     def test_names_of_spans(self) -> None:

@@ -53,8 +53,9 @@ def test_a_request_of_another_kind_is_left_to_them() -> None:
     made = httpx.Request("GET", "http://shop/")
     made.url = "http://other/"  # type: ignore[assignment]  # what an app may do
 
-    *_, theirs_url, _, _, _ = theirs._extract_parameters((made,), {}, httpx)
-    *_, url, _, _, _ = shortcuts.quick_parts(theirs._extract_parameters)((made,), {}, httpx)
+    module: Any = httpx
+    *_, theirs_url, _, _, _ = theirs._extract_parameters((made,), {}, module)
+    *_, url, _, _, _ = shortcuts.quick_parts(theirs._extract_parameters)((made,), {}, module)
 
     assert (url, type(url)) == (theirs_url, httpx.URL)
 

@@ -22,7 +22,7 @@ from timetracer_otel.errors import (
 )
 from timetracer_otel.formats import Compression, Encoding
 from timetracer_otel.opening import open_store
-from timetracer_otel.span import Attributes, Span, SpanKind
+from timetracer_otel.span import Span, SpanKind
 from timetracer_otel.store import FolderStore
 
 NOVEMBER_20 = 1795219199 * 10**9  # 2026-11-20T23:59:59Z
@@ -231,9 +231,8 @@ def test_a_folder_that_cannot_be_made_is_an_oserror(tmp_path: Path) -> None:
 
 
 def test_a_value_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
-    unwritable: Attributes = {"a": object()}  # type: ignore[dict-item]
     with pytest.raises(CodecError):
-        FolderStore(tmp_path / "new").write(cassette(**unwritable))
+        FolderStore(tmp_path / "new").write(cassette(a=object()))
     assert not (tmp_path / "new").exists()
 
 

@@ -101,12 +101,12 @@ class OwnRun(threading.Thread):
         self.seen = look()
 
 
-def test_a_thread():
+def test_a_thread() -> None:
     with request() as here:
         assert in_thread(look) == here._replace(lane=1)
 
 
-def test_a_thread_whose_class_has_a_run_of_its_own():
+def test_a_thread_whose_class_has_a_run_of_its_own() -> None:
     with request() as here:
         thread = OwnRun()
         thread.start()
@@ -115,7 +115,7 @@ def test_a_thread_whose_class_has_a_run_of_its_own():
     assert "run" not in vars(thread)
 
 
-def test_a_timer():
+def test_a_timer() -> None:
     seen = []
     with request() as here:
         timer = threading.Timer(0, lambda: seen.append(look()))
@@ -124,7 +124,7 @@ def test_a_timer():
     assert seen == [here._replace(lane=1)]
 
 
-def test_a_thread_started_twice_fails_as_ever():
+def test_a_thread_started_twice_fails_as_ever() -> None:
     with request():
         thread = OwnRun()
         thread.start()
@@ -134,18 +134,18 @@ def test_a_thread_started_twice_fails_as_ever():
     assert "run" not in vars(thread)
 
 
-def test_a_thread_that_a_thread_starts():
+def test_a_thread_that_a_thread_starts() -> None:
     with request() as here:
         assert in_thread(lambda: in_thread(look)) == here._replace(lane=2)
 
 
-def test_an_executor():
+def test_an_executor() -> None:
     with ThreadPoolExecutor(2) as pool, request() as here:
         futures = [pool.submit(look) for _ in range(3)]
         assert [each.result() for each in futures] == [here._replace(lane=lane) for lane in (1, 2, 3)]
 
 
-def test_map_of_an_executor():
+def test_map_of_an_executor() -> None:
     def double(number: int) -> tuple[int, Seen]:
         return 2 * number, look()
 
@@ -153,12 +153,12 @@ def test_map_of_an_executor():
         assert list(pool.map(double, [1, 2])) == [(2, here._replace(lane=1)), (4, here._replace(lane=2))]
 
 
-def test_a_thread_pool_of_multiprocessing_made_in_the_request():
+def test_a_thread_pool_of_multiprocessing_made_in_the_request() -> None:
     with request() as here, ThreadPool(1) as pool:
         assert pool.apply(look)._replace(lane=0) == here
 
 
-def test_a_worker_serves_each_request_with_its_own_context():
+def test_a_worker_serves_each_request_with_its_own_context() -> None:
     with ThreadPoolExecutor(1) as pool:
         with request() as first:
             one = pool.submit(look).result()
@@ -168,7 +168,7 @@ def test_a_worker_serves_each_request_with_its_own_context():
     assert (one, none, two) == (first._replace(lane=1), NOTHING, second._replace(lane=1))
 
 
-def test_two_requests_that_share_an_executor():
+def test_two_requests_that_share_an_executor() -> None:
     both_inside = threading.Barrier(2)
 
     def meet() -> Seen:
@@ -184,7 +184,7 @@ def test_two_requests_that_share_an_executor():
             assert seen == expected
 
 
-def test_outside_a_request_nothing_is_handed_on(monkeypatch: pytest.MonkeyPatch):
+def test_outside_a_request_nothing_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def carry(lane: object) -> None:
         raise AssertionError("nothing to hand on")
 
@@ -194,12 +194,12 @@ def test_outside_a_request_nothing_is_handed_on(monkeypatch: pytest.MonkeyPatch)
     assert in_thread(look) == NOTHING
 
 
-def test_within_a_call_that_is_already_seen_nothing_is_handed_on():
+def test_within_a_call_that_is_already_seen_nothing_is_handed_on() -> None:
     with request(), ports.inside():
         assert in_thread(look).session is None
 
 
-def test_a_trace_that_is_recorded_without_a_replay_session():
+def test_a_trace_that_is_recorded_without_a_replay_session() -> None:
     recorder = Session()
     before = ports.set_process_ports(cast("ports.Port", recorder), None)
     try:
@@ -211,7 +211,7 @@ def test_a_trace_that_is_recorded_without_a_replay_session():
     assert seen == [Seen(None, here, 1), Seen(None, here, 2)]
 
 
-def test_the_apps_own_variables_are_not_handed_on():
+def test_the_apps_own_variables_are_not_handed_on() -> None:
     token = app_variable.set("of the request")
     try:
         with ThreadPoolExecutor(1) as pool, request():
@@ -220,7 +220,7 @@ def test_the_apps_own_variables_are_not_handed_on():
         app_variable.reset(token)
 
 
-def test_arguments_results_and_exceptions_pass_through():
+def test_arguments_results_and_exceptions_pass_through() -> None:
     def divide(dividend: int, /, *, divisor: int) -> float:
         return dividend / divisor
 
@@ -230,7 +230,7 @@ def test_arguments_results_and_exceptions_pass_through():
             pool.submit(divide, 6, divisor=0).result()
 
 
-def test_an_error_leaves_the_worker_clean():
+def test_an_error_leaves_the_worker_clean() -> None:
     def fail() -> None:
         raise LookupError
 
@@ -240,7 +240,7 @@ def test_an_error_leaves_the_worker_clean():
         assert pool.submit(look).result() == NOTHING
 
 
-def test_asyncio_to_thread_gets_a_lane_within_its_copied_context():
+def test_asyncio_to_thread_gets_a_lane_within_its_copied_context() -> None:
     async def main() -> list[tuple[Seen, str]]:
         app_variable.set("of the request")
         return [await asyncio.to_thread(lambda: (look(), app_variable.get())) for _ in range(2)]
@@ -252,7 +252,7 @@ def test_asyncio_to_thread_gets_a_lane_within_its_copied_context():
         ]
 
 
-def test_run_in_executor():
+def test_run_in_executor() -> None:
     async def main() -> list[Seen]:
         loop = asyncio.get_running_loop()
         return await asyncio.gather(*(loop.run_in_executor(None, look) for _ in range(2)))
@@ -261,7 +261,7 @@ def test_run_in_executor():
         assert asyncio.run(main()) == [here._replace(lane=1), here._replace(lane=2)]
 
 
-def test_a_function_submitted_within_a_context_that_the_app_copied():
+def test_a_function_submitted_within_a_context_that_the_app_copied() -> None:
     with ThreadPoolExecutor(1) as pool, request() as here:
         copied = contextvars.copy_context()
         ways = [pool.submit(copied.run, look), pool.submit(functools.partial(copied.run, look))]
@@ -269,12 +269,12 @@ def test_a_function_submitted_within_a_context_that_the_app_copied():
         assert copied.run(look) == here
 
 
-def test_a_function_submitted_within_an_empty_context():
+def test_a_function_submitted_within_an_empty_context() -> None:
     with ThreadPoolExecutor(1) as pool, request() as here:
         assert pool.submit(contextvars.Context().run, look).result() == here._replace(lane=1)
 
 
-def test_threads_of_anyio_get_a_lane_and_keep_nothing():
+def test_threads_of_anyio_get_a_lane_and_keep_nothing() -> None:
     async def main() -> tuple[Seen, list[Seen], Seen]:
         with request() as here:
             inside = [await anyio.to_thread.run_sync(look) for _ in range(2)]
@@ -285,7 +285,7 @@ def test_threads_of_anyio_get_a_lane_and_keep_nothing():
     assert after == NOTHING
 
 
-def test_looking_up_a_name_takes_no_lane():
+def test_looking_up_a_name_takes_no_lane() -> None:
     async def main() -> Seen:
         loop = asyncio.get_running_loop()
         await loop.getaddrinfo("127.0.0.1", 80)
@@ -298,7 +298,7 @@ def test_looking_up_a_name_takes_no_lane():
         assert asyncio.run(main()) == here._replace(lane=1)
 
 
-def test_a_thread_draws_the_values_of_its_session():
+def test_a_thread_draws_the_values_of_its_session() -> None:
     def values(start: int) -> ValueReplayer:
         events = [
             Event("uuid.uuid4@tests", uuid.UUID(int=start, version=4), 1),
@@ -324,7 +324,7 @@ def test_a_thread_draws_the_values_of_its_session():
         nondeterminism.uninstall()
 
 
-def test_a_lane_that_cannot_be_had_does_not_reach_the_app():
+def test_a_lane_that_cannot_be_had_does_not_reach_the_app() -> None:
     class Broken:
         def new_lane(self) -> lanes.Lane:
             raise RuntimeError("no lanes")
@@ -338,7 +338,7 @@ def test_a_lane_that_cannot_be_had_does_not_reach_the_app():
         ports.session.reset(token)
 
 
-def test_uninstalling_leaves_what_others_installed():
+def test_uninstalling_leaves_what_others_installed() -> None:
     threads.install()
     threads.uninstall()
     threads.uninstall()
@@ -349,7 +349,7 @@ def test_uninstalling_leaves_what_others_installed():
     assert not threads.installed()
 
 
-def test_it_outlasts_the_other_being_undone_and_done_again():
+def test_it_outlasts_the_other_being_undone_and_done_again() -> None:
     instrumentor = ThreadingInstrumentor()
     if instrumentor.is_instrumented_by_opentelemetry:
         instrumentor.uninstrument()

@@ -89,7 +89,7 @@ anything = st.recursive(
     immutable
     | st.builds(slice, hashable, hashable)
     | st.binary().map(bytearray)
-    | st.binary().map(memoryview),
+    | st.binary().map(lambda data: memoryview(data)),
     lambda inner: (
         st.lists(inner)
         | st.lists(inner).map(tuple)

@@ -15,10 +15,11 @@ def test_an_item_that_is_forgotten_is_not_written_after_the_grace_period() -> No
     written: list[str] = []
     done = threading.Event()
 
-    def write(item: str) -> None:
+    def write(item: str) -> bool:
         written.append(item)
         if item == "last":
             done.set()
+        return True
 
     writer = Writer(write, grace=0.05)
     items = ["given up", "last"]

@@ -77,9 +77,9 @@ def grade(rule: VolatileRule, recorded: Request, live: Request) -> Grade | None:
         ),
         (
             VolatileRule(header="X-Load"),
-            post(**{"x-load": "1"}),
-            post(**{"X-Load": "2"}),
-            post(**{"x-b": "2"}),
+            post(b"", **{"x-load": "1"}),
+            post(b"", **{"X-Load": "2"}),
+            post(b"", **{"x-b": "2"}),
         ),
         (
             VolatileRule(query="try"),

@@ -207,10 +207,10 @@ def test_mongodb_is_away(mongodb: MongoDb, tmp_path: Path) -> None:
     mongodb.fresh()
 
     def ask() -> list[int]:
-        with pymongo.MongoClient(mongodb.url, retryReads=False) as client:
+        with pymongo.MongoClient[dict[str, Any]](mongodb.url, retryReads=False) as client:
             return [found["n"] for found in client.shop.orders.find({})]
 
-    with pymongo.MongoClient(mongodb.url) as client:
+    with pymongo.MongoClient[dict[str, Any]](mongodb.url) as client:
         client.shop.orders.insert_one({"n": 1})
     with timetracer_otel.record(tmp_path):
         assert ask() == [1]

@@ -68,6 +68,7 @@ def with_pymongo() -> Any:
     with pymongo.MongoClient[dict[str, Any]](os.environ["MONGODB_URL"]) as client:
         change = {"$inc": {"visits": 1}}
         found = client.shop.hybrid.find_one_and_update({"_id": 1}, change, upsert=True, return_document=True)
+        assert found
         return found["visits"]
 
 
@@ -95,11 +96,12 @@ def main() -> None:
         with timetracer_otel.record(Path(sys.argv[1]) / library) as recording:
             told[library] = {"recorded": work(call)}
         assert recording.path is not None
-        for way, choice in (
+        ways: list[tuple[str, dict[str, Any]]] = [
             (f"{name} live", {"live_plugins": (name,)}),
             ("redis live", {"live_plugins": ("redis",)}),
             ("redis mocked", {"mock_plugins": ("redis",)}),
-        ):
+        ]
+        for way, choice in ways:
             with timetracer_otel.replay(recording.path, settings=config.load({}, **choice)) as session:
                 try:
                     told[library][way] = work(call)
