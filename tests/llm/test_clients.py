@@ -163,6 +163,7 @@ def test_a_stream_is_replayed_at_its_recorded_pace_when_asked(
     [call] = (cassette := Cassette.load(recording.path)).calls()
     times = [0, 40_000_000, 90_000_000]
     chunks: Any = call.span.attributes["timetracer.http.response.chunks"]
+    chunk: Any
     for chunk, at in itertools.zip_longest(chunks, times, fillvalue=90_000_000):
         chunk[1] = at
     waited: list[float] = []

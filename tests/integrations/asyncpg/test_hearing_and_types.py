@@ -50,7 +50,7 @@ def test_notices(db: Runs) -> None:
         connection.add_log_listener(lambda of, message: heard.put_nowait([of is connection, message]))
         await connection.execute("DO $$ BEGIN RAISE NOTICE 'hear %', 1 USING HINT = 'well'; END $$")
         await raised(connection.execute("DO $$ BEGIN RAISE WARNING 'hear 2'; RAISE EXCEPTION 'no'; END $$"))
-        seen = []
+        seen: list[Any] = []
         while len(seen) < 2:
             own, message = await asyncio.wait_for(heard.get(), 20)
             fields = {

@@ -87,7 +87,8 @@ def hook_saw(response: httpx.Response) -> Any:
 
 
 async def nothing() -> AsyncIterator[bytes]:
-    for piece in ():
+    no: tuple[bytes, ...] = ()
+    for piece in no:
         yield piece
 
 

@@ -20,6 +20,7 @@ from tests.integrations.sqlalchemy.databases import differences
 from tests.services.mariadb import PASSWORD, USER, MariaDb
 from tests.services.missing import need
 from timetracer_otel import ports
+from timetracer_otel.messages import SqlResult, SqlStatement
 
 Scenario = Callable[[Any], Any]
 NOWHERE = 1
@@ -37,6 +38,13 @@ _TABLES = """
         SELECT 'done' AS said, found;
     END
 """
+
+
+def asked_and_rows(call: Recorded) -> tuple[Any, Any, Any]:
+    """What was asked, and the rows of the answer."""
+    assert isinstance(call.asked, SqlStatement)
+    assert isinstance(call.answered, SqlResult)
+    return call.asked.text, call.asked.parameters, call.answered.rows
 
 
 async def raised(act: Callable[[], Awaitable[Any]]) -> list[Any]:

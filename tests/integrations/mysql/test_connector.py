@@ -11,7 +11,7 @@ import mysql.connector
 import pytest
 from mysql.connector import errors, pooling
 
-from tests.integrations.mysql.runs import IN_C, NOWHERE, ConnectorRuns
+from tests.integrations.mysql.runs import IN_C, NOWHERE, ConnectorRuns, asked_and_rows
 from tests.integrations.ports import RecordingPort, ReplayPort, using
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 
@@ -263,7 +263,7 @@ def test_what_is_recorded(connector: ConnectorRuns) -> None:
 
     _, calls = connector.recorded(scenario)
 
-    told = [(call.asked.text, call.asked.parameters, call.answered.rows) for call in calls]  # type: ignore[union-attr]
+    told = [asked_and_rows(call) for call in calls]
     assert told == [
         ("SELECT name, age FROM people WHERE id = %s", (1,), [["ann", 41]]),
         ("INSERT INTO people (name) VALUES (%(n)s)", [{"n": "x"}, {"n": "y"}], []),

@@ -15,7 +15,7 @@ import pytest
 from mysql.connector import errors
 from mysql.connector.aio import pooling
 
-from tests.integrations.mysql.runs import NOWHERE, ConnectorAioRuns
+from tests.integrations.mysql.runs import NOWHERE, ConnectorAioRuns, asked_and_rows
 from tests.integrations.ports import RecordingPort, ReplayPort, using
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 
@@ -277,7 +277,7 @@ def test_another_user(connector_aio: ConnectorAioRuns) -> None:
 
     connector_aio.same(scenario)
     _, calls = connector_aio.recorded(scenario)
-    assert [call.asked.title() for call in calls] == ["CHANGE USER tester", "SELECT DATABASE()"]  # type: ignore[union-attr]
+    assert [call.asked.title() for call in calls] == ["CHANGE USER tester", "SELECT DATABASE()"]
 
 
 def test_a_pool_used_by_many_tasks(connector_aio: ConnectorAioRuns) -> None:
@@ -368,7 +368,7 @@ def test_what_is_recorded(connector_aio: ConnectorAioRuns) -> None:
 
     _, calls = connector_aio.recorded(scenario)
 
-    told = [(call.asked.text, call.asked.parameters, call.answered.rows) for call in calls]  # type: ignore[union-attr]
+    told = [asked_and_rows(call) for call in calls]
     assert told == [
         ("SELECT name, age FROM people WHERE id = %s", (1,), [["ann", 41]]),
         ("INSERT INTO people (name) VALUES (%(n)s)", [{"n": "x"}, {"n": "y"}], []),

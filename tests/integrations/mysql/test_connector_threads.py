@@ -31,7 +31,7 @@ def work(connection: Any, number: int) -> Any:
         cursor.execute("INSERT INTO people (name, age) VALUES (%s, %s)", (name, number))
         connection.commit()
         cursor.execute("SELECT seq, %s FROM seq_1_to_20", (number,))
-        seen = [list(cursor)]
+        seen: list[Any] = [list(cursor)]
         with pytest.raises(mysql.connector.IntegrityError) as raised:
             cursor.execute("INSERT INTO people (name) VALUES (%s)", (name,))
         seen.append(raised.value.args)

@@ -12,7 +12,7 @@ import pytest
 from pymysql import cursors
 from pymysql.constants import CLIENT, FIELD_TYPE
 
-from tests.integrations.mysql.runs import NOWHERE, PyMySqlRuns
+from tests.integrations.mysql.runs import NOWHERE, PyMySqlRuns, asked_and_rows
 from tests.integrations.ports import Recorded, RecordingPort, ReplayPort, using
 from timetracer_otel.errors import MissError, NoSessionError, ReplayError
 from timetracer_otel.redaction.data import DataRules
@@ -297,7 +297,7 @@ def test_what_is_recorded(db: PyMySqlRuns) -> None:
 
     _, calls = db.recorded(scenario)
 
-    told = [(call.asked.text, call.asked.parameters, call.answered.rows) for call in calls]  # type: ignore[union-attr]
+    told = [asked_and_rows(call) for call in calls]
     assert told == [
         ("SELECT name, age FROM people WHERE id = %s", (1,), [["ann", 41]]),
         ("INSERT INTO people (name) VALUES (%s)", [("x",), ("y",)], []),

@@ -357,10 +357,9 @@ def test_two_phase_commit_is_refused_by_this_server_as_it_was(db: Runs) -> None:
 
 def test_pools_and_threads(db: Runs) -> None:
     def scenario(connection: Any) -> Any:
-        own = pool.ThreadedConnectionPool(
-            1, 4, dsn=db.url if ports.is_inside() or not ports.current().replaying else NOWHERE
-        )  # type: ignore[union-attr]
         port, inside = ports.current(), ports.is_inside()
+        replaying = not inside and port is not None and port.replaying
+        own = pool.ThreadedConnectionPool(1, 4, dsn=NOWHERE if replaying else db.url)
 
         def ask(number: int) -> Any:
             def work() -> Any:

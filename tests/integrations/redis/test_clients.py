@@ -104,6 +104,7 @@ def test_a_client_of_one_connection(client: Client, valkey: Valkey) -> None:
 
 def test_context_managers_and_pools(client: Client, valkey: Valkey) -> None:
     async def scenario(r: Any) -> Any:
+        pipe: Any
         pool = r.connection_pool
         if client.asynchronous:
             async with redis.asyncio.Redis(connection_pool=pool) as opened, opened.pipeline() as pipe:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from tests.integrations.ports import RecordingPort, ReplayPort, using
 from tests.integrations.redis.scenarios import got, seen
 from tests.services.valkey_cluster import ValkeyProcess, cluster, sentinel
 
-Job = Callable[[], Awaitable[Any]]
+Job = Callable[[], Coroutine[Any, Any, Any]]
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])

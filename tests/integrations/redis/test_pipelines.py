@@ -71,7 +71,7 @@ async def watched(r: Any) -> Any:
 
 
 async def disturbed(r: Any) -> Any:
-    tries = []
+    tries: list[Any] = []
     pipe = r.pipeline()
     while True:
         try:

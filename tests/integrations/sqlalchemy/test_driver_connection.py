@@ -59,7 +59,8 @@ def test_copy_of_psycopg2(db: Database) -> None:
             seen += [file.getvalue(), cursor.fetchone()]
             with pytest.raises(Exception, match="one_name") as refused:
                 cursor.copy_from(io.StringIO("hal\ngil\n"), "people", columns=("name",))
-            seen += [type(refused.value), refused.value.diag.context]
+            error: Any = refused.value
+            seen += [type(error), error.diag.context]
             raw.rollback()
         return seen
 
@@ -95,7 +96,8 @@ def test_copy_of_psycopg(db: Database) -> None:
             seen.append(list(cursor.stream("SELECT name FROM people WHERE age = %s", (41,))))
             with pytest.raises(Exception, match="one_name") as refused:
                 _write(cursor, "gil", "ann")
-            seen += [type(refused.value), refused.value.diag.context]
+            error: Any = refused.value
+            seen += [type(error), error.diag.context]
             raw.rollback()
             cursor.execute("SELECT count(*) FROM people")
             seen.append(cursor.fetchall())
@@ -142,7 +144,8 @@ def test_the_own_connection_of_asyncpg(db: Database) -> None:
             source = io.BytesIO(b"gil\nann\n")
             with pytest.raises(Exception, match="one_name") as refused:
                 await own.copy_to_table("people", source=source, columns=["name"])
-            seen += [type(refused.value), refused.value.context]
+            error: Any = refused.value
+            seen += [type(error), error.context]
             seen.append(await own.fetchrow("SELECT max(name) FROM people"))
         return seen
 

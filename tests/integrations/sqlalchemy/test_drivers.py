@@ -34,7 +34,7 @@ only = pytest.mark.parametrize
 def test_iterating_a_cursor(db: Database) -> None:
     def see(engine: Engine) -> Any:
         connection = engine.raw_connection()
-        cursor = connection.cursor()
+        cursor: Any = connection.cursor()
         cursor.execute("SELECT id FROM people ORDER BY id")
         first = next(iter(cursor))
         rest = list(cursor)
@@ -52,7 +52,7 @@ def test_executemany_of_an_iterator(db: Database) -> None:
 
     def see(engine: Engine) -> Any:
         connection = engine.raw_connection()
-        cursor = connection.cursor()
+        cursor: Any = connection.cursor()
         cursor.executemany(f"INSERT INTO people (name) VALUES ({mark})", ((f"p{n}",) for n in range(3)))
         connection.commit()
         cursor.execute("SELECT count(*) FROM people")
@@ -91,7 +91,7 @@ def test_psycopg2_in_batches(db: Database) -> None:
 def test_what_a_raw_cursor_of_postgresql_says(db: Database) -> None:
     def see(engine: Engine) -> Any:
         connection = engine.raw_connection()
-        cursor = connection.cursor()
+        cursor: Any = connection.cursor()
         cursor.execute("SELECT id, name FROM people")
         seen = [cursor.statusmessage, cursor.rowcount, [column.name for column in cursor.description]]
         cursor.execute("UPDATE people SET age = 1")
@@ -109,7 +109,7 @@ def test_composed_statements_of_psycopg2(db: Database) -> None:
     def named(name: str) -> Any:
         def see(engine: Engine) -> Any:
             connection = engine.raw_connection()
-            cursor = connection.cursor()
+            cursor: Any = connection.cursor()
             cursor.execute(sql.SQL("SELECT name FROM {} WHERE id = %s").format(sql.Identifier(name)), (1,))
             row = cursor.fetchone()
             connection.close()
@@ -133,7 +133,7 @@ def test_lastrowid_and_pragmas_of_sqlite(db: Database) -> None:
             connection.exec_driver_sql("BEGIN")
 
         with engine.begin() as connection:
-            added = connection.execute(insert(Person.__table__).inline(), {"name": "dot"})
+            added = connection.execute(insert(Person.metadata.tables["people"]).inline(), {"name": "dot"})
             return added.lastrowid, connection.scalar(text("SELECT twice(21)"))
 
     assert db.same(see) == (4, 42)
@@ -162,7 +162,7 @@ def test_sqlite_in_memory(db: Database) -> None:
 def test_cursors_pass_for_the_drivers_own(db: Database) -> None:
     def see(engine: Engine) -> Any:
         connection = engine.raw_connection()
-        cursor = connection.cursor()
+        cursor: Any = connection.cursor()
         below = connection.dbapi_connection
         kinds = [kind.__name__ for kind in cursor.__class__.__mro__ + below.__class__.__mro__]
         connection.close()
@@ -175,7 +175,7 @@ def test_cursors_pass_for_the_drivers_own(db: Database) -> None:
 def test_further_results_of_a_statement(db: Database) -> None:
     def see(engine: Engine) -> Any:
         connection = engine.raw_connection()
-        cursor = connection.cursor()
+        cursor: Any = connection.cursor()
         cursor.execute("SELECT 1; SELECT name, age FROM people ORDER BY id; SELECT 3")
         told = [cursor.fetchall(), cursor.nextset(), cursor.fetchmany(2), cursor.nextset()]
         told += [[column[0] for column in cursor.description], cursor.fetchall(), cursor.nextset()]
@@ -194,9 +194,10 @@ def test_further_results_of_a_statement(db: Database) -> None:
 def test_procedures_by_their_names(db: Database) -> None:
     def see(engine: Engine) -> Any:
         connection = engine.raw_connection()
-        cursor = connection.cursor()
+        cursor: Any = connection.cursor()
         told = [cursor.callproc("generate_series", (1, 3)), cursor.fetchall()]
-        with pytest.raises(engine.dialect.dbapi.Error) as caught:
+        driver: Any = engine.dialect.dbapi
+        with pytest.raises(driver.Error) as caught:
             cursor.callproc("no_such_procedure")
         connection.close()
         return [*told, type(caught.value).__name__, caught.value.pgcode]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def maria(request: pytest.FixtureRequest, tmp_path: Path, mariadb_server: MariaD
 
 def closed_results(engine: Engine) -> Any:
     with engine.begin() as connection:
-        added = connection.execute(insert(Person).values(name="dan", age=3))
+        added: Any = connection.execute(insert(Person).values(name="dan", age=3))
         seen = [added.rowcount, added.lastrowid, added.inserted_primary_key[0]]
         many = connection.execute(insert(Person), [{"name": "eve", "age": 1}, {"name": "fay", "age": 2}])
         seen += [many.rowcount]
@@ -119,20 +120,20 @@ def errors(engine: Engine) -> Any:
         text("SELECT (SELECT id FROM people)"),
     ):
         with engine.connect() as connection:
-            seen.append(what_raised(lambda c=connection, s=statement: c.execute(s)))
+            seen.append(what_raised(functools.partial(connection.execute, statement)))
     with Session(engine) as session:
         session.add(Person(name="ann"))
         seen.append(what_raised(session.flush))
         session.rollback()
         seen.append([person.name for person in session.scalars(select(Person).order_by(Person.id))])
-    connection = engine.raw_connection()
-    cursor = connection.cursor()
+    raw = engine.raw_connection()
+    cursor = raw.cursor()
     for arguments in (("SELECT %s, %s", (1,)), ("SELECT %s", (1, 2)), ("SELECT %s", (Ellipsis,))):
         try:
             seen.append(cursor.execute(*arguments))
         except Exception as error:  # of the last one the C library's own comes through
             seen.append([type(error), str(error), dict(vars(error))])
-    connection.close()
+    raw.close()
     return seen
 
 
@@ -144,9 +145,10 @@ def test_errors(maria: MySqlDatabase) -> None:
 
 def classes(engine: Engine) -> Any:
     connection = engine.raw_connection()
-    below, cursor = connection.dbapi_connection, connection.cursor()
+    below: Any = connection.dbapi_connection
+    cursor: Any = connection.cursor()
     cursor.execute("SELECT id, name, age FROM people ORDER BY id")
-    seen = [[kind.__name__ for kind in below.__class__.__mro__ + cursor.__class__.__mro__]]
+    seen: list[Any] = [[kind.__name__ for kind in below.__class__.__mro__ + cursor.__class__.__mro__]]
     seen += [cursor.rowcount, cursor.description, cursor.fetchmany(2), cursor.fetchall(), cursor.fetchone()]
     cursor.execute("INSERT INTO people (name) VALUES (%s)", ("dan",))
     seen += [
@@ -211,7 +213,7 @@ def refused(engine: Engine) -> Any:
     seen = []
     for url in (other, other.set(database="nothing")):
         again = create_engine(url, connect_args={} if IN_C else {"use_pure": True})
-        seen.append(what_raised(lambda e=again: e.connect()))
+        seen.append(what_raised(again.connect))
         again.dispose()
     return seen
 

@@ -214,7 +214,8 @@ def test_what_the_app_does_to_its_rows_is_not_recorded(pg: Database) -> None:
     def see(engine: Engine) -> Any:
         with engine.connect() as connection:
             result = connection.execute(text("SELECT ARRAY[1, 2] AS a"))
-            (value,) = result.fetchone() or ()
+            row: Any = result.fetchone()
+            (value,) = row
             before = list(value)
             value.clear()
             return before, result.fetchall()

@@ -17,7 +17,8 @@ from timetracer_otel import Cassette, record, replay
 def test_rows_with_names_are_tuples_and_a_gap(db: Database, tmp_path: Path) -> None:
     def see(engine: Engine) -> Any:
         connection = engine.raw_connection()
-        connection.dbapi_connection.row_factory = sqlite3.Row
+        below: Any = connection.dbapi_connection
+        below.row_factory = sqlite3.Row
         rows = connection.cursor().execute("SELECT id, name FROM people ORDER BY id").fetchall()
         connection.close()
         return [tuple(row) for row in rows]

@@ -57,7 +57,7 @@ def test_core(db: Database) -> None:
             gone = connection.execute(delete(Person).where(Person.age.is_(None)))
             left = connection.execute(select(Person.name, Person.age).order_by(Person.id)).all()
         return (
-            tuple(added.inserted_primary_key),
+            tuple(added.inserted_primary_key or ()),
             changed.rowcount,
             gone.rowcount,
             [tuple(row) for row in left],
@@ -229,7 +229,7 @@ def test_cursors_of_a_raw_connection(db: Database) -> None:
         cursor.close()
         connection.commit()
         connection.close()
-        return names, tuple(one), [tuple(row) for row in rest], count
+        return names, tuple(one or ()), [tuple(row) for row in rest], count
 
     assert db.same(see) == (["id", "name"], (1, "ann"), [(2, "bob"), (3, "cid")], 3)
 

@@ -143,7 +143,7 @@ def test_expressions_of_postgresql(pg: Database) -> None:
 def test_rows_of_a_raw_cursor(pg: Database) -> None:
     def see(engine: Engine) -> Any:
         connection = engine.raw_connection()
-        cursor = connection.cursor()
+        cursor: Any = connection.cursor()
         cursor.execute("SELECT 1 AS a, 'x' AS b")
         row = cursor.fetchone()
         names = [getattr(column, "name", "no name") for column in cursor.description]
