@@ -13,7 +13,16 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "integration"
 def test_it_is_installed_as_a_package_and_its_own_tests_pass(tmp_path: Path) -> None:
     site, work = tmp_path / "site", tmp_path / "work"
     work.mkdir()
-    install = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", site, EXAMPLE]
+    install: list[str | Path] = [
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--target",
+        site,
+        EXAMPLE,
+    ]
     environment = {
         **{name: text for name, text in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))},
         "PYTHONPATH": str(site),
@@ -22,7 +31,17 @@ def test_it_is_installed_as_a_package_and_its_own_tests_pass(tmp_path: Path) -> 
     for name in [name for name in environment if name.startswith("PYTEST_")]:
         del environment[name]
     subprocess.run([sys.executable, "-m", *install], env=environment, check=True, capture_output=True)
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull, "--rootdir", work]
+    options: list[str | Path] = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        work,
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, f"--basetemp={tmp_path / 'temp'}", EXAMPLE / "tests"],
         cwd=work,

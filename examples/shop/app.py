@@ -47,11 +47,13 @@ async def open_session(request: Request) -> AsyncIterator[AsyncSession]:
 
 
 def get_redis(request: Request) -> Redis:
-    return request.app.state.redis
+    redis: Redis = request.app.state.redis
+    return redis
 
 
 def get_payments(request: Request) -> httpx.AsyncClient:
-    return request.app.state.payments
+    payments: httpx.AsyncClient = request.app.state.payments
+    return payments
 
 
 Session = Annotated[AsyncSession, Depends(open_session)]
@@ -75,7 +77,8 @@ async def product(product_id: int, session: Session, cache: Cache) -> dict[str, 
     """One product, from Redis if it was asked for a moment ago."""
     cached = await cache.get(f"product:{product_id}")
     if cached is not None:
-        return json.loads(cached)
+        known: dict[str, Any] = json.loads(cached)
+        return known
     found = await session.get(Product, product_id)
     if found is None:
         raise HTTPException(404, "no such product")

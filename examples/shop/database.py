@@ -5,7 +5,7 @@ import os
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import DateTime, ForeignKey, Numeric, Text
+from sqlalchemy import DateTime, ForeignKey, Numeric, Text, insert
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -55,7 +55,7 @@ async def fill() -> None:
         await connection.run_sync(Base.metadata.drop_all)
         await connection.run_sync(Base.metadata.create_all)
         await connection.execute(
-            Product.__table__.insert(),
+            insert(Product),
             [
                 {"id": 1, "name": "tea pot", "price": Decimal("34.50"), "stock": 12},
                 {"id": 2, "name": "tea cup", "price": Decimal("8.90"), "stock": 40},

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-import kombu
 from celery import Celery, chain, group
 from celery.app import trace
 from celery.result import AsyncResult
+from kombu.connection import Connection
 
 from tests.faults.seen import OwnError, attempt
 from tests.services import tasks
@@ -88,7 +88,7 @@ def _encoded() -> list[Any]:
 
 def message() -> Any:
     """No task: a message of the app's own, by kombu."""
-    with kombu.Connection("memory://") as connection, connection.SimpleQueue("told") as queue:
+    with Connection("memory://") as connection, connection.SimpleQueue("told") as queue:
         queue.put({"n": 1})
         found = queue.get(timeout=60)
         found.ack()

@@ -122,12 +122,14 @@ def set_django_up() -> None:
 
 def django_wsgi() -> Callable[..., Any]:
     """What a WSGI server serves."""
-    return get_wsgi_application()
+    served: Callable[..., Any] = get_wsgi_application()
+    return served
 
 
 def django_asgi() -> Callable[..., Any]:
     """What an ASGI server serves."""
-    return get_asgi_application()
+    served: Callable[..., Any] = get_asgi_application()
+    return served
 
 
 def instrument_django() -> list[str]:

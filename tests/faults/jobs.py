@@ -146,7 +146,7 @@ def sqlalchemy_sync() -> Any:
 def _selects() -> Any:
     with _engine.connect() as connection:
         rows = connection.execute(_text("SELECT n, 'x' FROM generate_series(1, 5) n"))
-        pool = _engine.pool.status()  # type: ignore[attr-defined]  # a queue has it
+        pool = _engine.pool.status()
         first = rows.fetchone()
         some = rows.fetchmany(2)
         rest = rows.all()
@@ -174,12 +174,12 @@ def _writes() -> Any:
 def _in_two_phases() -> Any:
     with _engine.connect() as connection, connection.begin_twophase("three"):
         connection.execute(_table.update().where(_table.c.id == 1).values(name="this"))
-    raw = _engine.raw_connection()
+    raw: Any = _engine.raw_connection()
     try:
-        raw.tpc_begin(raw.xid(1, "one", "two"))  # type: ignore[attr-defined]  # the driver has it
+        raw.tpc_begin(raw.xid(1, "one", "two"))
         with raw.cursor() as cursor:
             cursor.execute("UPDATE kept SET name = 'another' WHERE id = 1")
-        raw.tpc_commit()  # type: ignore[attr-defined]  # as above
+        raw.tpc_commit()
         with raw.cursor() as cursor:
             cursor.execute("SELECT name FROM kept WHERE id = 1")
             return cursor.fetchall()
@@ -189,7 +189,7 @@ def _in_two_phases() -> Any:
 
 
 def _driver() -> Any:
-    raw = _engine.raw_connection()
+    raw: Any = _engine.raw_connection()
     try:
         with raw.cursor() as cursor:
             cursor.execute("SELECT n FROM generate_series(1, 3) n")
@@ -279,6 +279,7 @@ _redis = redis.Redis.from_url(_REDIS)
 
 def redis_sync() -> Any:
     _redis.delete("name", "count")
+    pipe: Any
     with _redis.pipeline() as pipe:
         piped = pipe.set("name", "a").incr("count").lpush("name", 1).execute(raise_on_error=False)
     with _redis.pipeline() as pipe:
@@ -323,6 +324,7 @@ async def redis_cluster() -> Any:
 async def redis_async() -> Any:
     async with redis.asyncio.Redis.from_url(_REDIS) as client:
         await client.delete("name", "count")
+        pipe: Any
         async with client.pipeline() as pipe:
             piped = await pipe.set("name", "a").incr("count").execute()
         async with client.pipeline() as pipe:

@@ -39,7 +39,7 @@ def produced() -> Any:
     def report(error: Any, message: Any) -> None:
         told.append([error and error.name(), message.topic(), message.partition(), message.value()])
 
-    producer = confluent_kafka.Producer(_conf(on_delivery=report))
+    producer: Any = confluent_kafka.Producer(_conf(on_delivery=report))
     producer.produce("faults", "one", key=b"k", partition=0, headers=[("a", b"1")])
     producer.produce("faults", "two", partition=0, on_delivery=report)
     left = producer.flush(60)
@@ -65,7 +65,7 @@ def consume() -> Any:
     while len(seen) < _COUNT:
         message = consumer.poll(1)
         if message is not None:
-            offsets = consumer.commit(message, asynchronous=False)
+            offsets = consumer.commit(message=message, asynchronous=False)
             place = [message.value(), message.partition(), message.offset(), offsets[0].offset]
             seen.append([*place, httpx.get(f"{_BASE}/json").status_code])
     consumer.pause([confluent_kafka.TopicPartition(_TOPIC, 0)])

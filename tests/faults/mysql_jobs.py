@@ -116,6 +116,7 @@ def with_connector() -> Any:
 
 def _asked_of_connector(*, pure: bool) -> Any:
     address = _address("DB_MYSQLCONNECTOR", "database")
+    connection: Any
     with contextlib.closing(mysql.connector.connect(**address, use_pure=pure)) as connection:
         # MariaDB does not take what the driver notes of a span, and in C it spoils prepared statements
         connection.otel_context_propagation = False
@@ -204,7 +205,7 @@ async def with_asyncmy() -> Any:
 async def with_connector_aio() -> Any:
     """As :func:`with_connector`, and what the library offers below its cursors."""
     address = _address("DB_MYSQLCONNECTOR", "database")
-    connection = await mysql.connector.aio.connect(**address, ssl_disabled=True)
+    connection: Any = await mysql.connector.aio.connect(**address, ssl_disabled=True)
     try:
         cursor = await connection.cursor()
         await cursor.execute(_ROWS)

@@ -19,7 +19,7 @@ _NAMES = "SELECT id, name FROM people ORDER BY id"
 
 
 def _people(**options: Any) -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", **options)
+    connection: sqlite3.Connection = sqlite3.connect(":memory:", **options)
     connection.executescript(_TABLES)
     return connection
 
@@ -44,7 +44,7 @@ def statements() -> Any:
         connection.commit()
         connection.row_factory = sqlite3.Row
         rows = connection.execute(_NAMES)
-        seen += [rows.row_factory.__name__, [[type(row).__name__, dict(row)] for row in rows]]
+        seen += [rows.row_factory is sqlite3.Row, [[type(row).__name__, dict(row)] for row in rows]]
         rows.row_factory = _failing_factory
         seen.append(attempt(lambda: rows.execute(_NAMES).fetchall()))
         cursor.close()
@@ -83,7 +83,7 @@ def connections() -> Any:
         cursor = connection.cursor(_OwnCursor)
         told += [type(connection).__name__, type(cursor).__name__, cursor.execute(_NAMES).fetchall()]
         connection.set_trace_callback(None)
-        told.append(attempt(lambda: connection.cursor(lambda _: None)))  # type: ignore[arg-type]  # what an app may try
+        told.append(attempt(lambda: connection.cursor(lambda _: None)))  # type: ignore[type-var]  # what an app may try
         with contextlib.closing(sqlite3.connect(":memory:")) as copy:
             connection.backup(copy)
             told.append(copy.execute(_NAMES).fetchall())
@@ -94,7 +94,7 @@ def connections() -> Any:
             told.append(blob.read())
         told.append(attempt(lambda: connection.load_extension("missing")))
     told.append(attempt(lambda: sqlite3.connect("/proc/none/none.db")))
-    return [*told, attempt(lambda: sqlite3.connect(":memory:", factory=lambda *_, **__: None))]  # type: ignore[arg-type]  # as above
+    return [*told, attempt(lambda: sqlite3.connect(":memory:", factory=lambda *_, **__: None))]  # type: ignore[call-overload]  # as above
 
 
 async def in_threads() -> Any:

@@ -32,7 +32,7 @@ class Odd(Adapted):
         raise ValueError("not for you")
 
     __repr__ = __str__ = __eq__ = __hash__ = __bool__ = __len__ = __iter__ = __reduce__ = _refuse
-    __class__ = property(_refuse)  # type: ignore[assignment]  # that is what is odd
+    __class__ = property(_refuse)  # that is what is odd
 
 
 class Empty(Adapted):

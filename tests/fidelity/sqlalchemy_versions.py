@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -32,8 +33,6 @@ def python_path(version: str) -> str:
 
 
 def _installer(target: Path) -> list[str]:
-    if uv := shutil.which("uv", path=f"{Path(sys.executable).parent}:{shutil.os.defpath}") or shutil.which(
-        "uv"
-    ):
+    if uv := shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.defpath}") or shutil.which("uv"):
         return [uv, "pip", "install", "--no-deps", "--python", sys.executable, "--target", str(target)]
     return [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(target)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from websockets import Subprotocol
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 
@@ -74,7 +75,7 @@ def conversation(socket: ClientConnection) -> list[object]:
 def test_a_websocket_passes_through_untouched(stage: Stage) -> None:
     with stage.recording("fastapi") as server:
         address = f"ws://127.0.0.1:{server.port}/in/websocket"
-        with connect_websocket(address, subprotocols=["echo"]) as socket:
+        with connect_websocket(address, subprotocols=[Subprotocol("echo")]) as socket:
             heard = conversation(socket)
 
     assert heard == [

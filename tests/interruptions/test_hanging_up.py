@@ -135,7 +135,7 @@ CLIENTS: dict[str, tuple[str, Callable[[Server], Any], Any]] = {
     "in the middle of an upload": ("fastapi", stops_sending, None),
     "in the middle of an upload, flask": ("flask", stops_sending, None),
 }
-REPLAYED = {stops_sending: stops_sending_at_once}
+REPLAYED: dict[Callable[[Server], Any], Callable[[Server], Any]] = {stops_sending: stops_sending_at_once}
 
 
 @pytest.mark.parametrize("how", CLIENTS)

@@ -38,7 +38,7 @@ def routes(framework: str, megabytes: int) -> dict[str, list[str]]:
 def peaks(server: LoadedServer, paths: Iterable[str], megabytes: int) -> dict[str, tuple[object, int]]:
     """What each request was answered, and the most memory that the process held meanwhile, in KiB."""
     memory = Memory(server.census()["process"])
-    found = {}
+    found: dict[str, tuple[object, int]] = {}
     for path in paths:
         memory.forget_peak()
         answer = upload(server.port, megabytes) if path == "/upload" else download(server.port, path)

@@ -106,6 +106,7 @@ def create_get_and_delete() -> Any:
 
 def every_type_of_field() -> Any:
     ann = people()[0]
+    told: Any
     for told in ({"a": [1, 2.5, None, True], "ü": "\u2028"}, [], "text", 7, None):
         Book.objects.create(
             author=ann,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import uuid
+from typing import Any
 
 from tortoise import fields
 from tortoise.models import Model
@@ -18,6 +19,9 @@ class Author(Model):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=50, unique=True)
     age = fields.IntField(null=True)
+    books: fields.ReverseRelation[Book]
+    owned: fields.ReverseRelation[Stall]
+    sold_at: fields.ReverseRelation[Stall]
 
     def __repr__(self) -> str:
         return f"Author({self.id}, {self.name}, {self.age}, saved={self._saved_in_db})"
@@ -34,7 +38,7 @@ class Book(Model):
     tags: fields.ManyToManyRelation[Tag] = fields.ManyToManyField("shop.Tag", related_name="books")
     title = fields.TextField()
     price = fields.DecimalField(max_digits=8, decimal_places=2, default=0)
-    told = fields.JSONField(null=True)
+    told: Any = fields.JSONField(null=True)
     published = fields.DatetimeField(null=True)
     day = fields.DateField(null=True)
     lasts = fields.TimeDeltaField(null=True)
@@ -51,6 +55,7 @@ class Book(Model):
 
 class Label(Model):
     name = fields.CharField(max_length=20, primary_key=True)
+    stalls: fields.ManyToManyRelation[Stall]
 
 
 class Stall(Model):

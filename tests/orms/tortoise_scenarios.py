@@ -115,7 +115,7 @@ async def every_type_of_field() -> Any:
             weight=0.1,
             kind=Kind.SOUND,
         )
-    rows = [dict(book) async for book in Book.all().order_by("id")]
+    rows = [dict(book) async for book in Book.all().order_by("id")]  # type: ignore[call-overload]  # it gives pairs
     return [rows, await Book.all().order_by("id").values()]
 
 

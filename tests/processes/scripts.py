@@ -7,7 +7,7 @@ import multiprocessing.connection
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from opentelemetry import trace
 
@@ -22,7 +22,7 @@ def record(folder: str, name: str) -> None:
 
 def children(folder: str, method: str) -> None:
     """Record before, after and while children record, which begin inside this process's block."""
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     record(folder, "before")
     with timetracer_otel.record(folder, name="parent"):
         jobs = [
@@ -44,7 +44,7 @@ def traced(name: str) -> None:
 
 def traced_children(folder: str, method: str) -> None:
     """Children of a process that records as a whole, as the workers of a task queue are."""
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     traced("parent")
     jobs = [context.Process(target=traced, args=(f"{method} child {number}",)) for number in range(2)]
     for job in jobs:
@@ -122,7 +122,7 @@ def terminated(folder: str, name: str) -> None:
 
 def terminated_child(folder: str, method: str) -> None:
     """A child that is told to terminate while it waits."""
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     ready, told = context.Pipe()
     job = context.Process(target=_wait_for_ever, args=(told,))
     job.start()

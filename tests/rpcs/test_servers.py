@@ -35,14 +35,14 @@ def environment(kind: str) -> dict[str, str]:
 def serving(kind: str, store: Path, how: str, redis_url: str) -> Iterator[str]:
     """A server process that records, replays, or does neither; its address."""
     service = [sys.executable, "-m", "tests.rpcs.apps.stock", kind.split()[0]]
-    command = {
-        "plain": service,
+    commands: dict[str, list[str | Path]] = {
+        "plain": [*service],
         "record": [COMMAND, "record", "--", *service],
         "replay": [COMMAND, "replay", store, "--", *service],
-    }[how]
+    }
     environ = {**environment(kind), "REDIS_URL": redis_url, "TIMETRACER_DIR": str(store)}
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, cwd=ROOT, text=True
+        commands[how], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, cwd=ROOT, text=True
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -127,7 +127,9 @@ def hang(request: Struct, context: grpc.ServicerContext) -> Struct:
 def watch(request: Struct, context: grpc.ServicerContext) -> Iterator[Struct]:
     """Several messages back."""
     context.set_trailing_metadata((("seen", "all"),))
-    for number in range(int(request["many"])):
+    many = request["many"]
+    assert isinstance(many, float)
+    for number in range(int(many)):
         yield struct(number=number, many={"x": number, "y": 1, "z": 2})
 
 

@@ -33,7 +33,7 @@ class Worker:
             **os.environ, **instrumenting("celery", "redis"), "BROKER": broker, "TIMETRACER_DIR": str(store),
             "PYTHONPATH": str(ROOT),
         }  # fmt: skip
-        command = [
+        command: list[str | Path] = [
             SCRIPTS / "timetracer-otel", "record", "--", "celery", "-A", "tests.tasks.apps.shop", "worker",
             "--pool", pool, "--concurrency", "2", "--queues", pool, "--hostname", f"{pool}@here",
             "--without-mingle", "--without-gossip",

@@ -21,6 +21,7 @@ async def with_aiokafka(broker: Kafka) -> Any:
         arrived = await producer.send_and_wait("gone", b"1", partition=0)
         broker.stop()
         future = await producer.send("gone", b"2", partition=0)
+        lost: Any
         (lost,) = await asyncio.gather(future, return_exceptions=True)
         return [arrived.offset, type(lost).__qualname__, str(lost)]
     finally:

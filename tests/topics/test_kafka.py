@@ -64,7 +64,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recorded]:
     try:
         (found,) = broker.list_topics(timeout=60).brokers.values()
         for number in range(COUNT):
-            headers = {"authorization": "Bearer secret", "x-shop": "rome"}
+            headers: dict[str, str | bytes | None] = {"authorization": "Bearer secret", "x-shop": "rome"}
             broker.produce("orders", json.dumps({"n": number}), f"k{number}", 0, headers=headers)
         assert broker.flush(60) == 0
         stores = {function: tmp_path_factory.mktemp(function) for function in CONSUMERS}

@@ -23,6 +23,7 @@ Send: TypeAlias = Callable[[str, Sequence[str]], Any]
 def address() -> Iterator[str]:
     """The broker's own: the door before it is in this process, where a replay refuses connections."""
     broker = Kafka()
+    assert not isinstance(broker.door.target, str)
     host, port = broker.door.target
     yield f"{host}:{port}"
     broker.stop()

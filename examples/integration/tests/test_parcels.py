@@ -78,7 +78,8 @@ def test_a_job_is_replayed_without_the_carrier(
 ) -> None:
     import parcels
 
-    address = carrier.server_address[:2]
+    host, port = carrier.server_address[:2]
+    address = str(host), port
 
     def job() -> list[Any]:
         client, later = parcels.Client(*address), parcels.AsyncClient(*address)

@@ -124,7 +124,7 @@ def client_errors() -> Any:
 
 @CASES("nothing listens, a server that never answers, one that fails: retries")
 def no_service() -> Any:
-    once = {"retries": {"max_attempts": 0}}
+    once: dict[str, Any] = {"retries": {"max_attempts": 0}}
     upstream = os.environ["UPSTREAM_URL"]
     return [
         failed(lambda: client(url=os.environ["CLOSED_URL"], **once).list_buckets()),

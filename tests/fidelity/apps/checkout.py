@@ -30,6 +30,7 @@ def checkout(engine: Engine, client: redis.Redis, buyer: str, titles: list[str])
         ]
         session.flush()
         ids = [book.id for book in author.books]
+    pipe: Any
     with client.pipeline() as pipe:
         pipe.incr("orders").hset(f"order:{buyer}", mapping={"count": len(titles)}).delete(f"basket:{buyer}")
         orders, *_ = pipe.execute()

@@ -55,7 +55,8 @@ def _redis_value(engine: Engine, client: redis.Redis) -> Any:
 
 
 def _redis_pipeline(engine: Engine, client: redis.Redis) -> Any:
-    return client.pipeline().set("drift", "same").set("drift", word()).execute()
+    pipe: Any = client.pipeline()
+    return pipe.set("drift", "same").set("drift", word()).execute()
 
 
 def _one_call_more(engine: Engine, client: redis.Redis) -> Any:

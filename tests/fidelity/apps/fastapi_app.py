@@ -100,7 +100,8 @@ def endpoint(case: Case) -> Callable[..., Any]:
 
         return answer_from_redis
     if case.backends:
-        backends: dict[str, Any] = {"sql": engines, "redis": clients}.get(case.path.split("/")[1], {})
+        kinds: dict[str, dict[str, Any]] = {"sql": engines, "redis": clients}
+        backends = kinds.get(case.path.split("/")[1], {})
 
         def answer(backend: str) -> Any:
             return function(backends.get(backend, backend))

@@ -37,7 +37,8 @@ started = {"redis": clients["resp3-text"].ping(), "upstream": httpx.get(url("/he
 
 def endpoint(case: Case) -> Callable[..., Any]:
     """The view of one case; the path says which of its backends is meant."""
-    backends: dict[str, Any] = {"sql": engines, "redis": clients}.get(case.path.split("/")[1], {})
+    kinds: dict[str, dict[str, Any]] = {"sql": engines, "redis": clients}
+    backends = kinds.get(case.path.split("/")[1], {})
 
     def answer(backend: str = "") -> Any:
         if not backend:

@@ -155,7 +155,7 @@ async def event_hooks() -> Any:
 
 @CASES("ReadTimeout, ConnectTimeout, ConnectError")
 async def timeouts() -> Any:
-    answers = []
+    answers: list[Any] = []
     async with new_client() as client:
         for address, timeout in (
             (url("/hang"), httpx.Timeout(20, read=0.05)),
@@ -199,7 +199,7 @@ async def odd_json() -> Any:
 
 @CASES("retries after 503")
 async def retries() -> Any:
-    answers = []
+    answers: list[Any] = []
     async with new_client() as client:
         while not answers or answers[-1][0] == 503:
             response = await client.get(url("/flaky/async-retries"))

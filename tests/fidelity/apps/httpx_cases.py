@@ -43,7 +43,10 @@ def post_form() -> Any:
 
 @CASES("POST multipart, random boundary")
 def post_multipart() -> Any:
-    files = {"file": ("a.bin", b"\x00\xff\x00", "application/octet-stream"), "text": (None, "hello")}
+    files: dict[str, Any] = {
+        "file": ("a.bin", b"\x00\xff\x00", "application/octet-stream"),
+        "text": (None, "hello"),
+    }
     return told(client.post(url("/echo"), files=files, data={"note": "ü"}))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from typing import Any
 
 import asyncpg
@@ -23,7 +23,7 @@ from tests.services.grpc_server import struct
 CASES = Cases("Interrupted and tried again, asynchronous", "interrupted-async")
 
 
-async def cancelled(call: Coroutine[Any, Any, Any]) -> Any:
+async def cancelled(call: Awaitable[Any]) -> Any:
     """What is seen of a task that is cancelled while its call waits for an answer that never comes."""
     task = asyncio.ensure_future(call)
     done, waiting = await asyncio.wait({task}, timeout=0.3)
@@ -45,7 +45,8 @@ async def httpx_cancel() -> Any:
 async def redis_cancel() -> Any:
     async with Redis.from_url(os.environ["REDIS_URL"]) as client:
         answer = [await cancelled(client.blpop(["interrupted:none"], timeout=60))]
-        pipe = client.pipeline(transaction=False).set("interrupted:a", 1).blpop(["interrupted:none"], 60)
+        pipe: Any = client.pipeline(transaction=False)
+        pipe.set("interrupted:a", 1).blpop(["interrupted:none"], 60)
         answer.append(await cancelled(pipe.execute()))
         return [*answer, seen([await client.ping(), await client.set("interrupted:a", 2)])]
 
@@ -63,7 +64,8 @@ async def asyncpg_cancel() -> Any:
 @CASES("asyncio.timeout: redis; socket_timeout of its own")
 async def redis_timeouts() -> Any:
     answer: list[Any] = []
-    async with Redis.from_url(os.environ["REDIS_URL"], socket_timeout=0.2, retry=None) as client:
+    options: dict[str, Any] = {"socket_timeout": 0.2, "retry": None}
+    async with Redis.from_url(os.environ["REDIS_URL"], **options) as client:
         for attempt in (client.blpop(["interrupted:none"], timeout=60), client.get("interrupted:missing")):
             try:
                 answer.append(await attempt)
@@ -80,7 +82,7 @@ async def redis_timeouts() -> Any:
 
 @CASES("TaskGroup: two calls fail, one of them while the group is cancelled; a third is cancelled")
 async def two_fail() -> Any:
-    async with httpx.AsyncClient(timeout=60) as client, Redis(port=1, retry=None) as nowhere:
+    async with httpx.AsyncClient(timeout=60) as client, Redis(port=1, retry=None) as nowhere:  # type: ignore[arg-type]  # None is no retry
 
         async def stubborn() -> Any:
             try:

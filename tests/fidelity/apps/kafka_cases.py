@@ -178,7 +178,7 @@ def flush_gave_up() -> Any:
 
 @CASES("a full queue")
 def full() -> Any:
-    sender = confluent_kafka.Producer(
+    sender: Any = confluent_kafka.Producer(
         {"bootstrap.servers": "127.0.0.1:1", "queue.buffering.max.messages": 1, "log_level": 0}
     )
     sender.produce("nowhere", "1")

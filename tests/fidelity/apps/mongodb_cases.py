@@ -135,7 +135,7 @@ def cursors() -> Any:
 def aggregate() -> Any:
     things = client.fidelity.sums
     things.insert_many([{"_id": n, "kind": "ab"[n % 2], "n": n} for n in range(10)])
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"$group": {"_id": "$kind", "sum": {"$sum": "$n"}, "mean": {"$avg": "$n"}}},
         {"$sort": {"_id": 1}},
     ]
@@ -253,6 +253,7 @@ def grid_fs() -> Any:
 @CASES("index, collection and server commands")
 def administration() -> Any:
     things = client.fidelity.administration
+    drop: Any = things.drop
     return seen(
         [
             things.create_index([("a", 1), ("b", -1)], unique=True),
@@ -260,7 +261,7 @@ def administration() -> Any:
             client.fidelity.command("ping")["ok"],
             client.server_info()["version"],
             "administration" in client.fidelity.list_collection_names(),
-            things.drop(),
+            drop(),
             client.primary == client.address,
         ]
     )

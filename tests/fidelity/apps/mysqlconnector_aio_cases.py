@@ -52,7 +52,13 @@ async def failing(act: Callable[[], Awaitable[Any]]) -> Any:
 @CASES("cursors: plain, buffered, dictionary, raw, prepared; fetchone, fetchmany, fetchall")
 async def kinds_of_cursors() -> Any:
     answer: list[Any] = []
-    options = ({}, {"buffered": True}, {"dictionary": True}, {"raw": True}, {"prepared": True})
+    options: tuple[dict[str, Any], ...] = (
+        {},
+        {"buffered": True},
+        {"dictionary": True},
+        {"raw": True},
+        {"prepared": True},
+    )
     async with connected("ma_kinds") as connection:
         for option in options:
             cursor = await connection.cursor(**option)

@@ -60,7 +60,13 @@ def failing(act: Callable[[], Any]) -> Any:
 @CASES("cursors: plain, buffered, dictionary, raw, prepared; fetchone, fetchmany, fetchall, iteration")
 def kinds_of_cursors(kind: str) -> Any:
     answer: list[Any] = []
-    options = ({}, {"buffered": True}, {"dictionary": True}, {"raw": True}, {"prepared": True})
+    options: tuple[dict[str, Any], ...] = (
+        {},
+        {"buffered": True},
+        {"dictionary": True},
+        {"raw": True},
+        {"prepared": True},
+    )
     with connected(kind, "mc_kinds") as connection:
         for option in options:
             cursor = connection.cursor(**option)

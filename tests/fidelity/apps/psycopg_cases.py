@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,7 @@ def failing(act: Callable[[], Any]) -> Any:
 
 @CASES("execute, executemany; fetchone, fetchmany, fetchall, iteration, scroll, nextset, statusmessage")
 def fetching() -> Any:
+    cursor: Any
     with connected("p3_fetching") as connection, connection.cursor() as cursor:
         cursor.execute("SELECT id, name, n FROM p3_fetching ORDER BY id")
         answer: list[Any] = [repr(cursor.description), cursor.rowcount, cursor.statusmessage]
@@ -105,7 +107,8 @@ def row_factories() -> Any:
         with connection.cursor("named", row_factory=dict_row, scrollable=True) as cursor:
             cursor.itersize = 2
             cursor.execute(query)
-            answer += [seen(cursor.fetchone()), cursor.scroll(-1), [seen(row) for row in cursor]]
+            back: Any = cursor.scroll
+            answer += [seen(cursor.fetchone()), back(-1), [seen(row) for row in cursor]]
     return answer
 
 
@@ -223,7 +226,7 @@ def copying() -> Any:
                         raise LookupError(row)
 
         for rows in ([("ann",)], [("zoe",), ("give up",)]):
-            answer.append(failing(lambda given=rows: write(*given)))
+            answer.append(failing(functools.partial(write, *rows)))
             connection.rollback()
         return [*answer, seen(connection.execute("SELECT 'still there'").fetchone())]
 
@@ -232,7 +235,7 @@ def copying() -> Any:
 def streams() -> Any:
     with connected("p3_streams") as connection, connection.cursor(row_factory=dict_row) as cursor:
         answer: list[Any] = [seen(list(cursor.stream("SELECT name, n FROM p3_streams ORDER BY id")))]
-        rows = cursor.stream("SELECT generate_series(1, 1000) AS n")
+        rows: Any = cursor.stream("SELECT generate_series(1, 1000) AS n")
         answer.append(seen(next(rows)))
         rows.close()
         connection.rollback()

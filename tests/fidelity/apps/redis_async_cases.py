@@ -60,6 +60,7 @@ async def collections(client: Redis) -> Any:
 async def pipeline(client: Redis) -> Any:
     key = keys(client) + "pipe"
     answer: list[Any] = []
+    pipe: Any
     for transaction in (True, False):
         async with client.pipeline(transaction=transaction) as pipe:
             answer.append(seen(await pipe.set(key, "text").get(key).hgetall("missing").execute()))
@@ -133,7 +134,7 @@ async def lock(client: Redis) -> Any:
 
 @CASES("ConnectionError: nothing listens")
 async def no_server(client: Redis) -> Any:
-    async with Redis(port=1, retry=None) as own:
+    async with Redis(port=1, retry=None) as own:  # type: ignore[arg-type]  # None is no retry
         try:
             return seen(await own.get("k"))
         except redis.ConnectionError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -127,7 +128,7 @@ def sets(client: redis.Redis) -> Any:
             client.smembers(key),
             client.sismember(key, "a"),
             client.smismember(key, ["a", "z"]),
-            client.sinter(key, "missing"),
+            client.sinter([key, "missing"]),
         ]
     )
 
@@ -182,6 +183,7 @@ def json_value(client: redis.Redis) -> Any:
 @CASES("pipeline in a transaction")
 def pipeline(client: redis.Redis) -> Any:
     key = keys(client) + "pipe"
+    pipe: Any
     with client.pipeline() as pipe:
         pipe.set(key, "1").incr(key).hset(key + "h", "a", "b").hgetall(key + "h").zadd(key + "z", {"m": 1.5})
         pipe.zrange(key + "z", 0, -1, withscores=True)
@@ -191,7 +193,7 @@ def pipeline(client: redis.Redis) -> Any:
 @CASES("pipeline without a transaction, used twice")
 def plain_pipeline(client: redis.Redis) -> Any:
     key = keys(client) + "plain"
-    pipe = client.pipeline(transaction=False)
+    pipe: Any = client.pipeline(transaction=False)
     first = pipe.set(key, "1").get(key).get("missing").execute()
     second = pipe.incr(key).smembers("missing").execute()
     return seen([first, second, pipe.execute()])
@@ -202,7 +204,7 @@ def pipeline_error(client: redis.Redis) -> Any:
     key = keys(client) + "pipe-error"
     answer: list[Any] = []
     for transaction in (True, False):
-        pipe = client.pipeline(transaction=transaction)
+        pipe: Any = client.pipeline(transaction=transaction)
         pipe.set(key, "text").incr(key).get(key)
         try:
             answer.append(seen(pipe.execute()))
@@ -258,10 +260,11 @@ def script(client: redis.Redis) -> Any:
 @CASES("Lua: NoScriptError and an error raised by the script")
 def script_errors(client: redis.Redis) -> Any:
     answer: list[Any] = []
-    for ask in (
+    calls: list[Callable[[], Any]] = [
         lambda: client.evalsha("0" * 40, 0),
         lambda: client.eval("return redis.error_reply('MINE went wrong')", 0),
-    ):
+    ]
+    for ask in calls:
         try:
             answer.append(seen(ask()))
         except redis.ResponseError as error:
@@ -350,7 +353,7 @@ def publish(client: redis.Redis) -> Any:
 
 @CASES("ConnectionError: nothing listens")
 def no_server(client: redis.Redis) -> Any:
-    with redis.Redis(port=1, retry=None) as own:
+    with redis.Redis(port=1, retry=None) as own:  # type: ignore[arg-type]  # None is no retry
         try:
             return seen(own.get("k"))
         except redis.ConnectionError as error:

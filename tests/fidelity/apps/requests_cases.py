@@ -109,7 +109,10 @@ def posts() -> Any:
 
 @CASES("POST multipart, random boundary")
 def post_multipart() -> Any:
-    files = {"file": ("a.bin", b"\x00\xff\x00", "application/octet-stream"), "text": (None, "hello")}
+    files: dict[str, Any] = {
+        "file": ("a.bin", b"\x00\xff\x00", "application/octet-stream"),
+        "text": (None, "hello"),
+    }
     return told(session.post(url("/echo"), files=files, data={"note": "ü"}))
 
 

@@ -254,7 +254,7 @@ def orm_bulk(engine: Engine) -> Any:
             [{"name": f"bulk {number}"} for number in range(3)],
         ).all()
         session.execute(update(Author), [{"id": key, "country": f"K{key}"} for key in inserted])
-        gone = session.execute(delete(Author).where(Author.name == "bulk 0"))
+        gone: Any = session.execute(delete(Author).where(Author.name == "bulk 0"))
         session.commit()
         left = session.execute(
             select(Author.name, Author.country).where(Author.name.like("bulk %")).order_by(Author.id)

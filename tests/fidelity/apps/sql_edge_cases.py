@@ -264,10 +264,11 @@ def raw_connection(engine: Engine) -> Any:
 )
 def copying(engine: Engine) -> Any:
     answer: list[Any] = []
+    driver: Any = engine.dialect.dbapi
     with Session(engine) as session:
         session.execute(text("DROP TABLE IF EXISTS copied"))
         session.execute(text("CREATE TABLE copied (id serial PRIMARY KEY, name text UNIQUE)"))
-        raw = session.connection().connection
+        raw: Any = session.connection().connection
         with raw.cursor() as cursor:  # as pandas' recipe for a faster to_sql() has it
             _copy_in(cursor, "ann\nbob\n")
             answer.append(cursor.rowcount)
@@ -276,7 +277,7 @@ def copying(engine: Engine) -> Any:
         for lines in ("cid\nann\n", "cid\tsecond column\n"):
             try:
                 _copy_in(session.connection().connection.cursor(), lines)
-            except session.connection().dialect.dbapi.Error as error:
+            except driver.Error as error:
                 answer.append(raised(error))
             session.rollback()
         own = session.connection().connection.driver_connection

@@ -305,7 +305,7 @@ def translated_schemas(engine: Engine) -> Any:
         connection.execute(text("DROP SCHEMA IF EXISTS tenant CASCADE"))
         connection.execute(text("CREATE SCHEMA tenant"))
     own = engine.execution_options(schema_translate_map={None: "tenant"})
-    with _tables(engine), _tables(own), Session(own) as session:  # type: ignore[arg-type]  # an engine with options
+    with _tables(engine), _tables(own), Session(own) as session:
         session.execute(insert(notes).values(body="theirs"))
         session.commit()
         answer.append(list(session.scalars(select(notes.c.body))))
@@ -340,7 +340,7 @@ def isolation(engine: Engine) -> Any:
         with _tables(engine), own.connect() as one, own.connect() as other:
             one.execute(insert(notes).values(body="seen", likes=0))
             one.commit()
-            answer = [one.get_isolation_level()]
+            answer: list[Any] = [one.get_isolation_level()]
             answer += [each.scalar(select(notes.c.likes)) for each in (one, other)]
             one.execute(text("UPDATE notes SET likes = 1"))
             one.commit()

@@ -69,7 +69,7 @@ def transactions() -> Any:
         def state() -> list[Any]:
             return [connection.in_transaction, connection.total_changes]
 
-        answer = [state()]
+        answer: list[Any] = [state()]
         cursor = connection.execute("INSERT INTO transactions (name) VALUES ('dan')")
         answer += [state(), cursor.lastrowid, cursor.rowcount]
         connection.rollback()

@@ -20,6 +20,7 @@ pool = urllib3.PoolManager(timeout=20)
 def told(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
     """Everything public about a response that was read."""
     retries = response.retries
+    whole: Any = response  # an HTTPResponse, which has more
     return {
         "status": response.status,
         "reason": response.reason,
@@ -28,7 +29,7 @@ def told(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
         "url": response.geturl(),
         "data": seen(response.data),
         "left": response.length_remaining,
-        "closed": [response.closed, response.isclosed(), response.connection is None],
+        "closed": [response.closed, whole.isclosed(), response.connection is None],
         "tell": response.tell(),
         "retries": retries
         and [retries.total, [(one.method, one.status, one.redirect_location) for one in retries.history]],

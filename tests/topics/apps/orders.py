@@ -51,7 +51,7 @@ def consume() -> None:
             number = store.incr("seen")
             producer.produce("done", f"{number}", key=message.key(), headers={"x": "1"}, on_delivery=report)
             left = producer.flush(60)
-            (committed,) = consumer.commit(message, asynchronous=False)
+            (committed,) = consumer.commit(message=message, asynchronous=False)
             told = [message.topic(), message.key(), message.value(), message.partition(), message.offset()]
             tell(*told, number, left, reports.pop(), committed.offset)
     finally:
@@ -136,8 +136,10 @@ def consume_later() -> None:
             message = consumer.poll(0.2)
             if message is not None:
                 seen += 1
-                threading.Thread(target=later, args=(message.key().decode(),)).start()
-                tell(message.key())
+                key = message.key()
+                assert key is not None
+                threading.Thread(target=later, args=(key.decode(),)).start()
+                tell(key)
     finally:
         consumer.close()
 
