@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ import asyncmy
 import pytest
 from asyncmy import cursors
 
-from tests.integrations.mysql.runs import AsyncmyRuns, raised
+from tests.integrations.mysql.runs import AsyncmyRuns, asked_and_rows, raised
 from tests.integrations.ports import RecordingPort, ReplayPort, using
 
 pytestmark = pytest.mark.needs("mariadbd")
@@ -53,8 +54,8 @@ def test_prepared_statements(asyncmy_runs: AsyncmyRuns) -> None:
                 result = await found.execute(given)
                 seen += [result.rows, result.description, result.affected_rows]
         insert = await connection.prepare("INSERT INTO people (name, age) VALUES (?, ?)")
-        for given in (("dan", 1), ("ann", 2)):
-            seen += [await raised(lambda given=given: insert.execute(given))]
+        for values in (("dan", 1), ("ann", 2)):
+            seen += [await raised(functools.partial(insert.execute, values))]
             seen[-1] = seen[-1][1:] if seen[-1][0] != "returned" else seen[-1][1].insert_id
         bulk = await insert.execute_bulk([(f"n{number}", number) for number in range(20)])
         seen += [bulk.affected_rows, await insert.close(), await raised(lambda: insert.execute(("x", 1)))]
@@ -194,7 +195,7 @@ def test_what_is_recorded(asyncmy_runs: AsyncmyRuns) -> None:
 
     _, calls = asyncmy_runs.recorded(scenario)
 
-    told = [(call.asked.text, call.asked.parameters, call.answered.rows) for call in calls]  # type: ignore[union-attr]
+    told = [asked_and_rows(call) for call in calls]
     assert told == [
         ("SELECT name, age FROM people WHERE id = %s", (1,), [["ann", 41]]),
         ("INSERT INTO people (name) VALUES (%(n)s)", [{"n": "x"}, {"n": "y"}], []),
