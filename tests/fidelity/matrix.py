@@ -111,7 +111,8 @@ def _title(title: str) -> str:
 
 _BEYOND = (
     "what a driver has beyond statements, through a raw connection or its own below an asynchronous engine,"
-    " where it is none of psycopg, psycopg2 and asyncpg (`backup`, `blobopen`, `iterdump`, `serialize`);"
+    " where it is none of psycopg, psycopg2 and asyncpg (`backup`, `blobopen`, `iterdump`, `serialize`), and"
+    " statements on `driver_connection` then (a `connect` listener's are not needed; it has no rows of them);"
     " `scroll` of a cursor of a raw connection"
 )
 _LARGE = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -241,5 +241,54 @@ def test_without_the_integration_of_the_driver_it_is_refused(db: Database) -> No
     assert live == "Connection"
     with pytest.raises(
         ReplayError, match="the driver's own connection is not recorded and cannot be replayed"
+    ):
+        db.replayed(calls, see)
+
+
+@only("db", ["sqlite+pysqlite"], indirect=True)
+def test_listeners_of_sqlite_set_connections_up(db: Database) -> None:
+    def see(engine: Engine) -> Any:
+        seen: list[Any] = []
+
+        @event.listens_for(engine, "connect")
+        def connect(connection: Any, record: Any) -> None:
+            connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            with contextlib.closing(connection.cursor()) as cursor:
+                cursor.execute("PRAGMA foreign_keys=ON")
+            connection.create_function("twice", 1, lambda value: value and 2 * value)
+
+        @event.listens_for(engine, "checkout")
+        def checkout(connection: Any, record: Any, proxy: Any) -> None:
+            seen.append(connection.execute("SELECT 1").fetchone())
+
+        with engine.connect() as connection:
+            seen.append(connection.exec_driver_sql("SELECT twice(age) FROM people").fetchall())
+        return seen
+
+    assert db.same(see) == [(1,), [(82,), (34,), (None,)]]
+
+
+@only("db", ["sqlite+pysqlite"], indirect=True)
+@only(
+    "ask",
+    [
+        lambda own: own.execute("SELECT name FROM people").fetchall(),
+        lambda own: own.cursor().execute("SELECT name FROM people").fetchall(),
+        lambda own: own.executescript("DELETE FROM people"),
+        lambda own: own.execute("PRAGMA user_version").fetchone(),
+        lambda own: own.cursor().execute("PRAGMA user_version").fetchmany(),
+        lambda own: list(own.execute("PRAGMA user_version")),
+    ],
+    ids=["execute", "cursor", "executescript", "fetchone", "fetchmany", "iteration"],
+)
+def test_what_is_asked_of_sqlite_past_sqlalchemy_is_refused(db: Database, ask: Callable[[Any], Any]) -> None:
+    def see(engine: Engine) -> Any:
+        with engine.connect() as connection:
+            return ask(connection.connection.driver_connection)
+
+    _, calls = db.recorded(see)
+    assert calls == []
+    with pytest.raises(
+        ReplayError, match="a statement on the driver's own connection, past SQLAlchemy, is not"
     ):
         db.replayed(calls, see)

@@ -98,7 +98,11 @@ class Below:
             self.connection("what a listener asks of a connection")
         except ReplayError:
             self._set_up.clear()
-            listeners(connection)
+            connection.timetracer_new = True
+            try:
+                listeners(connection)
+            finally:
+                connection.timetracer_new = False
             return
         port = ports.current()
         if self._asynchronous and port is not None:

@@ -23,6 +23,9 @@ from timetracer_otel.integrations.sqlalchemy.driving import breathe, drive
 from timetracer_otel.integrations.sqlalchemy.silent import SilentCursor
 from timetracer_otel.messages import Failure, SqlResult, SqlStatement
 
+_SHORTCUTS = frozenset({"execute", "executemany", "executescript"})
+"""What connections of some drivers make a cursor for."""
+
 
 class ReplayConnection:
     """What SQLAlchemy and its listeners need of a driver's connection, doing nothing.
@@ -39,6 +42,8 @@ class ReplayConnection:
         self._pool = pool
         self._live: Any = None
         self.timetracer_below = Below(driver, pool, known)
+        self.timetracer_new = False
+        """It was just made, and the app's listeners set it up."""
         self._driver = driver
         self._level: str | None = None
         self._default_level = learned.get("default_isolation_level") if isinstance(learned, dict) else None
@@ -120,6 +125,8 @@ class ReplayConnection:
         kind = self._driver.connection
         if name in UNRECORDED and hasattr(kind, name):
             return self.timetracer_below.method(name)
+        if name in _SHORTCUTS and hasattr(kind, name):
+            return getattr(self.cursor(), name)
         return _like(kind, name)
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
+from timetracer_otel import ports
+from timetracer_otel.integrations.dbapi.core import refused
 from timetracer_otel.integrations.sqlalchemy.beyond import CURSORS, by_driver, tell
 
 _NUMBERS = {"READ UNCOMMITTED": 1}
+_PING: Final = re.compile(r"\s*select\s+1\b", re.IGNORECASE)
+_OF_A_SESSION: Final = re.compile(
+    r"\s*(?:;?\s*\Z|(?:set|reset|show|pragma|begin|start|commit|rollback|savepoint|release|end)\b)",
+    re.IGNORECASE,
+)
+"""What concerns a session only, or nothing as some pings do: without one, nothing is to be done."""
 
 
 class SilentCursor:
-    """Answers pings, probes and settings."""
+    """Answers pings, probes and settings. What else the app asks here, past SQLAlchemy, was not recorded."""
 
     arraysize = 1
     rowcount = -1
@@ -23,11 +32,13 @@ class SilentCursor:
         self.connection = connection
         self._row: Any = None
         self._own: Any = None
+        self._unknown = False
 
     def execute(self, statement: Any, *args: Any, **kwargs: Any) -> Any:
         """Answer what is asked of a session, and nothing else."""
         text = str(statement).lower()
         self._row = self._own = None
+        self._unknown = False
         below = self.connection.timetracer_below.asked(statement)
         if below is not None:
             self._own = below.cursor()
@@ -38,14 +49,24 @@ class SilentCursor:
             self._row = (_NUMBERS.get(self.connection.isolation(), 0),)
         elif "isolation" in text:
             self._row = (self.connection.isolation(),)
+        elif _PING.match(text):
+            self._row = (1,)
+        elif not ports.is_inside():
+            # the rows that a listener has of a setting are mostly thrown away
+            self._unknown = not self.connection.timetracer_new
+            if not _OF_A_SESSION.match(text):
+                raise _unrecorded()
         return self
 
     executemany = execute
+    executescript = execute
 
     def fetchone(self) -> Any:
         """The row, once."""
         if self._own is not None:
             return self._own.fetchone()
+        if self._unknown:
+            raise _unrecorded()
         row, self._row = self._row, None
         return row
 
@@ -77,3 +98,7 @@ class SilentCursor:
 
     def __exit__(self, *args: object) -> None:
         return None
+
+
+def _unrecorded() -> Exception:
+    return refused("a statement on the driver's own connection, past SQLAlchemy,", "sqlalchemy")
