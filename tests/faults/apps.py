@@ -81,21 +81,17 @@ def starlette_app() -> Starlette:
     )
 
 
-def plain_asgi() -> Any:
+async def plain_asgi(scope: Any, receive: Any, send: Any) -> None:
     """An application of no framework."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        message = await receive()
-        if scope["path"].endswith("/failing"):
-            _fail()
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.accept"})
-            await send({"type": "websocket.send", "text": "order 1"})
-            return
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": message["body"]})
-
-    return AsgiMiddleware(app)
+    message = await receive()
+    if scope["path"].endswith("/failing"):
+        _fail()
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": "order 1"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": message["body"]})
 
 
 def plain_wsgi() -> Any:
@@ -275,7 +271,7 @@ def requests() -> dict[str, Callable[[], Any]]:
         ),
         ("fastapi", asgi(fast), [f"/sync/{job}" for job in SYNC]),
         ("starlette", asgi(star), ["/body", "/failing"]),
-        ("asgi", asgi(plain_asgi()), ["/body", "/failing", "/websocket", "/websocket/failing"]),
+        ("asgi", asgi(AsgiMiddleware(plain_asgi)), ["/body", "/failing", "/websocket", "/websocket/failing"]),
         ("wsgi", wsgi(plain_wsgi()), ["/body", "/failing"]),
         (
             "flask",
@@ -286,6 +282,11 @@ def requests() -> dict[str, Callable[[], Any]]:
         ("litestar with its plugin", asgi(traced), ["/body", "/stream", "/failing"]),
         ("django wsgi", wsgi(frameworks.django_wsgi()), ["/body", "/stream", "/failing", "/database"]),
         ("django asgi", asgi(frameworks.django_asgi()), ["/body", "/stream-async", "/failing", "/database"]),
+        (
+            "django channels",
+            asgi(frameworks.django_channels(plain_asgi)),
+            ["/websocket", "/websocket/failing"],
+        ),
     ):
         for path in paths:
             found[f"{name} {path}"] = lambda serve=serve, path=path: serve(path)  # type: ignore[misc]  # bound now

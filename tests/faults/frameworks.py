@@ -132,6 +132,19 @@ def django_asgi() -> Callable[..., Any]:
     return served
 
 
+def django_channels(consumer: Callable[..., Any]) -> Callable[..., Any]:
+    """What an ASGI server serves of a site that has websockets as well.
+
+    Args:
+        consumer: an application, for each websocket.
+    """
+    from channels.routing import ProtocolTypeRouter, URLRouter
+
+    paths = [path(name, consumer) for name in ("websocket", "websocket/failing")]
+    served: Callable[..., Any] = ProtocolTypeRouter({"websocket": URLRouter(paths)})
+    return served
+
+
 def instrument_django() -> list[str]:
     """As the launcher does, and back again; the middleware that requests pass through then."""
     from opentelemetry.instrumentation.django import DjangoInstrumentor

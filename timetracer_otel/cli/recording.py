@@ -23,6 +23,7 @@ _EXPORTER: Final = "timetracer"
     "max_body_kb",
     "max_trace_kb",
     "max_pending_mb",
+    "max_outside",
     "grace_seconds",
     "payloads",
     "encoding",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from pathlib import Path
+from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 from timetracer_otel import ports
@@ -95,13 +96,8 @@ class AsgiIntegration(Wrappable):
             await app(scope, receive, send)
             return
 
-        async def named(scope: Message, receive: Receive, send: Send) -> None:
-            try:
-                await app(scope, receive, send)
-            finally:
-                safely(self._name, entry, instance, scope)
-
-        await websockets.serve(port, entry, named, scope, receive, send)
+        over = partial(self._name, entry, instance, scope)
+        await websockets.serve(port, entry, app, scope, receive, send, over=over)
 
     def _name(self, entry: ports.Entry, app: Any, scope: Message) -> None:
         route = self.route(app, scope)

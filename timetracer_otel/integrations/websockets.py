@@ -22,7 +22,14 @@ _DENIAL = "websocket.http.response"
 
 
 async def serve(
-    port: ports.EntryPort, entry: ports.Entry, app: App, scope: Message, receive: Receive, send: Send
+    port: ports.EntryPort,
+    entry: ports.Entry,
+    app: App,
+    scope: Message,
+    receive: Receive,
+    send: Send,
+    *,
+    over: Callable[[], None],
 ) -> None:
     """Serve one connection.
 
@@ -33,6 +40,7 @@ async def serve(
         scope: as the server gave it.
         receive: as above.
         send: as above.
+        over: called when the application is done with it, before the entry is closed.
     """
     answer = entry.start(b"") if port.wants_body else None
     if answer is not None:
@@ -58,6 +66,7 @@ async def serve(
         safely(entry.failed, error)
         raise
     finally:
+        safely(over)
         safely(entry.response_ended)
         safely(entry.close)
 

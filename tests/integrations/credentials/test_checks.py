@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bcrypt
@@ -11,6 +12,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug import security
 
 import timetracer_otel
+from timetracer_otel import values
 from timetracer_otel.redaction import MASK
 
 KEY = "k" * 40
@@ -34,7 +36,7 @@ def loaded(cookie: str) -> Any:
 
 
 @pytest.fixture
-def cassettes(tmp_path: Any) -> str:
+def cassettes(tmp_path: Path) -> str:
     """A recording of three tokens, two passwords and a session."""
     with timetracer_otel.record(tmp_path):
         assert decoded(TOKEN) == {"sub": "7", "password": "S3same-one"}
@@ -71,3 +73,11 @@ def test_nothing_is_noted_or_given_outside(cassettes: str) -> None:
     assert decoded(MASK)[0] is jwt.DecodeError
     assert not security.check_password_hash(MASK, "S3same-one")
     assert bcrypt.checkpw(b"one", bcrypt.hashpw(b"one", bcrypt.gensalt(4)))
+
+
+def test_a_value_that_could_not_be_recorded_before_does_not_matter(tmp_path: Path) -> None:
+    assert "$unsupported" in values.dumps(object())
+    with timetracer_otel.record(tmp_path):
+        assert decoded(TOKEN)["sub"] == "7"
+    with timetracer_otel.replay(str(tmp_path)):
+        assert decoded(MASK) == {"sub": "7", "password": MASK}

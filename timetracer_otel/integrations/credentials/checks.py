@@ -119,7 +119,8 @@ class _Checking(Draw[Outcome | Refused | None]):
         if value is None:
             return None
         noted = copy.deepcopy(self._check.note(value.value))
-        return noted if len(values.dumps(noted)) <= _MOST and values.all_supported() else None
+        text, unsupported = values.dumps_checked(noted)
+        return noted if len(text) <= _MOST and not unsupported else None
 
     def restore(self, noted: object) -> Outcome | Refused | None:
         """What was noted."""
