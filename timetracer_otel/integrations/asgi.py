@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
-from pathlib import Path
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 from timetracer_otel import ports
