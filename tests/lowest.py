@@ -120,6 +120,7 @@ TABLE: Mapping[str, Check] = {
     "click": Check(("tests/cli",)),
     "jinja2": Check(("tests/reports", "tests/generating/test_module.py")),
     "msgspec": Check(("tests/unit", "tests/property")),
+    "packaging": Check(("tests/contract/test_too_old.py",)),
     "opentelemetry-sdk": Check(
         (*_IN_PROCESS, "tests/unit/test_light_spans.py", "tests/recording/test_launcher.py", _CONTRACT),
         "not test_contract or httpx- or redis- or flask- or fastapi- or sqlalchemy-",
