@@ -24,6 +24,8 @@ LATE_SECONDS = 60.0
 _ASGI_SCOPES = frozenset(f"opentelemetry.instrumentation.{name}" for name in ("asgi", "fastapi", "starlette"))
 MAX_REMEMBERED = 2_048
 """Written traces that are remembered for late spans."""
+MAX_OVER = 100
+"""Start-ups whose jobs are known."""
 MAX_OPEN = 10_000
 """Traces under way at once; of more, the oldest are given up: spans that nobody ends must not pile up."""
 
@@ -58,7 +60,7 @@ class Assembler:
         self._open: dict[int, TraceRecording] = {}
         self._index: dict[tuple[int, int], TraceRecording | Remembered] = {}
         self._written: deque[Remembered] = deque()
-        self._over: set[tuple[int, int]] = set()
+        self._over: dict[tuple[int, int], None] = {}
         self._lock = native.RLock()
 
     def ended_entry(self, trace_id: int, span_id: int) -> None:
@@ -68,7 +70,9 @@ class Assembler:
             trace_id: of its span.
             span_id: the same.
         """
-        self._over.add((trace_id, span_id))
+        self._over[trace_id, span_id] = None
+        if len(self._over) > MAX_OVER:  # tests start an app thousands of times in one process
+            self._over.pop(next(iter(self._over)), None)
 
     def started(self, span: Span) -> None:
         """A span started."""
@@ -216,7 +220,7 @@ class Assembler:
         self._lock = native.RLock()
         self._index = {}
         self._open = {}
-        self._over = set()
+        self._over = {}
         self._written = deque()
 
 

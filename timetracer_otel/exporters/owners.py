@@ -6,6 +6,7 @@ block's, and one that came in during a block is the block's after its end.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 _recorders: tuple[weakref.ref[Recorder], ...] = ()
 """Those that record, the oldest first."""
 _lock = threading.Lock()
+
+
+def _renew() -> None:
+    """Another thread may have held it when this process was forked."""
+    global _lock  # as above
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew)
 
 
 def add(recorder: Recorder) -> None:

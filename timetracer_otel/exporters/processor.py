@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 _tapping = threading.Lock()
 
 
+def _renew() -> None:
+    """Another thread may have held it when this process was forked."""
+    global _tapping  # one process, one lock
+    _tapping = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew)
+
+
 class SpanTap(OwnProcessor):
     """Passes spans on to the recorder of the moment. Added once to a provider, which cannot
     remove processors.
