@@ -112,6 +112,8 @@ TABLE: Mapping[str, Check] = {
         "kafka_cases",
     ),
     "aiokafka": Check((_CONTRACT, _ROWS, "tests/topics"), "aiokafka or (async and topics)", "aiokafka_cases"),
+    # mail
+    "aiosmtplib": Check((_CONTRACT,), "aiosmtplib"),
     # stores, and converting on several machines
     "obstore": Check(("tests/buckets",)),
     "distributed": Check(("tests/converting",), "dask", beside=("dask",)),

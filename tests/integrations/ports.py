@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
@@ -120,6 +121,7 @@ class ReplayPort:
         self, calls: Sequence[Recorded], *, pace: bool = False, body_limit: int = 1024 * 1024
     ) -> None:
         self.unused = list(calls)
+        self._lock = threading.Lock()
         self._recorded = [call.asked for call in calls]
         self.pace = pace
         self.body_limit = body_limit
@@ -129,12 +131,13 @@ class ReplayPort:
 
     def begin(self, caller: Caller, request: Request, span: Any = None) -> Answered:
         wanted = request.canonical()
-        for call in self.unused:
-            if call.family == request.family and _equal(call.asked.canonical(), wanted):
-                self.unused.remove(call)
-                answer = call.answered
-                assert answer is not None, "recorded without an answer"
-                return Answered(answer)
+        with self._lock:  # a list that another thread shortens meanwhile skips calls
+            for call in self.unused:
+                if call.family == request.family and _equal(call.asked.canonical(), wanted):
+                    self.unused.remove(call)
+                    answer = call.answered
+                    assert answer is not None, "recorded without an answer"
+                    return Answered(answer)
         raise MissError(f"no recorded call answers {request.title()}")
 
     def recorded_requests(self, caller: Caller) -> list[Request]:
