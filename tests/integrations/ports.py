@@ -73,7 +73,8 @@ class RecordingPort:
     def recorded_requests(self, caller: Caller) -> list[Request]:
         return []
 
-    pending_requests = recorded_requests
+    def pending_requests(self, caller: Caller, *, everywhere: bool = False) -> list[Request]:
+        return []
 
     async def await_cancellation(self, title: str) -> None:
         raise AssertionError("nothing waits while recording")
@@ -143,7 +144,7 @@ class ReplayPort:
     def recorded_requests(self, caller: Caller) -> list[Request]:
         return self._recorded
 
-    def pending_requests(self, caller: Caller) -> list[Request]:
+    def pending_requests(self, caller: Caller, *, everywhere: bool = False) -> list[Request]:
         return [call.asked for call in self.unused]
 
     async def await_cancellation(self, title: str) -> None:

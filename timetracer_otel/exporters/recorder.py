@@ -210,7 +210,9 @@ class Recorder:
         """Nothing: this is no replay."""
         return ()
 
-    pending_requests = recorded_requests
+    def pending_requests(self, caller: ports.Caller, *, everywhere: bool = False) -> tuple[Request, ...]:
+        """Nothing: this is no replay."""
+        return ()
 
     async def await_cancellation(self, title: str) -> None:
         """Nothing: this is no replay."""

@@ -92,9 +92,13 @@ class Port(Protocol):
         """
         ...
 
-    def pending_requests(self, caller: Caller) -> Iterable[Request]:
+    def pending_requests(self, caller: Caller, *, everywhere: bool = False) -> Iterable[Request]:
         """In replay, what that integration asked here (in this task or thread) when it was recorded
         and was not asked again yet, in order. Nothing when recording.
+
+        Args:
+            caller: the integration.
+            everywhere: in all tasks and threads, and what may be answered again and again as well.
         """
         ...
 

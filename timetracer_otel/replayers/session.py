@@ -244,12 +244,15 @@ class Session:
         if self._fallback is not None:
             yield from self._fallback.recorded_requests(caller)
 
-    def pending_requests(self, caller: ports.Caller) -> Iterator[Request]:
-        """What that integration asked in this lane and was not asked again yet, in order."""
+    def pending_requests(self, caller: ports.Caller, *, everywhere: bool = False) -> Iterator[Request]:
+        """What that integration asked in this lane, or in all, and was not asked again yet, in order."""
         lane = self._lanes.current()
         for call in self.matcher.unused():
-            if call.integration == caller.name and call.lane == lane and call.request is not None:
+            here = everywhere or call.lane == lane
+            if here and call.integration == caller.name and call.request is not None:
                 yield call.request
+        if everywhere and self._fallback is not None:
+            yield from self._fallback.recorded_requests(caller)
 
     def lost(self, where: str, why: str) -> None:
         """Nothing: this is no recording."""

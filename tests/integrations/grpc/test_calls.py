@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.fidelity.apps.case import Case
 from tests.fidelity.apps.grpc_clients import ended, message, method
 from tests.integrations.ports import RecordingPort, ReplayPort, using
 from tests.services.grpc_server import GrpcServer, struct
+from timetracer_otel.cassette import Cassette
 from timetracer_otel.errors import MissError, ReplayError
 from timetracer_otel.messages import GrpcReply, GrpcRequest
 from timetracer_otel.redaction import Redactor
@@ -194,3 +196,53 @@ def test_an_asynchronous_call_that_is_cancelled_behind_an_interceptor(
     assert live == [True, True]
     assert recorded == live
     assert replayed == recorded
+
+
+async def after_a_thread() -> Any:
+    """As :func:`ping_pong`, once something else has started a thread."""
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    thread.join()
+    return await grpc_async_cases.ping_pong()
+
+
+async def beside_another_channel() -> Any:
+    """The thread that grpc.aio polls in goes on while there is a channel."""
+    async with grpc.aio.insecure_channel("127.0.0.1:1"):
+        return await grpc_async_cases.ping_pong()
+
+
+@pytest.mark.parametrize("other", [after_a_thread, beside_another_channel])
+def test_a_stream_that_waits_for_answers_is_found_in_whatever_task(
+    other: Callable[[], Coroutine[Any, Any, Any]], server: GrpcServer, tmp_path: Path
+) -> None:
+    """Tasks are numbered along with threads, of which one more or less may be started."""
+    with timetracer_otel.record(tmp_path):
+        recorded = asyncio.run(grpc_async_cases.ping_pong())
+    server.stop()
+    with timetracer_otel.replay(tmp_path) as session:
+        replayed = asyncio.run(asyncio.wait_for(other(), 60))
+
+    assert replayed == recorded
+    assert session.unused == []
+
+
+def test_which_channels_there_are_changes_no_lane(server: GrpcServer, tmp_path: Path) -> None:
+    lanes = []
+    for call in (grpc_async_cases.ping_pong, beside_another_channel):
+        with timetracer_otel.record(tmp_path) as recording:
+            asyncio.run(call())
+        assert recording.path is not None
+        lanes.append([call.lane for call in Cassette.load(recording.path).calls()])
+    assert lanes == [[1], [1]]
+
+
+def test_a_stream_of_which_nothing_was_recorded_is_a_miss(server: GrpcServer, tmp_path: Path) -> None:
+    """And no wait without an end: the app sends nothing more before it is answered."""
+    with timetracer_otel.record(tmp_path):
+        changed(struct(n=1))
+    with (
+        pytest.raises(MissError, match=r"/shop\.Stock/Chat"),
+        timetracer_otel.replay(tmp_path),
+    ):
+        asyncio.run(asyncio.wait_for(grpc_async_cases.ping_pong(), 60))

@@ -66,7 +66,7 @@ class SettingUp:
         """As without it."""
         return self._port.recorded_requests(caller)
 
-    def pending_requests(self, caller: Caller) -> Iterable[Request]:
+    def pending_requests(self, caller: Caller, *, everywhere: bool = False) -> Iterable[Request]:
         """None: a hook asks what it always asks."""
         return ()
 

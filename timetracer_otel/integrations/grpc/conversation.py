@@ -56,7 +56,7 @@ class Conversation:
         self._began = time.monotonic_ns()
         self._ended = False
         self._matched: GrpcRequest | None = None
-        self._candidates: list[GrpcRequest] | None = None
+        self._candidates: tuple[list[GrpcRequest], list[GrpcRequest]] | None = None
         self._cancelled = False
         self._lock = threading.Lock()
         # a streamed request is matched later, in whatever thread has sent the message that settles it
@@ -181,7 +181,8 @@ class Conversation:
         """In replay, the answer of a call whose messages are still being sent, once it can be told.
 
         A recorded call is the one when what was sent so far is how it began, and was all that its
-        first answer needed; else all messages decide.
+        first answer needed; else all messages decide. The app may wait for that answer before it goes on: so
+        where none that this task or thread made goes on like it, those of others are looked at.
 
         Raises:
             MissError: no recorded call answers this one.
@@ -189,16 +190,22 @@ class Conversation:
         if self.request.complete:
             return self._recorded()
         if self._candidates is None:  # looked up where the call is made: the task or thread counts
-            self._candidates = [
-                other
-                for other in self.port.pending_requests(self.integration)
-                if isinstance(other, GrpcRequest) and other.method == self.request.method
-            ]
-        for other in self._candidates:
+            self._candidates = self._pending(everywhere=False), self._pending(everywhere=True)
+        here, everywhere = self._candidates
+        if not everywhere:
+            return self._recorded()  # nothing that is still sent makes one of it
+        for other in here if any(map(self._goes_on, here)) else everywhere:
             if self._begins(other):
                 self._matched = other
                 return self._recorded()
         return None
+
+    def _pending(self, *, everywhere: bool) -> list[GrpcRequest]:
+        return [
+            other
+            for other in self.port.pending_requests(self.integration, everywhere=everywhere)
+            if isinstance(other, GrpcRequest) and other.method == self.request.method
+        ]
 
     def divergence(self) -> ReplayError | None:
         """Why what the app sends is not what it sent in the call that was chosen by its beginning."""
@@ -234,9 +241,14 @@ class Conversation:
         sent, recorded = self.request.messages or [], other.messages
         if recorded is None or other.answered_after is None or other.answered_after > len(sent):
             return False
+        return len(recorded) >= other.answered_after and self._goes_on(other)
+
+    def _goes_on(self, other: GrpcRequest) -> bool:
+        """True where what was sent so far is how that one began, as far as both go."""
+        sent, recorded = self.request.messages or [], other.messages
         mine, theirs = self.request.canonical(), other.canonical()
         return (
-            len(recorded) >= other.answered_after
+            recorded is not None
             and masked_equal(recorded[: len(sent)], sent[: len(recorded)])
             and masked_equal(theirs["metadata"], mine["metadata"])
         )

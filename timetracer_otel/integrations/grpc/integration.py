@@ -83,6 +83,7 @@ class GrpcIntegration(Integration):
             Point(channel, "_run_channel_spin_thread", wrapper=_in_no_context),
             Point(channel, "_spawn_poll_connectivity", wrapper=_in_no_context, optional=True),
             Point(channel, "Channel.subscribe", self._subscribe),
+            Point("grpc.aio._channel", "Channel.__init__", wrapper=_in_no_context),
             Point("grpc.aio._channel", "Channel.get_state", self._get_state),
             Point(
                 "grpc.aio._channel", "Channel.wait_for_state_change", self._state_change, asynchronous=True
@@ -347,7 +348,9 @@ class _AioChannel:
 
 
 def _in_no_context(wrapped: Any, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Threads of a channel serve all its calls: they belong to no request."""
+    """Threads that a channel starts serve all its calls, those of ``grpc.aio`` all channels there are: they
+    belong to no request. Whether one is started depends on what other channels are still there.
+    """
     return Context().run(wrapped, *args, **kwargs)
 
 
