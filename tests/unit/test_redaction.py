@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import pickle
@@ -143,13 +144,33 @@ class TestNames:
         )
 
 
+def basic(pair: str, scheme: str = "Basic ") -> str:
+    return scheme + base64.b64encode(pair.encode()).decode()
+
+
 class TestHeaders:
     @pytest.mark.parametrize(
         ("name", "value", "clean"),
         [
             ("Authorization", "Bearer abc.def", f"Bearer {MASK}"),
             ("Authorization", "abc", MASK),
-            ("Proxy-Authorization", "Basic dTpw", f"Basic {MASK}"),
+            ("Authorization", basic("ann:sesame"), basic(f"ann:{MASK}")),
+            ("Authorization", basic("ann:se:same", "basic "), basic(f"ann:{MASK}", "basic ")),
+            ("Authorization", basic("änn:sésame"), basic(f"änn:{MASK}")),
+            ("Authorization", basic("sk_live_4242:"), basic(f"{MASK}:")),
+            ("Authorization", basic("ghp_16C7e42F292c:x-oauth-basic"), basic(f"{MASK}:{MASK}")),
+            ("Authorization", basic("rk8Xh2Lq0Vt5Zw9Bn3:sesame-1"), basic(f"{MASK}:{MASK}")),
+            (
+                "Authorization",
+                basic("Ann.L3e2K9@Shop.example:sesame"),
+                basic(f"Ann.L3e2K9@Shop.example:{MASK}"),
+            ),
+            ("Authorization", basic(f"ann:{MASK}"), basic(f"ann:{MASK}")),
+            ("Authorization", basic(f"{MASK}:"), basic(f"{MASK}:")),
+            ("Authorization", "Basic no-base64!", f"Basic {MASK}"),
+            ("Authorization", basic("no-colon"), f"Basic {MASK}"),
+            ("Proxy-Authorization", "Basic dTpw", basic(f"u:{MASK}")),
+            ("X-Forwarded-Authorization", "Basic dTpw", basic(f"u:{MASK}")),
             ("X-Api-Key", "k1", MASK),
             ("X-AUTH-TOKEN", "t", MASK),
             ("Ocp-Apim-Subscription-Key", "k", MASK),
@@ -195,6 +216,8 @@ class TestUrls:
             ),
             ("https://user:p@ss@h:1/?q=a@b", "https://user:%5BREDACTED%5D@h:1/?q=a@b"),
             ("https://ghp_123@h/", "https://%5BREDACTED%5D@h/"),
+            ("https://sk_live_4242:@h/", "https://%5BREDACTED%5D:@h/"),
+            ("https://ghp_t0k3n:x-oauth-basic@h/", "https://%5BREDACTED%5D:%5BREDACTED%5D@h/"),
             ("http://u:a:b@h/", "http://u:%5BREDACTED%5D@h/"),
             ("/relative?%70assword=x", "/relative?%70assword=%5BREDACTED%5D"),
             ("http://h/?a=%7B%22pwd%22%3A%22x%22%7D", "http://h/?a=%7B%22pwd%22%3A%22%5BREDACTED%5D%22%7D"),

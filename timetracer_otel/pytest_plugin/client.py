@@ -22,7 +22,7 @@ from timetracer_otel.config import Settings
 from timetracer_otel.errors import ApplicationError, CodecError, MissError, TimetracerError
 from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.pytest_plugin.calls import Calls, titles
-from timetracer_otel.redaction import MASK, Redactor
+from timetracer_otel.redaction import MASK, Redactor, holds_mask
 from timetracer_otel.replayers import guard
 from timetracer_otel.replayers.clients import AppResponse
 from timetracer_otel.replayers.runner import Client, import_app, make_client, with_headers
@@ -141,7 +141,8 @@ class StartedApp:
         """The headers, those that are masked as they are configured."""
         configured = {name.lower(): value for name, value in self._headers}
         return [
-            (name, configured.get(name.lower(), value) if MASK in value else value) for name, value in headers
+            (name, configured.get(name.lower(), value) if holds_mask(value) else value)
+            for name, value in headers
         ]
 
     def judge(self, path: Path) -> Verdict:
@@ -306,7 +307,7 @@ class RequestReplay:
         response = ended.response if isinstance(ended.response, HttpResponse) else None
         recorded = self.cassette.inbound_response
         if response is not None and isinstance(recorded, HttpResponse):
-            masked = [(name, value) for name, value in request.headers if MASK in value]
+            masked = [(name, value) for name, value in request.headers if holds_mask(value)]
             if response.status in _REFUSALS and recorded.status not in _REFUSALS and masked:
                 pytest.fail(_refused(response.status, recorded.status, masked))
             response = self._app.masked(response, recorded)
@@ -341,10 +342,11 @@ class ReplayedResponse:
 def _refused(status: int, recorded: object, masked: Sequence[tuple[str, str]]) -> str:
     names = " and ".join(dict.fromkeys(name for name, _ in masked))
     name, value = masked[0]
+    given = value.replace(MASK, "$TOKEN") if MASK in value else f"{value.partition(' ')[0]} $TOKEN"
     return (
         f"the app answered {status}, recorded was {recorded}: it refused the header {names}, a credential"
         " that was masked when it was recorded. Give one that it accepts: in the test, or for all in pytest's"
-        f" configuration: timetracer_headers = {name}: {value.replace(MASK, '$TOKEN')},"
+        f" configuration: timetracer_headers = {name}: {given},"
         " with TOKEN in the environment"
     )
 

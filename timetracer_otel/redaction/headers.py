@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from timetracer_otel.redaction.basic import mask_basic
 from timetracer_otel.redaction.mask import MASK, note
 from timetracer_otel.redaction.names import SensitiveNames, words
 from timetracer_otel.redaction.urls import mask_url
@@ -60,6 +61,9 @@ class HeaderRules:
         """The header's value without secrets; the same object when it has none."""
         lower = name.lower()
         if lower in _CREDENTIALS:
+            basic = mask_basic(value, self.names)
+            if basic is not None:
+                return basic
             scheme, blank, rest = value.partition(" ")
             return value if rest == MASK or not value else (scheme + blank if rest else "") + MASK
         if lower == "cookie":
@@ -68,7 +72,8 @@ class HeaderRules:
             cookie, sign, rest = value.partition(";")
             return _mask_cookie(cookie) + sign + rest
         if lower in self._headers or lower in self.names or lower in _SCHEMELESS:
-            return MASK if value else value
+            basic = mask_basic(value, self.names)
+            return basic if basic is not None else MASK if value else value
         if _holds_url(lower):
             return _URL.sub(lambda found: self.mask_url(found[0])[0], value)
         return value

@@ -21,7 +21,7 @@ from timetracer_otel.messages import Failure, HttpRequest, HttpResponse, KafkaRe
 from timetracer_otel.redaction import codings
 from timetracer_otel.redaction.charsets import as_utf8, charset_of, edits_in_charset
 from timetracer_otel.redaction.http import with_body
-from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply, note
+from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply, basic_pair, note
 from timetracer_otel.span import AttributeValue, Span
 
 M = TypeVar("M")
@@ -274,6 +274,8 @@ def _read(message: HttpRequest | HttpResponse) -> str:
 
 def _between(raw: str, clean: str) -> list[str]:
     """What stands in the text where the masked one has masks; nothing when that cannot be told."""
+    if MASK not in clean and URL_MASK not in clean:
+        return _in_basic(raw, clean)
     parts = clean.replace(URL_MASK, MASK).replace(f'"{MASK}"', MASK).split(MASK)
     if len(parts) == 1 or not raw.startswith(parts[0]):
         return []
@@ -289,6 +291,20 @@ def _between(raw: str, clean: str) -> list[str]:
     if end < position or not raw.endswith(parts[-1]):
         return []
     return [*found, raw[position:end]]
+
+
+def _in_basic(raw: str, clean: str) -> list[str]:
+    """What a header of HTTP Basic gives away: itself in base64, the password, the name that is a key."""
+    masked, given = basic_pair(clean), basic_pair(raw)
+    if masked is None or given is None or MASK not in masked:
+        return []
+    found = [raw.strip().rpartition(" ")[2]]
+    for text in _between(given, masked):
+        try:
+            found.append(text.encode("latin-1").decode())
+        except UnicodeDecodeError:
+            found.append(text)
+    return found
 
 
 def _plain(text: str) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections import deque
 from typing import Any, Final, NamedTuple
 
@@ -12,8 +14,34 @@ URL_MASK: Final = "%5BREDACTED%5D"
 """The mask where brackets would not be legal: in URLs and forms."""
 
 
+BASIC: Final = re.compile(r"(?P<scheme>basic +)?(?P<pair>[A-Za-z0-9+/]+={0,2}) *", re.IGNORECASE)
+"""The value of a header with credentials of HTTP Basic, or what follows the scheme in it."""
+
+_LONGEST: Final = 8192
+
 MAX_PLACES: Final = 100
 """Places listed of one message."""
+
+
+def basic_pair(text: str) -> str | None:
+    """The ``user:password`` that a header of HTTP Basic holds in base64; ``None``: it holds none.
+
+    Args:
+        text: the header's value, with the scheme or without; each character of the result is one byte.
+    """
+    found = BASIC.fullmatch(text) if len(text) <= _LONGEST else None
+    if found is None:
+        return None
+    try:
+        pair = base64.b64decode(found["pair"], validate=True).decode("latin-1")
+    except ValueError:
+        return None
+    return pair if ":" in pair else None
+
+
+def holds_mask(text: str) -> bool:
+    """True for a text with a mask in it, plainly or within credentials of HTTP Basic."""
+    return MASK in text or URL_MASK in text or MASK in (basic_pair(text) or "")
 
 
 class Edit(NamedTuple):
@@ -69,7 +97,8 @@ def masked_equal(recorded: Any, live: Any) -> bool:
     """
     if isinstance(recorded, str):
         if isinstance(live, str):
-            return recorded == live or _fits(recorded.replace(URL_MASK, MASK), live, MASK)
+            fits = recorded == live or _fits(recorded.replace(URL_MASK, MASK), live, MASK)
+            return fits or (recorded[:6].lower() == "basic " and _basic_equal(recorded, live))
         # numbers are masked as strings
         return recorded == MASK and isinstance(live, int | float | bytes) and not isinstance(live, bool)
     if type(recorded) is not type(live):
@@ -84,6 +113,11 @@ def masked_equal(recorded: Any, live: Any) -> bool:
         mask = MASK.encode()
         return recorded == live or _fits(recorded.replace(URL_MASK.encode(), mask), live, mask)
     return bool(recorded == live) or (recorded != recorded and live != live)  # NaN
+
+
+def _basic_equal(recorded: str, live: str) -> bool:
+    pair, other = basic_pair(recorded), basic_pair(live)
+    return pair is not None and other is not None and _fits(pair, other, MASK)
 
 
 def _fits(pattern: Any, text: Any, mask: Any) -> bool:

@@ -6,8 +6,9 @@ import json
 import re
 from collections import deque
 from typing import Final
-from urllib.parse import quote_plus, unquote_plus
+from urllib.parse import quote_plus, unquote, unquote_plus
 
+from timetracer_otel.redaction.basic import hides_user
 from timetracer_otel.redaction.json_text import json_edits
 from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply
 from timetracer_otel.redaction.names import SensitiveNames
@@ -45,9 +46,11 @@ def mask_url(url: str, names: SensitiveNames, nested: int = _NESTED) -> tuple[st
         user, colon, password = user_info[2].partition(":")
         if not colon:
             user, password = "", user  # a name alone is often a token
-        if password and password not in (URL_MASK, MASK):
-            found.append("password")
-            url = f"{user_info[1]}{user}{colon}{URL_MASK}{url[user_info.end() - 1 :]}"
+        clean_user = URL_MASK if hides_user(unquote(user), unquote(password), names) else user
+        clean_password = URL_MASK if password and password != MASK else password
+        if (clean_user, clean_password) != (user, password):
+            found.append("user" if clean_password == password else "password")
+            url = f"{user_info[1]}{clean_user}{colon}{clean_password}{url[user_info.end() - 1 :]}"
     if ";" in url:
         url, parameters = _mask_path(url, names)
         found += parameters

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.messages import Canonical, HttpRequest
-from timetracer_otel.redaction import MASK, masked_equal
+from timetracer_otel.redaction import MASK, holds_mask, masked_equal
 from timetracer_otel.replayers.answers import answer_content
 from timetracer_otel.replayers.cookies import Sent, sent
 from timetracer_otel.volatile import Origins
@@ -153,9 +153,15 @@ class RecordedCalls:
         for index, call in enumerate(self.calls):
             if call.request is not None:
                 form = call.request.canonical()
-                if not_recorded(form) or MASK in repr(form):
+                if not_recorded(form) or MASK in repr(form) or _masked_credentials(form):
                     found.setdefault(call.family, []).append((index, form))
         return found
+
+
+def _masked_credentials(form: Canonical) -> bool:
+    """Credentials of HTTP Basic: their masks are in base64."""
+    headers = form.get("headers")
+    return isinstance(headers, dict) and any(map(holds_mask, headers.get("authorization", ())))
 
 
 def not_recorded(form: Canonical) -> list[str]:

@@ -14,13 +14,12 @@ import msgspec
 from timetracer_otel import ports, values
 from timetracer_otel.integrations.base import Point
 from timetracer_otel.nondeterminism import CHECKS, Draw, Fallback, current_source, undrawn
-from timetracer_otel.redaction.mask import MASK, URL_MASK
+from timetracer_otel.redaction import holds_mask
 
 Wrapper: TypeAlias = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 
 _MOST: Final = 64 * 1024
 """Characters of an outcome that is noted."""
-_MASKS: Final = (MASK, URL_MASK)
 _within: ContextVar[bool] = ContextVar("timetracer_check", default=False)
 """A check is being made: those that it makes itself are part of it."""
 
@@ -40,8 +39,8 @@ class Outcome(NamedTuple):
 def is_masked(value: object) -> bool:
     """True for a text or bytes that a mask stands in."""
     if isinstance(value, bytes):
-        return any(mask.encode() in value for mask in _MASKS)
-    return isinstance(value, str) and any(mask in value for mask in _MASKS)
+        return holds_mask(value.decode("latin-1"))
+    return isinstance(value, str) and holds_mask(value)
 
 
 def any_masked(instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
