@@ -17,7 +17,7 @@ import logging
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,8 @@ class Choice:
 
     Attributes:
         thorough: each function with each error during a request that calls it, and once more during each that
-            calls it from elsewhere in ours; else with one error during one request.
+            calls it from elsewhere in ours; else with one error during one request, and of those that only
+            ours calls one in three.
         only: a part of their names.
         share: of how many equal shares of them which one, from 0.
         shares: how many shares there are.
@@ -163,11 +164,17 @@ class Choice:
     share: int = 0
     shares: int = 1
 
-    def takes(self, function: str) -> bool:
-        """True when that function is to fail here."""
-        return (
-            self.only in function and zlib.crc32(function.encode()) // len(ERRORS) % self.shares == self.share
-        )
+    def takes(self, function: str, hooks: Collection[str]) -> bool:
+        """True when that function is to fail here.
+
+        Args:
+            function: its name.
+            hooks: those that others call.
+        """
+        turn = zlib.crc32(function.encode()) // len(ERRORS)
+        if self.only not in function or turn % self.shares != self.share:
+            return False
+        return self.thorough or function in hooks or turn % 3 == 0
 
     def failures(self, function: str, callers: dict[str, set[str]]) -> list[tuple[str, type[Exception]]]:
         """The requests that function fails in, and its errors.
@@ -232,7 +239,7 @@ def main(folder: Path, choice: Choice, done: Path) -> Report:
     known = {(result.function, result.error, result.request) for result in before}
     with done.open("a", buffering=1) as lines:
         for function in report.reached:
-            if not choice.takes(function) or function in trusted() or is_pending(function):
+            if not choice.takes(function, report.hooks) or function in trusted() or is_pending(function):
                 continue
             for name, error in choice.failures(function, reached[function]):
                 if (function, error.__name__, name) in known:

@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from tests.fidelity.apps.calls import choosing
-from tests.fidelity.servers import RECORDING, REPLAYING, Server, instrumenting
+from tests.fidelity.servers import INSTRUMENTED, RECORDING, REPLAYING, Server, instrumenting
 from tests.services.together import Services
 
 ASKED = choosing(
     ("httpx", "httpx, asynchronous", "SQLAlchemy", "SQLAlchemy, asynchronous", "redis", "redis, asynchronous")
 )
-INSTRUMENTED = ("asyncpg", "httpx", "psycopg", "psycopg2", "redis", "sqlalchemy", "sqlite3", "threading")
-"""As nothing else is asked of an application here, it starts a third sooner."""
 
 
 class Stage:

@@ -9,7 +9,15 @@ from pathlib import Path
 from tests.fidelity.apps.calls import choosing
 from tests.fidelity.row import Row
 from tests.fidelity.scenarios import Variant, rows_of
-from tests.fidelity.servers import PLAIN, RECORDING, REPLAYING, Server, ServerFailed
+from tests.fidelity.servers import (
+    INSTRUMENTED,
+    PLAIN,
+    RECORDING,
+    REPLAYING,
+    Server,
+    ServerFailed,
+    instrumenting,
+)
 from tests.fidelity.sqlalchemy_versions import python_path
 from tests.fidelity.wire import Answer, send
 from tests.services import c_extension
@@ -94,6 +102,7 @@ def run_variant(variant: Variant, services: Services, directory: Path) -> Result
         environment["PYTHONPATH"] = path
     if variant.libraries:
         environment |= choosing(variant.libraries)
+        environment |= instrumenting(variant.framework.removesuffix("-asgi"), *INSTRUMENTED)
 
     def run(name: str, launcher: tuple[str, ...], added: dict[str, str], *orders: Iterable[Row]) -> list[Run]:
         server = Server(variant.framework, launcher, {**environment, **added}, directory / name)

@@ -20,25 +20,31 @@ class Variant:
     Attributes:
         sqlalchemy: The SQLAlchemy it runs with: ``current`` (what is installed) or ``2.0``.
         libraries: The headings of the rows it runs; empty for all.
-        slow: It takes a minute, and another one runs the same statements.
+        one_each: Of what is done with several drivers or protocols it takes one, each in its turn.
+        rest: It takes the others.
+        slow: It takes a minute, and others show most of it.
     """
 
     name: str
     framework: str
     sqlalchemy: str = "current"
     libraries: tuple[str, ...] = ()
+    one_each: bool = False
+    rest: bool = False
     slow: bool = False
 
 
 SQL = ("SQLAlchemy", "SQLAlchemy, asynchronous")
 VARIANTS = (
     Variant("fastapi", "fastapi"),
-    Variant("flask", "flask"),
+    Variant("flask", "flask", one_each=True),
+    Variant("flask-rest", "flask", rest=True, slow=True),
     Variant("starlette", "starlette", libraries=("Inbound",)),
     Variant("litestar", "litestar", libraries=("Inbound",)),
     Variant("django", "django", libraries=("Inbound",)),
     Variant("django-asgi", "django-asgi", libraries=("Inbound",)),
-    Variant("fastapi-sqlalchemy-2.0", "fastapi", "2.0", SQL),
+    Variant("fastapi-sqlalchemy-2.0", "fastapi", "2.0", SQL, one_each=True),
+    Variant("fastapi-sqlalchemy-2.0-rest", "fastapi", "2.0", SQL, rest=True, slow=True),
     Variant("flask-sqlalchemy-2.0", "flask", "2.0", SQL, slow=True),
 )
 
@@ -69,8 +75,15 @@ def _case_rows() -> Iterator[Row]:
 @functools.cache
 def rows_of(variant: Variant) -> tuple[Row, ...]:
     """The rows of one variant."""
-    return tuple(
+    served = tuple(
         row
         for row in rows()
         if variant.framework in row.frameworks and (not variant.libraries or row.library in variant.libraries)
     )
+    if not (variant.one_each or variant.rest):
+        return served
+    alike: dict[tuple[str, str], list[Row]] = {}
+    for row in served:
+        alike.setdefault((row.library, row.edge), []).append(row)
+    one_each = {rows[turn % len(rows)].name for turn, rows in enumerate(alike.values())}
+    return tuple(row for row in served if (row.name in one_each) is variant.one_each)

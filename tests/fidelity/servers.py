@@ -42,6 +42,8 @@ PLAIN: tuple[str, ...] = ()
 RECORDING = ("opentelemetry-instrument", "--traces_exporter", "timetracer")
 REPLAYING = ("opentelemetry-instrument",)
 
+INSTRUMENTED = ("asyncpg", "httpx", "psycopg", "psycopg2", "redis", "sqlalchemy", "sqlite3", "threading")
+"""Beside its framework, where nothing else is asked of an application: it starts a third sooner."""
 
 STARTED: weakref.WeakSet[Server] = weakref.WeakSet()
 """For who wants to know what they printed: tests/printed.py."""
