@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -12,12 +13,18 @@ from timetracer_otel import values
 from timetracer_otel.exporters.trace import Gap
 from timetracer_otel.messages import Answer, Failure, FunctionResult, HttpRequest, Request
 from timetracer_otel.nondeterminism import CHECKS
-from timetracer_otel.redaction import MASK, KnownSecrets, Redactor, secrets_in
+from timetracer_otel.nondeterminism.comparisons import Comparison, Recorded
+from timetracer_otel.redaction import MASK, KnownSecrets, Redactor, masked_texts, secrets_in
+from timetracer_otel.redaction.digests import digests
 from timetracer_otel.redaction.everywhere import hides_from_the_app, mask_the_rest
 from timetracer_otel.span import Attributes, Span
 
 _SHORTEST = 8
 """Characters a drawn value needs to be looked for: shorter ones are found everywhere."""
+
+
+_DIGEST = 20
+"""Bytes or characters of the shortest signature."""
 
 
 class _Said(msgspec.Struct):
@@ -41,6 +48,9 @@ class Masking:
         self._redactor = redactor
         self.gaps = gaps
         self._pairs: list[tuple[Request | Answer | Failure, Request | Answer | Failure]] = []
+        self._outcomes: list[tuple[FunctionResult, FunctionResult]] = []
+        self._body_masked = False
+        self._hidden: tuple[int, set[str]] = (0, set())
         self._texts: list[tuple[str, str]] | None = None
         self._said: list[_Said] = []
 
@@ -66,10 +76,15 @@ class Masking:
         if masked:
             self._pairs.append((message, clean))
             self._texts = None
+            self._came_in(where, message, clean)
             if hides_from_the_app(message, inbound=bool(where)):
                 self.gaps.extend(Gap("masked", f"{where}{place}", span_id) for place in masked)
         self._said.append(_Said(span_id, clean, attributes, where))
         return attributes
+
+    def _came_in(self, where: str, message: object, clean: object) -> None:
+        if where and isinstance(message, HttpRequest) and isinstance(clean, HttpRequest):
+            self._body_masked = self._body_masked or clean.body != message.body
 
     def learn(self, message: Request | Answer | Failure) -> None:
         """Look for what a message gives away of which not all is kept.
@@ -130,6 +145,7 @@ class Masking:
             return
         self._pairs.append((said.message, clean))
         self._texts = None
+        self._came_in(said.where, said.message, clean)
         span.attributes.update(clean.attributes())
         if hides_from_the_app(said.message, inbound=bool(said.where)):
             self.gaps.extend(Gap("masked", f"{said.where}{place}", said.span_id) for place in masked)
@@ -154,14 +170,51 @@ class Masking:
             return MASK
         return value
 
+    def compared(self, comparison: Comparison) -> Recorded | None:
+        """What a comparison came to where one of both is a secret that was masked, or holds one.
+
+        So it is where they are signatures, and something was masked in the body that came in. Else ``None``.
+        """
+        pairs = [*self._pairs, *self._outcomes]
+        if self._hidden[0] != len(pairs):
+            texts: set[str] = set().union(*(masked_texts(raw, clean) for raw, clean in pairs))
+            self._hidden = len(pairs), texts.union(*map(digests, texts))
+        operands = comparison.operands
+        if any(map(partial(_is_one_of, self._hidden[1]), operands)):
+            return Recorded(comparison.good, signed=False)
+        signed = comparison.good and self._body_masked and min(map(_size, operands), default=0) >= _DIGEST
+        return Recorded(good=True, signed=True) if signed else None
+
     def _checked(self, outcome: object) -> object:
         """What a check of a credential came to: claims and sessions are data of the app, masked as such."""
         if self._redactor is None:
             return outcome
         masked: list[str] = []
-        clean = self._redactor.message(FunctionResult(outcome), masked)
+        raw_outcome = FunctionResult(outcome)
+        clean = self._redactor.message(raw_outcome, masked)
+        if masked:
+            self._outcomes.append((raw_outcome, clean))
         secrets: set[str] = set().union(*(secrets_in(raw, clean) for raw, clean in self._pairs))
         return (KnownSecrets(secrets).message(clean, masked) if secrets else clean).value
+
+
+def _size(operand: object) -> int:
+    return len(operand) if isinstance(operand, str | bytes) else 0
+
+
+def _is_one_of(texts: set[str], operand: object) -> bool:
+    """True for a text or bytes that is one of the texts, or holds one that is found nowhere by chance."""
+    if isinstance(operand, bytes):
+        if operand.hex() in texts:  # a digest
+            return True
+        try:
+            text = operand.decode()
+        except UnicodeDecodeError:
+            text = operand.decode("latin-1")
+        operand = text
+    if not isinstance(operand, str):
+        return False
+    return operand in texts or any(len(one) >= _SHORTEST and one in operand for one in texts)
 
 
 def _title(message: Request | Answer | Failure) -> str:

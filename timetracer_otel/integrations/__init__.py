@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from timetracer_otel import nondeterminism, ports
 from timetracer_otel.integrations import threads, wrapping
 from timetracer_otel.integrations.base import Wrappable
+from timetracer_otel.integrations.credentials import comparing
 
 __all__ = ["ENTRY_POINT_GROUP", "all_integrations", "install", "uninstall"]
 
@@ -87,6 +88,7 @@ def install() -> None:
             _safely(f"installing {integration.name}", partial(wrapping.install, integration))
         _safely("following threads", threads.install)
         _safely("watching the clock and random sources", nondeterminism.install)
+        _safely("watching comparisons of credentials", comparing.install)
 
 
 def uninstall() -> None:
@@ -96,6 +98,7 @@ def uninstall() -> None:
             wrapping.uninstall(integration)
         threads.uninstall()
         nondeterminism.uninstall()
+        comparing.uninstall()
 
 
 def _safely(what: str, act: Callable[[], None]) -> None:

@@ -41,7 +41,7 @@ from timetracer_otel.redaction.documents import DocumentRules
 from timetracer_otel.redaction.grpc import GrpcRules
 from timetracer_otel.redaction.headers import HeaderRules, is_credential
 from timetracer_otel.redaction.http import HttpRules
-from timetracer_otel.redaction.known import KnownSecrets, secrets_in
+from timetracer_otel.redaction.known import KnownSecrets, masked_texts, secrets_in
 from timetracer_otel.redaction.mask import MASK, holds_mask, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames, words
 from timetracer_otel.redaction.records import RecordRules
@@ -53,7 +53,16 @@ from timetracer_otel.span import Attributes, AttributeValue, Span, Status
 if TYPE_CHECKING:
     from timetracer_otel.config import Settings
 
-__all__ = ["MASK", "KnownSecrets", "Redactor", "holds_mask", "is_credential", "masked_equal", "secrets_in"]
+__all__ = [
+    "MASK",
+    "KnownSecrets",
+    "Redactor",
+    "holds_mask",
+    "is_credential",
+    "masked_equal",
+    "masked_texts",
+    "secrets_in",
+]
 
 M = TypeVar("M")
 

@@ -36,6 +36,8 @@ def mask_cassette(cassette: Cassette, known: KnownSecrets) -> None:
     """
     gaps: list[Gap] = []
     payloads: dict[str, set[str]] = {}
+    for span in cassette.spans:
+        known.may_be_on(span)  # which digests are said somewhere is learned first
     for said in _messages(cassette):
         attributes = said.message.attributes()
         payloads.setdefault(said.span.span_id, set()).update(attributes)

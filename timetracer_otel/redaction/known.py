@@ -20,6 +20,7 @@ import msgspec
 from timetracer_otel.messages import Failure, HttpRequest, HttpResponse, KafkaRecord
 from timetracer_otel.redaction import codings
 from timetracer_otel.redaction.charsets import as_utf8, charset_of, edits_in_charset
+from timetracer_otel.redaction.digests import digests, digests_of_mask
 from timetracer_otel.redaction.http import with_body
 from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply, basic_pair, note
 from timetracer_otel.span import AttributeValue, Span
@@ -64,6 +65,16 @@ def secrets_in(raw: object, clean: object) -> set[str]:
     return found
 
 
+def masked_texts(raw: object, clean: object) -> set[str]:
+    """All that was masked in a message, words and numbers as well: to recognise what is the same as a whole.
+
+    Args:
+        raw: the message.
+        clean: the same message, masked.
+    """
+    return {form for text, _ in _masked_texts(raw, clean, 0) for form in _plain(text) if form}
+
+
 class KnownSecrets:
     """Masks certain texts wherever they stand in a message.
 
@@ -82,6 +93,9 @@ class KnownSecrets:
             forms.setdefault(json.dumps(text, ensure_ascii=False)[1:-1], MASK)
             for quoted in (quote(text, safe=""), quote_plus(text)):
                 forms.setdefault(quoted, URL_MASK)
+        self._digests = dict(
+            pair for text in chosen for pair in zip(digests(text), digests_of_mask(), strict=True)
+        )
         self._masks = forms
         self._shown = not any(map(_HIDDEN.search, forms))
 
@@ -100,14 +114,22 @@ class KnownSecrets:
 
     def may_be_on(self, span: Span) -> bool:
         """False when nothing that the span says holds one, in one look at all of it."""
-        if not self._shown:
-            return True
         text = span.name + repr(span.attributes)
         if span.events or span.status.message:
             text += repr((span.status.message, [event.attributes for event in span.events]))
+        self._learn_digests(text)
+        if not self._shown:
+            return True
         if any(form in text for form in self._masks) or any(tag in text for tag in _ENCODED):
             return True
         return "\\x00" in text or any(map(_written_otherwise, span.attributes.values()))
+
+    def _learn_digests(self, text: str) -> None:
+        """Look for the digests, too, that something says: most secrets have none that anything does."""
+        for found in [digest for digest in self._digests if digest in text]:
+            self._masks[found] = self._digests.pop(found)
+            self.__dict__.pop("_text", None)
+            self.__dict__.pop("_bytes", None)
 
     def may_be_in(self, value: AttributeValue) -> bool:
         """False when the encoded attribute certainly holds none."""

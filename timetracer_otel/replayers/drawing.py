@@ -9,6 +9,7 @@ from timetracer_otel import attributes as names
 from timetracer_otel import values
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.nondeterminism import Event, ValueReplayer
+from timetracer_otel.nondeterminism.comparisons import missing_before
 
 V = TypeVar("V", bound=ValueReplayer)
 
@@ -31,11 +32,13 @@ def recorded_values(
         kind: which.
     """
     events = [
-        Event(str(source), values.loads(text), number)
+        Event(str(source), one, number)
         for event in cassette.entry.events
         if event.name == names.EVENT_VALUE
         and isinstance(text := event.attributes.get("value"), str)
         and isinstance(number := event.attributes.get("lane"), int)
         and (source := event.attributes.get("source"))
+        for value in (values.loads(text),)
+        for one in (*missing_before(str(source), value), value)
     ]
     return kind(events, lane=lane, trace_id=cassette.entry.trace_id, start_ns=cassette.started)

@@ -36,6 +36,11 @@ class Outcome(NamedTuple):
     value: Any
 
 
+def within() -> bool:
+    """True while a check is being made: what it asks is part of it."""
+    return _within.get()
+
+
 def is_masked(value: object) -> bool:
     """True for a text or bytes that a mask stands in."""
     if isinstance(value, bytes):
