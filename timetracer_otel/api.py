@@ -75,7 +75,7 @@ def statistics() -> Statistics | None:
     same way.
     """
     port = ports.process_port()
-    return port.statistics() if isinstance(port, Recorder) else None
+    return port.outbox.statistics() if isinstance(port, Recorder) else None
 
 
 class record:  # noqa: N801  # used like a function: ``with record(...)``
@@ -150,7 +150,7 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
             self._block.callback(set_process_source, set_process_source(lambda: values))
             self._block.enter_context(self._recorder.join())
         else:
-            self._standing.take_requests(self._recorder)
+            self._standing.take_requests(self._recorder.requests)
             self._draw_values()
         return self
 
@@ -196,7 +196,7 @@ class record:  # noqa: N801  # used like a function: ``with record(...)``
 
     def statistics(self) -> Statistics:
         """What was written and lost, once the block has begun."""
-        return self._recorder.statistics()
+        return self._recorder.outbox.statistics()
 
     async def __aenter__(self) -> Self:
         return self.__enter__()

@@ -237,7 +237,7 @@ def test_a_store_that_cannot_be_written_costs_one_warning_and_is_counted(
 def waiting_bytes(recorder: Recorder) -> int:
     """What the traces not yet written hold by the recorder's own count."""
     assert recorder.processor.recorder is not None
-    return recorder.processor.recorder.budget.held
+    return recorder.processor.recorder.outbox.budget.held
 
 
 def test_an_answer_after_the_grace_period_is_not_counted_for_ever(

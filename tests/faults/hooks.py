@@ -39,16 +39,17 @@ NOT_IN_REQUESTS = frozenset(
         "__init__", "points",  # see test_setting_up.py
         "after_fork", "close", "shutdown", "statistics",  # see test_exporters.py
         "UvicornIntegration._shutdown",  # see test_disk.py
-        "Recorder._give_up",  # of 10,000 traces under way: tests/unit/test_assembler.py
+        "Outbox._give_up",  # of 10,000 traces under way: tests/unit/test_assembler.py
         "ValueRecorder.events",  # the cassette has their times as well
         "RecordedExchange.forget",  # of blocks, see timetracer_otel.blocks
         # as above, see tests/api/test_blocks_beside_requests.py
         "SpanTap.begin_block", "SpanTap.end_block", "SpanTap._leave", "Recorder.retire",
-        "Recorder._crowded_out",  # when bytes fill the memory allowed: test_slow_disk.py
-        "Recorder.recorded_requests", "Recorder.deliver",  # for replays
-        "Recorder.lost", "Recorder.sum_up", "GrpcIntegration._unreadable",  # called by what reports a fault
+        "Outbox._crowded_out",  # when bytes fill the memory allowed: test_slow_disk.py
+        "Recorder.recorded_requests", "IncomingRequests.deliver",  # for replays
+        "Recorder.lost", "Outbox.sum_up", "GrpcIntegration._unreadable",  # called by what reports a fault
         # the process ends
-        "Recorder.wait_for_sent", "RecordedEntry.sent", "BoundEntry.sent", "BoundEntry.cut_off",
+        "Recorder.wait_for_sent", "IncomingRequests.wait_for_sent",
+        "RecordedEntry.sent", "BoundEntry.sent", "BoundEntry.cut_off",
         "AsyncmyIntegration._derived",  # once for each class of cursors
         "MySqlClientIntegration._method",  # once for each class of connections
         "AsyncmyIntegration._miss",  # called by what reports a fault
@@ -358,6 +359,8 @@ def classes() -> Iterator[type]:
     from timetracer_otel.exporters.bound import BoundEntry
     from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup
     from timetracer_otel.exporters.exchange import RecordedExchange
+    from timetracer_otel.exporters.incoming import IncomingRequests
+    from timetracer_otel.exporters.outbox import Outbox
     from timetracer_otel.exporters.processor import SpanTap
     from timetracer_otel.exporters.recorder import Recorder
     from timetracer_otel.integrations import all_integrations
@@ -367,6 +370,8 @@ def classes() -> Iterator[type]:
         yield from (kind for kind in type(integration).__mro__ if kind.__module__ in sys.modules)
     yield from (
         Recorder,
+        IncomingRequests,
+        Outbox,
         RecordedExchange,
         BoundEntry,
         RecordedEntry,

@@ -17,11 +17,15 @@ from opentelemetry.sdk.trace.export import (
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import timetracer_otel
+from timetracer_otel.exporters.outbox import Outbox
 from timetracer_otel.exporters.recorder import Recorder
 from timetracer_otel.store import FolderStore
 
 pytestmark = pytest.mark.usefixtures("fresh_reports")
-METHODS = ("span_started", "span_ended", "flush", "close", "sum_up")
+METHODS = [
+    (Recorder, "span_started"), (Recorder, "span_ended"), (Recorder, "flush"), (Recorder, "close"),
+    (Outbox, "sum_up"),
+]  # fmt: skip
 
 
 class Failing(SpanExporter):
@@ -35,10 +39,10 @@ def job(provider: TracerProvider) -> None:
         pass
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("kind", "method"), METHODS, ids=[method for _, method in METHODS])
 @pytest.mark.parametrize("first", [True, False], ids=["ours first", "theirs first"])
 def test_a_fault_in_ours_costs_theirs_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, first: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type, method: str, first: bool
 ) -> None:
     def fail(*arguments: Any, **named: Any) -> Any:
         raise MemoryError
@@ -47,7 +51,7 @@ def test_a_fault_in_ours_costs_theirs_nothing(
     ours, theirs = timetracer_otel.CassetteSpanProcessor(tmp_path), BatchSpanProcessor(exported)
     for processor in [ours, theirs] if first else [theirs, ours]:
         provider.add_span_processor(processor)
-    monkeypatch.setattr(Recorder, method, fail)
+    monkeypatch.setattr(kind, method, fail)
     job(provider)
     assert provider.force_flush()
     assert [span.name for span in exported.get_finished_spans()] == ["step", "job"]

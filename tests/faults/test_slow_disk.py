@@ -45,13 +45,15 @@ def test_a_disk_that_is_stuck(
     # the app goes on while the disk writes nothing at all
     for number in range(30):
         tracer.start_span(f"job {number}").end()
-    stuck = recorder.statistics()
+    stuck = recorder.outbox.statistics()
     assert (stuck.written, stuck.waiting, stuck.dropped) == (0, 11, 20)
     store.let_go.set()
     assert recorder.close(60)
-    recorder.sum_up()
+    recorder.outbox.sum_up()
 
-    assert recorder.statistics() == Statistics(written=11, dropped=20, faults={"writing cassettes": 20})
+    assert recorder.outbox.statistics() == Statistics(
+        written=11, dropped=20, faults={"writing cassettes": 20}
+    )
     assert {cassette.entry.name for _, cassette in store.iter()} == {
         "first",
         *(f"job {number}" for number in range(10)),
@@ -75,13 +77,15 @@ def test_what_waits_for_a_stuck_disk_is_bounded_by_its_size(
     assert store.writing.wait(60)
     for number in range(30):
         tracer.start_span(f"job {number}", attributes={"report": "x" * 100_000}).end()
-    stuck = recorder.statistics()
+    stuck = recorder.outbox.statistics()
     assert (stuck.written, stuck.waiting, stuck.dropped) == (0, 10, 21)
-    assert 900_000 < recorder.budget.held <= 1 << 20
+    assert 900_000 < recorder.outbox.budget.held <= 1 << 20
     store.let_go.set()
     assert recorder.close(60)
-    assert recorder.statistics() == Statistics(written=10, dropped=21, faults={"writing cassettes": 21})
-    assert recorder.budget.held == 0
+    assert recorder.outbox.statistics() == Statistics(
+        written=10, dropped=21, faults={"writing cassettes": 21}
+    )
+    assert recorder.outbox.budget.held == 0
     assert [record.getMessage() for record in caplog.records if record.name == "timetracer_otel"] == [
         "timetracer-otel: writing cassettes: too many bytes wait for the disk; cassettes are dropped"
         " (the app is not affected; said once)",
@@ -96,11 +100,11 @@ def test_a_trace_that_goes_on_for_days_takes_no_more_than_there_is_room_for(tmp_
     with tracer.start_as_current_span("worker"):
         for number in range(1_000):
             tracer.start_span(f"step {number}").end()
-        assert 300_000 < recorder.budget.held <= 1 << 19
+        assert 300_000 < recorder.outbox.budget.held <= 1 << 19
         with tracer.start_as_current_span("beside", context=Context()):
             pass  # there is room for others still
     assert recorder.close(60)
-    assert recorder.budget.held == 0
+    assert recorder.outbox.budget.held == 0
     found = {cassette.entry.name: cassette for _, cassette in store.iter()}
     assert sorted(found) == ["beside", "worker"]
     kept = len(found["worker"].spans)

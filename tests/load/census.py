@@ -40,7 +40,7 @@ def rest() -> bool:
     if not isinstance(recorder, Recorder) or (blocked_until and not Path(blocked_until).exists()):
         return True
     deadline = time.monotonic() + PATIENCE
-    writer = recorder.writer
+    writer = recorder.outbox.writer
     while time.monotonic() < deadline:
         writer.flush(PATIENCE)
         with writer._condition:
@@ -79,7 +79,7 @@ def census(loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:
         if _is_ours(type(each)):
             tables.update(dict(_instance_tables(each)))
     recorder = ports.process_port()
-    writer = recorder.writer if isinstance(recorder, Recorder) else None
+    writer = recorder.outbox.writer if isinstance(recorder, Recorder) else None
     return {
         "idle": idle,
         "process": os.getpid(),
@@ -93,7 +93,7 @@ def census(loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:
         "tasks": 0 if loop is None else len(asyncio.all_tasks(loop)),
         "counts": None if writer is None else [writer.written, writer.dropped, writer.failed],
         "waiting": None if writer is None else len(writer._queue),
-        "pending": recorder.budget.held if isinstance(recorder, Recorder) else 0,
+        "pending": recorder.outbox.budget.held if isinstance(recorder, Recorder) else 0,
     }
 
 

@@ -14,5 +14,5 @@ WRITTEN = "x-written"
 def about_this_process() -> dict[str, str]:
     """Headers: the process, and how many cassettes it has written by now."""
     recorder = ports.process_port()
-    written = recorder.writer.written if isinstance(recorder, Recorder) else 0
+    written = recorder.outbox.writer.written if isinstance(recorder, Recorder) else 0
     return {PROCESS: str(os.getpid()), WRITTEN: str(written)}

@@ -44,7 +44,7 @@ def broken_propagator() -> Iterator[None]:
 @pytest.mark.usefixtures("broken_propagator")
 def test_a_propagator_that_raises_does_not_reach_the_app(tmp_path: Path) -> None:
     recorder = Recorder(FolderStore(tmp_path), config.load({}), TracerProvider(shutdown_on_exit=False))
-    entry = recorder.open("starlette", HttpRequest("GET", "http://shop/"), None, traced=False)
+    entry = recorder.requests.open("starlette", HttpRequest("GET", "http://shop/"), None, traced=False)
     assert entry is not None
     served = []
     with entry.activate():

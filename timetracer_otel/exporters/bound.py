@@ -62,7 +62,7 @@ class BoundEntry(ABC):
         recording.values = self._values
         self._lane.recording = recording
         if not self.excluded:
-            self.recorder.serving.add(self)
+            self.recorder.requests.serving.add(self)
         return True
 
     def activate(self) -> contextlib.AbstractContextManager[None]:
@@ -100,7 +100,7 @@ class BoundEntry(ABC):
         if recording is not None:
             self._finish_payload()
             recording.gap("cut off", "the process ended after the response was sent", recording.entry_id)
-            self.recorder.writer.wait(recording)
+            self.recorder.outbox.writer.wait(recording)
 
     def _settle(self) -> None:
         """Put the payload on the live span where it goes there, and let the trace complete."""

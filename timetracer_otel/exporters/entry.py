@@ -114,7 +114,7 @@ class RecordedEntry(BoundEntry):
     def close(self) -> None:
         """Put the copies together and let the trace complete."""
         own = self._own
-        self.recorder.serving.discard(self)
+        self.recorder.requests.serving.discard(self)
         self._finish_payload()
         if own is not None:
             if self._answer is not None:

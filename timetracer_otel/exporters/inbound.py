@@ -63,7 +63,7 @@ class RecordedMessage(BoundEntry):
         if self._closed:
             return
         self._closed = True
-        self.recorder.serving.discard(self)
+        self.recorder.requests.serving.discard(self)
         self._finish_payload()
         if self._own is not None:
             error = self._payload.failure

@@ -92,7 +92,7 @@ class SpanTap(OwnProcessor):
         try:
             for recorder in self._recorders():
                 recorder.close()
-                recorder.sum_up()
+                recorder.outbox.sum_up()
         except Exception as error:  # noqa: BLE001  # the processors after this one are shut down, too
             ports.report("writing what is finished", error)
 
@@ -107,7 +107,7 @@ class SpanTap(OwnProcessor):
 
     def statistics(self) -> Statistics:
         """How many cassettes were written, and what was lost."""
-        return Statistics() if self.recorder is None else self.recorder.statistics()
+        return Statistics() if self.recorder is None else self.recorder.outbox.statistics()
 
 
 _taps: weakref.WeakKeyDictionary[TracerProvider, SpanTap] = weakref.WeakKeyDictionary()
@@ -177,7 +177,7 @@ def make_current(recorder: Recorder) -> tuple[ports.Port | None, ports.EntryPort
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=in_child)
-    return ports.set_process_ports(recorder, recorder)
+    return ports.set_process_ports(recorder, recorder.requests)
 
 
 def release(recorder: Recorder) -> None:
@@ -255,7 +255,7 @@ class CassetteSpanExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Take the spans that the tap did not see, if there was none when they started."""
         try:
-            for span in spans if self.recorder.store is not None else ():
+            for span in spans if self.recorder.outbox.store is not None else ():
                 if self._attached_at is None or (span.start_time or 0) < self._attached_at:
                     self._held.append(span)
             for root in [span for span in self._held if span.parent is None or span.parent.is_remote]:
@@ -284,7 +284,7 @@ class CassetteSpanExporter(SpanExporter):
         """Write what is finished, and stop recording."""
         try:
             self.recorder.close()
-            self.recorder.sum_up()
+            self.recorder.outbox.sum_up()
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("writing what is finished", error)
         release(self.recorder)
@@ -299,12 +299,12 @@ class CassetteSpanExporter(SpanExporter):
 
     def statistics(self) -> Statistics:
         """How many cassettes were written, and what was lost."""
-        return self.recorder.statistics()
+        return self.recorder.outbox.statistics()
 
 
 def _placed(processors: Any, processor: SpanProcessor) -> bool:
     """Tell an exporter of ours beside which processors its own is."""
     exporter = getattr(processor, "span_exporter", None)
-    if isinstance(exporter, CassetteSpanExporter) and exporter.recorder.store is not None:
+    if isinstance(exporter, CassetteSpanExporter) and exporter.recorder.outbox.store is not None:
         exporter.attach_beside(processors)
     return True

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from timetracer_otel import __version__, ports
 from timetracer_otel.config import Settings
 from timetracer_otel.exporters import ending, owners
-from timetracer_otel.exporters.assembler import Assembler
 from timetracer_otel.exporters.bound import BoundEntry
-from timetracer_otel.exporters.budget import Budget
-from timetracer_otel.exporters.build import CassetteBuilder, call_attributes
-from timetracer_otel.exporters.entry import RecordedEntry, RecordedStartup
+from timetracer_otel.exporters.build import call_attributes
 from timetracer_otel.exporters.exchange import SUPPRESSED, UNRECORDED, RecordedExchange
-from timetracer_otel.exporters.inbound import RecordedMessage
+from timetracer_otel.exporters.incoming import IncomingRequests
 from timetracer_otel.exporters.live_spans import OpenSpan, SaidSoFar
 from timetracer_otel.exporters.lone_calls import LoneCalls
+from timetracer_otel.exporters.outbox import Outbox
 from timetracer_otel.exporters.sdk_spans import scope_name, span_name
-from timetracer_otel.exporters.statistics import Statistics
-from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
-from timetracer_otel.exporters.writer import Writer
-from timetracer_otel.messages import HttpRequest, Request
-from timetracer_otel.messages.paths import path_excluded
+from timetracer_otel.exporters.trace import CallPayload, TraceRecording
+from timetracer_otel.messages import Request
 from timetracer_otel.span import Attributes
 from timetracer_otel.store import FolderStore
 
@@ -35,39 +28,34 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
 SCOPE = "timetracer_otel"
-MANY_WAITING = 500
-"""Finished traces that wait for the writer before those who bring more let it go first."""
 
 
 class Recorder:
     """Gathers spans and payloads into cassettes and has them written.
 
-    Implements :class:`~timetracer_otel.ports.Port` and :class:`~timetracer_otel.ports.EntryPort`.
+    Implements :class:`~timetracer_otel.ports.Port`.
 
     Args:
         store: where cassettes go; ``None`` writes none (payloads travel on the spans).
         settings: see :mod:`timetracer_otel.config`.
         provider: makes the spans of calls that no instrumentation covers; the global one by default.
+
+    Attributes:
+        outbox: what becomes of traces that are complete.
+        requests: takes those that come in.
     """
 
     replaying = False
     pace = False
-    wants_body = False
 
     def __init__(
         self, store: FolderStore | None, settings: Settings, provider: otel_trace.TracerProvider | None = None
     ) -> None:
         self.settings = settings
-        self.store = store
         self._on_spans = settings.payloads == "span"
         self.body_limit = settings.max_body_kb * 1024
-        self.budget = Budget(settings.max_pending_mb * 1024 * 1024, settings.max_trace_kb * 1024)
-        self._given_up = 0
-        self._not_kept = 0
-        self._summed_up = Statistics()
         self._provider = provider
         self._tracer: otel_trace.Tracer | None = None
-        self._builder = CassetteBuilder(settings)
         self.active = True
         self.exclusive = False
         """What begins while it stands behind the process's port is no other recorder's."""
@@ -75,11 +63,11 @@ class Recorder:
         """It takes no new trace."""
         self.attach: Callable[[], bool] | None = None
         """Taps the provider, where that could not be done yet; called until it returns true."""
-        self.writer: Writer[TraceRecording] = Writer(self._write, settings.grace_seconds)
         self._lone = LoneCalls(settings.max_outside)
-        self.assembler = Assembler(self._deliver, self._wait, self._new_root, self._give_up, self.budget)
-        self.serving: set[BoundEntry] = set()
-        """Inbound requests that the app has not returned from."""
+        self.outbox = Outbox(store, settings, self._new_root)
+        self.assembler = self.outbox.assembler
+        self._redactor = self.outbox.builder.redactor
+        self.requests = IncomingRequests(self)
         ending.follow(self)
         owners.add(self)
 
@@ -133,7 +121,7 @@ class Recorder:
         if not self.active or any(map(here.get, SUPPRESSED)):
             return UNRECORDED
         if self.attach is not None:
-            self._ensure_attached()
+            self.ensure_attached()
         if span is None:
             span = otel_trace.get_current_span(here)
         scope = scope_name(span)
@@ -194,7 +182,7 @@ class Recorder:
     def standard_attributes(self, request: Request) -> Attributes:
         """Those of a span of ours, without secrets: other exporters get it as well."""
         standard = request.span_attributes()
-        redactor = self._builder.redactor
+        redactor = self._redactor
         return standard if redactor is None else redactor.span_attributes(standard)
 
     def open_span(self, span: Any, recording: TraceRecording) -> OpenSpan | None:
@@ -203,7 +191,7 @@ class Recorder:
             return None
         with recording.lock:
             if recording.said is None:
-                recording.said = SaidSoFar(self._builder.redactor)
+                recording.said = SaidSoFar(self._redactor)
         return OpenSpan(span, recording.said)
 
     def recorded_requests(self, caller: ports.Caller) -> tuple[Request, ...]:
@@ -234,7 +222,8 @@ class Recorder:
         if recording is not None:
             recording.gap("recording failed", f"{where}: {why}" if why else where, context.span_id)
 
-    def _ensure_attached(self) -> None:
+    def ensure_attached(self) -> None:
+        """Tap the provider, where that is still to be done and there is one by now."""
         if self.attach is not None and self.attach():
             self.attach = None
 
@@ -245,105 +234,11 @@ class Recorder:
             self._tracer = provider.get_tracer(SCOPE, __version__)
         return self._tracer
 
-    # requests, from framework integrations
-
-    def open(
-        self, framework: str, head: HttpRequest, route: str | None, *, traced: bool
-    ) -> ports.Entry | None:
-        """A request came in; see :class:`~timetracer_otel.ports.EntryPort`."""
-        if not self.active:
-            return None
-        self._ensure_attached()
-        excluded = path_excluded(head.url, self.settings.exclude_paths)
-        return RecordedEntry(self, framework, head, route, traced=traced, excluded=excluded)
-
-    def receive(
-        self, caller: ports.Caller, message: Request, *, traced: bool, headers: Mapping[str, str]
-    ) -> ports.Inbound | None:
-        """A message came in; see :class:`~timetracer_otel.ports.EntryPort`."""
-        if not self.active or not is_instrumentation_enabled():
-            return None
-        self._ensure_attached()
-        return RecordedMessage(self, caller.name, message, traced=traced, headers=headers)
-
-    def deliver(
-        self, caller: ports.Caller, accepts: Callable[[Request], bool], timeout: float | None
-    ) -> Request | None:
-        """Nothing: this is no replay."""
-        return None
-
-    def startup(self, framework: str) -> ports.Startup | None:
-        """The app starts up; see :class:`~timetracer_otel.ports.EntryPort`."""
-        return RecordedStartup(self, framework) if self.active else None
-
-    def stopping(self) -> None:
-        """Write what is finished before the server ends the process."""
-        self.flush(5.0)
-        self.sum_up()
-
-    # writing
-
-    def _deliver(self, recording: TraceRecording) -> None:
-        if recording.excluded or self.store is None:
-            self._drop(recording)
-        elif not recording.weigh():
-            self._crowded_out(recording)
-        elif not self.writer.submit(recording):
-            self._drop(recording)
-        elif self.writer.waiting > MANY_WAITING or self.budget.crowded:
-            self.writer.let_write()
-
-    def _wait(self, recording: TraceRecording) -> None:
-        if recording.weigh():
-            self.writer.wait(recording)
-        else:
-            self._crowded_out(recording)
-
-    def _crowded_out(self, recording: TraceRecording) -> None:
-        """What waits for the disk leaves no room for it."""
-        self.writer.refuse("too many bytes wait for the disk; cassettes are dropped")
-        self._drop(recording)
-
-    def _give_up(self, recording: TraceRecording) -> None:
-        self._given_up += not recording.excluded
-        ports.report("recording", "too many traces are under way at once; the oldest are dropped")
-        self._drop(recording)
-
-    def _drop(self, recording: TraceRecording) -> None:
-        with recording.lock:
-            batch = recording.take()
-            recording.state = State.DROPPED
-        self.writer.forget(recording)
-        self.budget.give(batch.bytes)
-        self.assembler.forget(recording, written=False)
-
-    def _write(self, recording: TraceRecording) -> bool:
-        """Write what there is of a recording; true when there is a new cassette."""
-        if recording.state is State.WAITING:
-            for give_up in recording.still_read():
-                give_up()
-            if recording.state is not State.WAITING:
-                return False  # that was all it waited for: it is in the queue now
-        batch = recording.take()
-        store = self.store
-        try:
-            if store is None or recording.excluded:
-                return False
-            is_new = recording.path is None
-            if self._builder.write(recording, batch, store):
-                return is_new
-            recording.excluded = True  # not kept (no error in it, say): what comes late is not either
-            self._not_kept += 1
-            return False
-        finally:
-            recording.entry_payload = recording.values = None
-            self.budget.give(batch.bytes)
-            self.assembler.forget(recording, written=True)
-            self.assembler.settle(recording)  # what began meanwhile
+    # the life of it
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Write every finished trace; true when all were written within ``timeout`` seconds."""
-        return self.writer.flush(timeout)
+        return self.outbox.flush(timeout)
 
     def close(self, timeout: float = 10.0) -> bool:
         """Stop recording, and write what is finished."""
@@ -362,44 +257,11 @@ class Recorder:
         return True
 
     def wait_for_sent(self, timeout: float) -> None:
-        """The process ends: wait for requests whose response is sent whole, whose caller takes them for
-        finished. After that time they are taken as they are.
-        """
-        deadline = time.monotonic() + timeout
-        own: object = ports.current_entry()
-        for entry in list(self.serving):
-            # the request that ends the process is not going to return
-            while entry.sent() and entry in self.serving and entry is not own:
-                if time.monotonic() >= deadline:
-                    break
-                time.sleep(0.002)
-            if entry in self.serving and entry.sent():
-                entry.cut_off()
-
-    def statistics(self) -> Statistics:
-        """What was written, and what was lost."""
-        writer = self.writer
-        return Statistics(
-            written=writer.written,
-            not_kept=self._not_kept,
-            waiting=writer.waiting,
-            failed=writer.failed,
-            dropped=writer.dropped + self._given_up,
-            cut=self.budget.refused,
-            faults=ports.failures(),
-        )
-
-    def sum_up(self) -> None:
-        """Log the statistics on one line, as a warning where something was lost; not twice the same."""
-        counted = self.statistics()
-        if counted != self._summed_up:
-            self._summed_up = counted
-            ports.logger.log(counted.level, "timetracer-otel: %s", counted)
+        """The process ends: wait for requests whose response is sent whole."""
+        self.requests.wait_for_sent(timeout)
 
     def after_fork(self) -> None:
         """In a forked child: what was under way is the parent's."""
         ports.forget_failures()
-        self._given_up = self._not_kept = 0
-        self.budget.reset()
-        self.assembler.clear()
-        self.serving.clear()
+        self.outbox.after_fork()
+        self.requests.serving.clear()

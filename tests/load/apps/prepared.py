@@ -45,4 +45,4 @@ def prepare() -> None:
         writer.MAX_QUEUED = int(os.environ[QUEUED])
     recorder = ports.process_port()
     if BLOCKED in os.environ and isinstance(recorder, Recorder):
-        recorder.store = BlockedStore(recorder.store, Path(os.environ[BLOCKED]))  # type: ignore[assignment]
+        recorder.outbox.store = BlockedStore(recorder.outbox.store, Path(os.environ[BLOCKED]))  # type: ignore[assignment]
