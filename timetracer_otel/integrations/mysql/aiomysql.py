@@ -103,14 +103,7 @@ class AioMySqlIntegration(PyMySqlLike):
             if isinstance(capabilities, int):  # encryption among them
                 connection.server_capabilities = capabilities
             return
-        try:
-            with ports.inside():
-                yield call.proceed
-        except self.error_roots() as error:
-            self.report_connect(self.named(connection), error)
-            raise
-        self.forget(connection)
-        self.line_of(connection)
+        yield from self._connect_live(call)
 
     # -- calls
 
@@ -119,9 +112,6 @@ class AioMySqlIntegration(PyMySqlLike):
         if connection is None or connection._writer is None:
             return (yield call.proceed)  # closed: aiomysql's to refuse
         return (yield from self.converse(call, connection, message))
-
-    def _unasked(self, call: Invocation) -> Flow[Any]:
-        return self.unasked(call, call.instance)
 
 
 async def _real(connection: Any) -> Any:

@@ -23,7 +23,7 @@ from timetracer_otel.integrations.mysql import asyncmy_ends, replies
 from timetracer_otel.integrations.mysql.asyncmy_ends import LINE, LoopToNothing, joined, real
 from timetracer_otel.integrations.mysql.calls import statement_of
 from timetracer_otel.integrations.mysql.lines import Line
-from timetracer_otel.integrations.mysql.pymysql_like import PyMySqlLike
+from timetracer_otel.integrations.mysql.pymysql_like import PyMySqlLike, text_of
 from timetracer_otel.messages import SqlStatement
 
 _MODULE = "asyncmy.connection"
@@ -75,8 +75,7 @@ class AsyncmyIntegration(PyMySqlLike):
 
     def namespace(self, connection: Any) -> str:
         """The database's name."""
-        name = connection._db or ""
-        return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        return text_of(connection._db)
 
     def learned(self, connection: Any) -> dict[str, Any]:
         """What the server said of itself, and which of its own extensions it has."""
@@ -123,18 +122,9 @@ class AsyncmyIntegration(PyMySqlLike):
         return replies.written(parts, short=bool(connection._deprecate_eof))
 
     def _connect(self, call: Invocation) -> Flow[Any]:
-        connection = call.instance
         if self.mocks():
-            return (yield from self._connect_to_nothing(call, connection))
-        try:
-            with ports.inside():
-                outcome = yield call.proceed
-        except Exception as error:
-            self.report_connect(self.named(connection), error)
-            raise
-        self.forget(connection)
-        self.line_of(connection)
-        return outcome
+            return (yield from self._connect_to_nothing(call, call.instance))
+        return (yield from self._connect_live(call, (Exception,)))
 
     def _connect_to_nothing(self, call: Invocation, connection: Any) -> Flow[Any]:
         if not hasattr(sys.modules[_MODULE], "_MySQLProtocol"):
@@ -249,10 +239,6 @@ class AsyncmyIntegration(PyMySqlLike):
         name = call.args[0] if call.args else call.kwargs["db"]
         return self._on_connection(call, lambda line: line.statement(f"USE {name}"))
 
-    def _kill(self, call: Invocation) -> Flow[Any]:
-        number = call.args[0] if call.args else call.kwargs["thread_id"]
-        return self._on_connection(call, lambda line: line.statement(f"KILL {number}"))
-
     def _prepare(self, call: Invocation) -> Flow[Any]:
         query = call.args[0] if call.args else call.kwargs["query"]
         prepared = yield from self._on_connection(
@@ -284,7 +270,7 @@ class AsyncmyIntegration(PyMySqlLike):
         return self._while_open(call, functools.partial(super()._rollback, call))
 
     def _unasked(self, call: Invocation) -> Flow[Any]:
-        return self._while_open(call, lambda: self.unasked(call, call.instance))
+        return self._while_open(call, functools.partial(super()._unasked, call))
 
     def _while_open(self, call: Invocation, flow: Callable[[], Flow[Any]]) -> Flow[Any]:
         """What is closed refuses, or connects anew, by itself."""

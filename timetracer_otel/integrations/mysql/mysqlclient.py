@@ -16,25 +16,26 @@ from timetracer_otel import ports
 from timetracer_otel.integrations import wrapping
 from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.mysql import replies
-from timetracer_otel.integrations.mysql.calls import MySqlIntegration, read_once, statement_of
 from timetracer_otel.integrations.mysql.client_classes import ANSWERS, LINE, WithoutLibrary, shim
 from timetracer_otel.integrations.mysql.client_library import Telling
 from timetracer_otel.integrations.mysql.client_replayed import ReplayedClient
 from timetracer_otel.integrations.mysql.lines import Line
+from timetracer_otel.integrations.mysql.pymysql_like import PyMySqlLike, text_of
 from timetracer_otel.integrations.mysql.server import AUTOCOMMIT, IN_TRANSACTION
+from timetracer_otel.messages import SqlStatement
 
-_QUERY = ("query", "args")
 _CONNECTIONS = "MySQLdb.connections"
 _UNASKED = ("ping", "autocommit", "begin", "select_db", "set_character_set", "set_sql_mode", "change_user")
 _ITSELF = object()
 """What a connection is plugged into that asks the library."""
 
 
-class MySqlClientIntegration(MySqlIntegration):
+class MySqlClientIntegration(PyMySqlLike):
     """Records and answers statements of mysqlclient's connections and cursors."""
 
     name: ClassVar[str] = "mysqlclient"
     scopes: ClassVar[tuple[str, ...]] = ("opentelemetry.instrumentation.mysqlclient",)
+    queried: ClassVar[str] = "query"
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,8 +58,7 @@ class MySqlClientIntegration(MySqlIntegration):
 
     def namespace(self, connection: Any) -> str:
         """The database's name."""
-        name = vars(connection).get("db") or ""
-        return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        return text_of(vars(connection).get("db"))
 
     def learned(self, connection: Any) -> dict[str, Any]:
         """What the server said of itself when it was connected to."""
@@ -163,22 +163,14 @@ class MySqlClientIntegration(MySqlIntegration):
         return called
 
     def _connect(self, call: Invocation) -> Flow[None]:
-        connection = call.instance
         if self.mocks():
-            self._connect_to_nothing(call, connection)
-            return
-        try:
-            with ports.inside():
-                yield call.proceed
-        except self.error_roots() as error:
-            self.report_connect(self.named(connection), error)
-            raise
-        self.line_of(connection)
+            self._connect_to_nothing(call, call.instance)
+        else:
+            yield from self._connect_live(call)
 
     def _connect_to_nothing(self, call: Invocation, connection: Any) -> None:
         given = dict(zip(("host", "user", "password", "database"), call.args, strict=False)) | call.kwargs
-        name = given.get("database") or given.get("db") or ""
-        namespace = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        namespace = text_of(given.get("database") or given.get("db"))
         self.fail_to_connect(namespace)
         kind = type(connection)
         line = self.replayed_line(connection, namespace, lambda: _open(kind, call.args, call.kwargs))
@@ -191,47 +183,11 @@ class MySqlClientIntegration(MySqlIntegration):
 
     # -- calls
 
-    def _execute(self, call: Invocation) -> Flow[Any]:
-        return self._on_cursor(call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY))
-
-    def _executemany(self, call: Invocation) -> Flow[Any]:
-        call = yield read_once(call)
-        flow = self._on_cursor(
-            call, lambda line: statement_of(line, call.args, call.kwargs, _QUERY, many=True)
-        )
-        return (yield from flow)
-
-    def _callproc(self, call: Invocation) -> Flow[Any]:
-        named = (call.kwargs[key] for key in ("procname", "args") if key in call.kwargs)
-        name, args, *_ = (*call.args, *named, ())
-        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
-        return self._on_cursor(call, lambda line: statement_of(line, (f"CALL {text}", args), {}, _QUERY))
-
-    def _on_cursor(self, call: Invocation, message: Any) -> Flow[Any]:
+    def _on_cursor(self, call: Invocation, message: Callable[[Line], SqlStatement]) -> Flow[Any]:
         connection = call.instance.connection
         if connection is None or not connection.open:
             return (yield call.proceed)  # closed: the driver's to refuse
         return (yield from self.converse(call, connection, message))
-
-    def _query(self, call: Invocation) -> Flow[Any]:
-        message = functools.partial(statement_of, args=call.args[:1], kwargs=call.kwargs, names=("query", ""))
-        return self.converse(call, call.instance, message)
-
-    def _show_warnings(self, call: Invocation) -> Flow[Any]:
-        return self.converse(call, call.instance, lambda line: line.statement("SHOW WARNINGS"))
-
-    def _kill(self, call: Invocation) -> Flow[Any]:
-        number = call.args[0] if call.args else ""
-        return self.converse(call, call.instance, lambda line: line.statement(f"KILL {number}"))
-
-    def _commit(self, call: Invocation) -> Flow[Any]:
-        return self.transaction(call, call.instance, "COMMIT")
-
-    def _rollback(self, call: Invocation) -> Flow[Any]:
-        return self.transaction(call, call.instance, "ROLLBACK")
-
-    def _unasked(self, call: Invocation) -> Flow[Any]:
-        return self.unasked(call, call.instance)
 
 
 def _open(kind: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

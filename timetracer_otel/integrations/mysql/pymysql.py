@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.mysql.lines import Line, WatchedFile, WatchedSocket
-from timetracer_otel.integrations.mysql.pymysql_like import PyMySqlLike
+from timetracer_otel.integrations.mysql.pymysql_like import PyMySqlLike, text_of
 from timetracer_otel.integrations.mysql.server import ReplayedSocket
 from timetracer_otel.messages import SqlStatement
 
@@ -49,8 +49,7 @@ class PyMySqlIntegration(PyMySqlLike):
 
     def namespace(self, connection: Any) -> str:
         """The database's name."""
-        name = connection.db
-        return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name or "")
+        return text_of(connection.db)
 
     def watch(self, connection: Any, line: Line) -> None:
         """Watch its socket."""
@@ -75,18 +74,10 @@ class PyMySqlIntegration(PyMySqlLike):
         return socket, socket
 
     def _connect(self, call: Invocation) -> Flow[None]:
-        connection = call.instance
         if self.mocks():
-            self._connect_to_nothing(call.wrapped, connection)
-            return
-        try:
-            with ports.inside():
-                yield call.proceed
-        except self.error_roots() as error:
-            self.report_connect(self.named(connection), error)
-            raise
-        self.forget(connection)
-        self.line_of(connection)
+            self._connect_to_nothing(call.wrapped, call.instance)
+        else:
+            yield from self._connect_live(call)
 
     def _connect_to_nothing(self, wrapped: Any, connection: Any) -> None:
         namespace = self.named(connection)
@@ -116,9 +107,6 @@ class PyMySqlIntegration(PyMySqlLike):
         if connection is None or (connection._sock is None and self.known_line(connection) is None):
             return (yield call.proceed)  # closed: PyMySQL's to refuse
         return (yield from self.converse(call, connection, message))
-
-    def _unasked(self, call: Invocation) -> Flow[Any]:
-        return self.unasked(call, call.instance)
 
 
 def _open(connection: Any) -> Any:

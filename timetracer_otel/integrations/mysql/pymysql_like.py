@@ -6,7 +6,7 @@ import functools
 import sys
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.base import Flow, Invocation
@@ -15,10 +15,14 @@ from timetracer_otel.integrations.mysql.lines import Line
 from timetracer_otel.messages import SqlStatement
 
 _QUERY = ("query", "args")
+Refusals = tuple[type[BaseException], ...]
 
 
 class PyMySqlLike(MySqlIntegration):
     """Base class: what their methods ask. A driver says what is around a call of a cursor's."""
+
+    queried: ClassVar[str] = "sql"
+    """How a connection's ``query`` calls the statement."""
 
     def error_roots(self) -> tuple[type[BaseException], ...]:
         """``pymysql.err.MySQLError``, above errors and warnings."""
@@ -32,6 +36,25 @@ class PyMySqlLike(MySqlIntegration):
             "charset": connection.server_language,
             "status": connection.server_status,
         }
+
+    def _connect_live(self, call: Invocation, refusals: Refusals | None = None) -> Flow[Any]:
+        """The flow of connecting to a server.
+
+        Args:
+            call: of a connection's method.
+            refusals: what it raises that is noted; the driver's own errors by default.
+        """
+        connection = call.instance
+        try:
+            with ports.inside():
+                outcome = yield call.proceed
+        except Exception as error:
+            if isinstance(error, refusals or self.error_roots()):
+                self.report_connect(self.named(connection), error)
+            raise
+        self.forget(connection)
+        self.line_of(connection)
+        return outcome
 
     @abstractmethod
     def _on_cursor(self, call: Invocation, message: Callable[[Line], SqlStatement]) -> Flow[Any]:
@@ -75,16 +98,23 @@ class PyMySqlLike(MySqlIntegration):
         """A cursor's ``callproc(procname, args)``."""
         named = (call.kwargs[key] for key in ("procname", "args") if key in call.kwargs)
         name, args, *_ = (*call.args, *named, ())
-        return self._on_cursor(call, lambda line: statement_of(line, (f"CALL {name}", args), {}, _QUERY))
+        text = text_of(name)
+        return self._on_cursor(call, lambda line: statement_of(line, (f"CALL {text}", args), {}, _QUERY))
 
     def _query(self, call: Invocation) -> Flow[Any]:
-        """A connection's ``query(sql)``."""
-        message = functools.partial(statement_of, args=call.args[:1], kwargs=call.kwargs, names=("sql", ""))
+        """A connection's ``query(statement)``."""
+        names = (self.queried, "")
+        message = functools.partial(statement_of, args=call.args[:1], kwargs=call.kwargs, names=names)
         return self._on_connection(call, message)
 
     def _show_warnings(self, call: Invocation) -> Flow[Any]:
         """A connection's ``show_warnings()``."""
         return self._on_connection(call, lambda line: line.statement("SHOW WARNINGS"))
+
+    def _kill(self, call: Invocation) -> Flow[Any]:
+        """A connection's ``kill(thread_id)``."""
+        number = next(iter((*call.args, *call.kwargs.values())), "")
+        return self._on_connection(call, lambda line: line.statement(f"KILL {number}"))
 
     def _commit(self, call: Invocation) -> Flow[Any]:
         """A connection's ``commit()``."""
@@ -93,3 +123,12 @@ class PyMySqlLike(MySqlIntegration):
     def _rollback(self, call: Invocation) -> Flow[Any]:
         """A connection's ``rollback()``."""
         return self.transaction(call, call.instance, "ROLLBACK")
+
+    def _unasked(self, call: Invocation) -> Flow[Any]:
+        """A method of a connection's that is nobody's call."""
+        return self.unasked(call, call.instance)
+
+
+def text_of(name: Any) -> str:
+    """A name that a driver keeps, or is given, as text, as bytes or not at all."""
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name or "")
