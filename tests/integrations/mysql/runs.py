@@ -47,6 +47,14 @@ def asked_and_rows(call: Recorded) -> tuple[Any, Any, Any]:
     return call.asked.text, call.asked.parameters, call.answered.rows
 
 
+def outcome(act: Callable[[], Any]) -> list[Any]:
+    """What a call of a driver that blocks returns or raises."""
+    try:
+        return ["returned", act()]
+    except Exception as error:
+        return [type(error), str(error), error.args, getattr(error, "sqlstate", "none")]
+
+
 async def raised(act: Callable[[], Awaitable[Any]]) -> list[Any]:
     """What a call returns or raises."""
     try:
