@@ -45,7 +45,8 @@ NOT_IN_REQUESTS = frozenset(
         # as above, see tests/api/test_blocks_beside_requests.py
         "SpanTap.begin_block", "SpanTap.end_block", "SpanTap._leave", "Recorder.retire",
         "Outbox._crowded_out",  # when bytes fill the memory allowed: test_slow_disk.py
-        "Recorder.recorded_requests", "IncomingRequests.deliver",  # for replays
+        # for replays
+        "Recorder.recorded_requests", "Recorder.pending_requests", "IncomingRequests.deliver",
         "Recorder.lost", "Outbox.sum_up", "GrpcIntegration._unreadable",  # called by what reports a fault
         # the process ends
         "Recorder.wait_for_sent", "IncomingRequests.wait_for_sent",
