@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,3 +66,16 @@ def test_statements_and_rows(db: Below) -> None:
         return seen
 
     assert db.same(see, pool_pre_ping=True)[:2] == [["ann", "bob", "cid", "n0", "n1", "n2"], 6]
+
+
+def test_the_classes_of_the_driver_are_known_where_it_never_connected() -> None:
+    """As in a replay: it imports them with its first connection."""
+    program = """
+from sqlalchemy import create_engine
+from timetracer_otel.integrations.sqlalchemy.drivers import driver_of
+
+driver = driver_of(create_engine("mysql+mysqldb://nowhere/").dialect)
+print(driver.connection.__name__, driver.cursor.__name__, driver.server_cursor.__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "Connection Cursor SSCursor\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import sys
 from collections import namedtuple
 from collections.abc import Callable, Sequence
@@ -96,6 +97,8 @@ _CLASSES = {
     ),
     "mysqldb": ("MySQLdb.connections:Connection", "MySQLdb.cursors:Cursor", "MySQLdb.cursors:SSCursor"),
 }
+_WITH_THE_FIRST_CONNECTION = frozenset({"MySQLdb.connections", "MySQLdb.cursors"})
+"""Modules that their driver imports when it connects, which it never does in a replay."""
 _RESULTS = {"pysqlite": "cursor", "psycopg": "cursor", "pymysql": "rowcount", "mysqldb": "rowcount"}
 
 
@@ -154,6 +157,8 @@ def _driver(dialect: type, name: str, asynchronous: bool, kind: str) -> Driver:
 
 def _loaded(path: str) -> type | None:
     module, _, name = path.partition(":")
+    if module in _WITH_THE_FIRST_CONNECTION and module.partition(".")[0] in sys.modules:
+        importlib.import_module(module)
     return getattr(sys.modules.get(module), name, None)
 
 
