@@ -242,7 +242,7 @@ class FolderStore:
         trace_id, span_id = cassette.entry.trace_id, cassette.entry.span_id
         # half of a trace id is enough to tell traces apart; a 64-bit one is padded with zeros before it
         half = trace_id[:16] if trace_id[:16].strip("0") else trace_id[16:]
-        title, suffix = f"{folder}/{_file_title(cassette.title)}", self._suffix
+        title, suffix = f"{folder}/{_file_title(cassette.route)}", self._suffix
         return (
             f"{title}__{half}{suffix}",
             f"{title}__{half}__{span_id}{suffix}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,35 @@ def test_an_exception_is_an_inbound_response_too() -> None:
 )
 def test_the_title_is_method_and_route(attributes: Attributes, title: str) -> None:
     assert Cassette.from_spans([span(1, None, "job", attributes, kind=SpanKind.SERVER)]).title == title
+
+
+@pytest.mark.parametrize(
+    ("sent", "asked"),
+    [
+        ({"query": "mutation Pay { pay }"}, " mutation Pay"),
+        ([{"query": "{ a }"}, {"query": "{ b, c }"}], " query {a}, query {b, c}"),
+        ([{"query": f"{{ f{n} }}"} for n in range(4)], " query {f0}, query {f1}, query {f2}, ..."),
+        ({"query": "shoes"}, ""),
+    ],
+)
+def test_the_title_of_graphql_says_what_is_asked_and_the_route_does_not(sent: Any, asked: str) -> None:
+    attributes: Attributes = {
+        "http.request.method": "POST",
+        "http.route": "/graphql",
+        "http.request.body.content": json.dumps(sent),
+    }
+    cassette = Cassette.from_spans([span(1, None, "job", attributes, kind=SpanKind.SERVER)])
+    assert (cassette.title, cassette.route) == (f"POST /graphql{asked}", "POST /graphql")
+
+
+def test_the_title_of_graphql_in_a_url_says_what_is_asked() -> None:
+    attributes: Attributes = {
+        "http.request.method": "GET",
+        "http.route": "/graphql",
+        "url.full": "http://shop/graphql?query=query%20Who%20%7B%20me%20%7D",
+    }
+    cassette = Cassette.from_spans([span(1, None, "job", attributes, kind=SpanKind.SERVER)])
+    assert cassette.title == "GET /graphql query Who"
 
 
 def test_times_and_status() -> None:

@@ -41,6 +41,9 @@ _WHY_NOT: Final = "it holds structure only: no request and no answer was recorde
 _METHODS: Final = (names.HTTP_REQUEST_METHOD, "http.method")
 _NO_SPANS: Final = "missing required field `resourceSpans`"
 _CONVERT: Final = "timetracer-otel convert makes cassettes of traces of other tools and of timetracer 1.x"
+_OPERATIONS: Final = 3
+_SHORT: Final = 100
+"""Of what is asked, in a title: its operations, and characters."""
 _OVER_HTTP: Final = ("http", "websocket")
 _PATHS: Final = (names.HTTP_ROUTE, "url.path", names.URL_FULL, "http.target", "http.url")
 
@@ -281,6 +284,11 @@ class Cassette:
 
     @property
     def title(self) -> str:
+        """:attr:`route`, and what a request of GraphQL asks for: ``POST /graphql mutation Pay``."""
+        return f"{self.route}{_operations(self.entry)}" if self._inbound else self.route
+
+    @property
+    def route(self) -> str:
         """``POST /checkout``, by the route where it is known; the span's name where it is not HTTP."""
         attributes = self.entry.attributes
         if isinstance(title := attributes.get(names.ENTRY_TITLE), str):
@@ -345,6 +353,17 @@ def answers_with_errors(span: Span) -> bool:
     if not isinstance(body, str) or '"errors"' not in body:
         return False
     return bool(graphql.errors(body.encode("utf-8", "replace")))
+
+
+def _operations(entry: Span) -> str:
+    """`` mutation Pay``, ``, ...`` for more than three; nothing where the request is not one of GraphQL."""
+    body, url = entry.attributes.get(names.HTTP_REQUEST_BODY), entry.attributes.get(names.URL_FULL)
+    if isinstance(body, str) and body:
+        found = graphql.in_body(body.encode("utf-8", "replace"))
+    else:
+        found = graphql.in_query(url.partition("?")[2]) if isinstance(url, str) else ()
+    shown = ", ".join([one.title() for one in found[:_OPERATIONS]] + ["..."] * (len(found) > _OPERATIONS))
+    return f" {shown[:_SHORT]}" if shown else ""
 
 
 def _check_version(version: AttributeValue) -> None:
