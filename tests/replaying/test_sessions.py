@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.replaying.recorded import CALLERS, SETTINGS, Made, cassette, get, redis, sql
+from tests.replaying.recorded import CALLERS, JSON, SETTINGS, Made, cassette, get, redis, sql
+from timetracer_otel import attributes as names
 from timetracer_otel import config
 from timetracer_otel.errors import MissError
 from timetracer_otel.messages import (
@@ -24,6 +25,7 @@ from timetracer_otel.messages import (
 from timetracer_otel.replayers.inbound import CassetteLibrary
 from timetracer_otel.replayers.matching import Grade
 from timetracer_otel.replayers.session import Session
+from timetracer_otel.span import Status, StatusCode
 
 
 def ask(session: Session, request: Request) -> Any:
@@ -148,6 +150,30 @@ def test_calls_outside_requests_may_have_other_ids_each_time_but_not_within_requ
     assert ask(within, RedisCommand(recorded)) == RedisReply(recorded[1].encode())
     with pytest.raises(MissError, match="nothing like it was recorded"):
         ask(within, RedisCommand(live[0]))
+
+
+def test_a_process_in_replay_starts_as_one_did_that_could() -> None:
+    table = "CREATE TABLE items (id int)"
+    there = Failure("sqlite3.OperationalError", ["table items already exists"])
+    failed = cassette(Made(SqlStatement(table), there), asked=None, trace="a" * 32, started=1_000)
+    failed.spans[1].status = Status(StatusCode.ERROR)
+    went_well = cassette(sql(table), asked=None, trace="b" * 32, started=2_000)
+    for startup in (failed, went_well):
+        startup.entry.attributes[names.ENTRY_FRAMEWORK] = "fastapi"
+    session = Session([failed, went_well], SETTINGS, reuse=True)
+    assert [ask(session, SqlStatement(table)) for _ in range(2)] == [SqlResult([["n"]], [])] * 2
+
+
+def test_a_mask_does_not_become_what_a_client_sends_in_its_place() -> None:
+    signing_in = [
+        HttpRequest("POST", "http://shop/signin", [JSON], b'{"password": "%s"}' % password)
+        for password in (b"[REDACTED]", b"correct horse", b"battery")
+    ]
+    text = "SELECT password FROM users"
+    for live in signing_in:
+        session = Session([cassette(sql(text, rows=[["[REDACTED]"]]), asked=signing_in[0])], SETTINGS)
+        session.received(live)
+        assert ask(session, SqlStatement(text)) == SqlResult([["n"]], [["[REDACTED]"]])
 
 
 def test_an_integration_can_look_at_all_it_asked() -> None:

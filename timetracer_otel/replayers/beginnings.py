@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from timetracer_otel.cassette import Call, Cassette
@@ -25,6 +25,17 @@ _MOST: Final = 1_000
 _NAMES: Final = re.compile(r"[0-9A-Za-z]*\d[0-9A-Za-z]*")
 """Words with a digit: what ids are made of."""
 _INSTANCE: Final = "service.instance.id"
+
+
+def in_order(outside: Iterable[Cassette]) -> list[Cassette]:
+    """As they began; a start-up in which something failed comes last. Of workers that make the same table at
+    once all but one fail, and a server starts another in their place: what starts in replay is told
+    what one was told that did start.
+
+    Args:
+        outside: cassettes of calls made outside requests.
+    """
+    return sorted(outside, key=lambda one: (is_startup(one) and one.has_error, one.started))
 
 
 class Pair(NamedTuple):
@@ -49,7 +60,7 @@ class Beginnings:
     """
 
     def __init__(self, outside: Sequence[Cassette]) -> None:
-        self._all = sorted(filter(is_startup, outside), key=lambda cassette: cassette.started)
+        self._all = in_order(filter(is_startup, outside))
         self._pairs: dict[object, list[Pair]] = {}
         self._lock = threading.Lock()
 

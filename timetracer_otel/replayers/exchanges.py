@@ -11,6 +11,7 @@ from timetracer_otel import ports
 from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
 from timetracer_otel.replayers.answers import answer_content
 from timetracer_otel.replayers.capture import Captured
+from timetracer_otel.replayers.linking import unmasked
 
 if TYPE_CHECKING:
     from timetracer_otel.blocks import Arrivals
@@ -89,7 +90,7 @@ class LinkedExchange(LiveExchange):
             recorded = None if answer is None else self._session.of_live(self._request, self._lane)
             if recorded is not None:
                 then = answer_content(recorded.answer, recorded.request)
-                self._session.links.learn(then, answer_content(answer, self._request))
+                self._session.links.learn(unmasked(then), answer_content(answer, self._request))
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             ports.report("following a live answer", error)
 

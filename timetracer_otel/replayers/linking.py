@@ -12,6 +12,7 @@ from timetracer_otel import values
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import HttpRequest
 from timetracer_otel.messages.http import UNMATCHED_HEADERS, split_url
+from timetracer_otel.redaction.mask import MASK, URL_MASK
 from timetracer_otel.volatile import Links, Origins, shape
 
 _OF_THE_CLIENT: Final = UNMATCHED_HEADERS | {
@@ -52,8 +53,22 @@ def alike(cassette: Cassette, recorded: HttpRequest, live: HttpRequest) -> bool:
 
 def learn_inbound(links: Links, recorded: HttpRequest, live: HttpRequest) -> None:
     """Learn what the live request gave the app in place of what the recorded one did."""
-    links.learn(inbound_form(recorded), inbound_form(live))
-    links.learn(_headers(recorded), _headers(live))
+    links.learn(unmasked(inbound_form(recorded)), inbound_form(live))
+    links.learn(unmasked(_headers(recorded)), _headers(live))
+
+
+def unmasked(told: Any) -> Any:
+    """What was told, with ``None`` for each text that a mask stands in: all secrets have the same, and the
+    hash of a password must not become the password that a client sends.
+
+    Args:
+        told: nested dicts, lists and scalars.
+    """
+    if isinstance(told, dict):
+        return {key: unmasked(value) for key, value in told.items()}
+    if isinstance(told, list | tuple):
+        return [unmasked(value) for value in told]
+    return None if isinstance(told, str) and (MASK in told or URL_MASK in told) else told
 
 
 def made_by_chance(cassette: Cassette) -> Iterator[str]:

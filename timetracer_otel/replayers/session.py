@@ -26,7 +26,7 @@ from timetracer_otel.nondeterminism import StartReplayer, drawing_from
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers import cookies
 from timetracer_otel.replayers.answers import followed_answer
-from timetracer_otel.replayers.beginnings import Beginnings
+from timetracer_otel.replayers.beginnings import Beginnings, in_order
 from timetracer_otel.replayers.capture import Captured, folder_beside, save_copy, secrets_of
 from timetracer_otel.replayers.drawing import is_startup, recorded_values
 from timetracer_otel.replayers.exchanges import (
@@ -73,7 +73,7 @@ class Session:
         recorded: RecordedCalls | None = None,
         faults: Faults | None = None,
     ) -> None:
-        self.cassettes = list(cassettes)
+        self.cassettes = in_order(cassettes) if reuse else list(cassettes)
         self._started = min((cassette.started for cassette in self.cassettes), default=0)
         self.settings = settings
         self.body_limit = 2**62  # what is recorded is given back whole
