@@ -102,6 +102,6 @@ def test_runs_of_a_job_and_single_calls(
     found: Counter[tuple[str, tuple[str, ...]]] = Counter()
     for _, cassette in FolderStore(tmp_path / "cassettes").iter():
         requests = [call.request.title() for call in cassette.calls() if call.request is not None]
-        found[cassette.title, tuple(title.partition("/json/")[2] for title in requests)] += 1
+        found[cassette.route, tuple(title.partition("/json/")[2] for title in requests)] += 1
     assert found == Counter([*ROUNDS, *REST, *[("GET", ("tick",))] * ticks])
     assert (SAID in server.log) == said

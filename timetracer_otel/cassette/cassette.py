@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Final, Self
@@ -284,8 +285,16 @@ class Cassette:
 
     @property
     def title(self) -> str:
-        """:attr:`route`, and what a request of GraphQL asks for: ``POST /graphql mutation Pay``."""
-        return f"{self.route}{_operations(self.entry)}" if self._inbound else self.route
+        """:attr:`route`, with what a request of GraphQL asks for: ``POST /graphql mutation Pay``; what a
+        call asks for that was made outside of everything: ``GET http://rates/EUR``.
+        """
+        if self._inbound:
+            return f"{self.route}{_operations(self.entry)}"
+        if names.CALL_INTEGRATION in self.entry.attributes:
+            with suppress(CodecError):  # what shows its payload says so
+                asked = Call(self.entry, ()).request
+                return asked.title()[:_SHORT] if asked is not None else self.route
+        return self.route
 
     @property
     def route(self) -> str:
