@@ -65,6 +65,11 @@ TASK_OUTCOME: Final = "timetracer.task.outcome"
 KAFKA_RECORDS: Final = "timetracer.kafka.records"
 KAFKA_DELIVERY: Final = "timetracer.kafka.delivery"
 
+# mail
+SMTP_COMMAND: Final = "timetracer.smtp.command"
+SMTP_MESSAGE: Final = "timetracer.smtp.message"
+SMTP_REPLY: Final = "timetracer.smtp.reply"
+
 # functions
 FUNCTION_NAME: Final = "timetracer.function.name"
 FUNCTION_ARGUMENTS: Final = "timetracer.function.arguments"

@@ -14,11 +14,12 @@ from timetracer_otel.errors import ConfigurationError
 PREFIX: Final = "TIMETRACER_"
 
 PLUGINS: Final = frozenset(
-    {"http", "db", "redis", "mongodb", "grpc", "celery", "kafka", "function"}
+    {"http", "db", "redis", "mongodb", "grpc", "celery", "kafka", "smtp", "function"}
     | {"httpx", "httpx2", "http.client", "urllib", "urllib3", "requests", "aiohttp", "botocore"}
     | {"sqlalchemy", "sqlite3", "aiosqlite", "psycopg2", "psycopg", "asyncpg", "pymongo"}
     | {"pymysql", "aiomysql", "asyncmy", "mysqlconnector", "mysqlconnector.aio"}
     | {"confluent_kafka", "aiokafka"}
+    | {"smtplib", "aiosmtplib"}
 )
 """Families and integrations that may be named for a hybrid replay; those installed beside us join in."""
 

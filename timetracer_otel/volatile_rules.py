@@ -209,7 +209,7 @@ def _problems(table: Mapping[str, Any]) -> Iterator[str]:
         else:
             if empty:
                 yield f"regex is {table['regex']!r}, which matches where there is nothing"
-    families = ("http", "db", "redis", "mongodb", "grpc", "function", "*")
+    families = ("http", "db", "redis", "mongodb", "grpc", "smtp", "function", "*")
     if isinstance(table.get("call"), str) and table["call"].partition(" ")[0] not in families:
         yield (
             f"call is {table['call']!r}; allowed is a family ({', '.join(families)}) and a glob:"

@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from timetracer_otel.comparison.runs import Made
-from timetracer_otel.messages import HttpRequest, MongoCommand, RedisCommand, SqlStatement
+from timetracer_otel.messages import HttpRequest, MailCommand, MongoCommand, RedisCommand, SqlStatement
 from timetracer_otel.messages.http import split_url
 
 _MOST_PAIRS: Final = 40_000
@@ -207,4 +207,6 @@ def _shape(call: Made) -> Hashable:
         return "redis", str(request.arguments[:1]).upper(), len(request.arguments)
     if isinstance(request, MongoCommand):
         return "mongodb", tuple(request.title().split(" ")[:2])
+    if isinstance(request, MailCommand):
+        return "smtp", request.verb
     return call.family, call.title.partition("(")[0]

@@ -10,6 +10,7 @@ from timetracer_otel.messages import (
     FunctionCall,
     GrpcRequest,
     HttpRequest,
+    MailCommand,
     MongoCommand,
     RedisCommand,
     Request,
@@ -103,6 +104,32 @@ def _(request: HttpRequest) -> dict[str, Any]:
 def _(request: MongoCommand) -> dict[str, Any]:
     form = request.canonical()
     return {f"MongoDB {name}": value for name, value in form.items()}
+
+
+@_described.register
+def _(request: MailCommand) -> dict[str, Any]:
+    form = request.canonical()
+    parts: dict[str, Any] = {
+        f"mail {name}": form[name] for name in ("command", "argument", "sender") if name in form
+    }
+    for name in ("recipient", "option"):
+        parts[f"mail {name} "] = form.get(f"{name}s", [])
+    parts["mail recipient option "] = form.get("recipient options", [])
+    if request.carries:
+        _mail_parts(form, "mail ", parts)
+    return parts
+
+
+def _mail_parts(form: dict[str, Any], name: str, parts: dict[str, Any]) -> None:
+    headers, body = form["headers"], form["body"]
+    parts[f"{name}header "] = headers and {
+        key: values[0] if len(values) == 1 else values for key, values in headers.items()
+    }
+    if isinstance(body, list):
+        for number, below in enumerate(body):
+            _mail_parts(below, f"{name}part [{number}] ", parts)
+    else:
+        parts[f"{name}body"] = body
 
 
 @_described.register

@@ -56,6 +56,8 @@ _OURS = (
     "celery:CeleryIntegration",
     "kafka:ConfluentKafkaIntegration",
     "kafka:AiokafkaIntegration",
+    "smtp:SmtplibIntegration",
+    "smtp:AiosmtplibIntegration",
 )
 
 _lock = threading.Lock()

@@ -12,6 +12,7 @@ from timetracer_otel.messages.function import FunctionCall, FunctionResult
 from timetracer_otel.messages.grpc import GrpcReply, GrpcRequest
 from timetracer_otel.messages.http import HttpRequest, HttpResponse
 from timetracer_otel.messages.kafka import KafkaDelivery, KafkaRecords
+from timetracer_otel.messages.mail import MailCommand, MailReply
 from timetracer_otel.messages.mongodb import MongoCommand, MongoReply
 from timetracer_otel.messages.redis import RedisCommand, RedisReply
 from timetracer_otel.messages.sql import SqlResult, SqlStatement
@@ -29,6 +30,7 @@ REQUESTS: dict[str, type[Request]] = {
     "grpc": GrpcRequest,
     "celery": TaskMessage,
     "kafka": KafkaRecords,
+    "smtp": MailCommand,
 }
 ANSWERS: dict[str, type[Answer]] = {
     "http": HttpResponse,
@@ -39,6 +41,7 @@ ANSWERS: dict[str, type[Answer]] = {
     "grpc": GrpcReply,
     "celery": TaskOutcome,
     "kafka": KafkaDelivery,
+    "smtp": MailReply,
 }
 _ANSWER_MARK = {
     "http": names.HTTP_RESPONSE_STATUS_CODE,
@@ -49,6 +52,7 @@ _ANSWER_MARK = {
     "grpc": names.GRPC_REPLY,
     "celery": names.TASK_OUTCOME,
     "kafka": names.KAFKA_DELIVERY,
+    "smtp": names.SMTP_REPLY,
 }
 
 

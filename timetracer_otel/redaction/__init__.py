@@ -4,7 +4,8 @@ Masked are, in HTTP messages, credentials, cookies and API keys among the header
 secret parameters in URLs, and secret keys in JSON, forms and multipart bodies; in SQL the values of
 parameters and columns with secret names; in Redis passwords, secret hash fields and secret keys of JSON
 documents; in MongoDB what is in fields with secret names; in functions secret keywords and fields; in gRPC
-credentials in the metadata and secret keys of messages that are JSON. Names are compared word by word, see
+credentials in the metadata and secret keys of messages that are JSON; in mails secret headers, secrets in
+links and what follows a secret name. Names are compared word by word, see
 :mod:`timetracer_otel.redaction.names`. URLs and JSON Web Tokens are found in the midst of text.
 
 The text of exceptions explains a failure: only URLs, tokens and ``password=...`` are masked in it.
@@ -26,6 +27,7 @@ from timetracer_otel.messages import (
     HttpRequest,
     HttpResponse,
     KafkaRecords,
+    MailCommand,
     MongoCommand,
     MongoReply,
     RedisCommand,
@@ -42,6 +44,7 @@ from timetracer_otel.redaction.grpc import GrpcRules
 from timetracer_otel.redaction.headers import HeaderRules, is_credential
 from timetracer_otel.redaction.http import HttpRules
 from timetracer_otel.redaction.known import KnownSecrets, masked_texts, secrets_in
+from timetracer_otel.redaction.mail import MailRules
 from timetracer_otel.redaction.mask import MASK, holds_mask, masked_equal
 from timetracer_otel.redaction.names import SensitiveNames, words
 from timetracer_otel.redaction.records import RecordRules
@@ -100,6 +103,7 @@ class Redactor:
         self._grpc = GrpcRules(self._names, self._headers)
         self._tasks = TaskRules(self._data, self._headers)
         self._records = RecordRules(self._data, self._headers)
+        self._mails = MailRules(self._headers)
         # methods of the rules, not of this object, which would keep itself alive
         self._of_message: dict[type, Callable[[Any, list[str]], Any]] = {
             HttpRequest: self._http.request,
@@ -115,6 +119,7 @@ class Redactor:
             TaskMessage: self._tasks.message,
             TaskOutcome: self._tasks.outcome,
             KafkaRecords: self._records.records,
+            MailCommand: self._mails.command,
             Failure: self._data.failure,
         }
 

@@ -16,6 +16,8 @@ from timetracer_otel.messages import (
     HttpResponse,
     KafkaDelivery,
     KafkaRecords,
+    MailCommand,
+    MailReply,
     MongoCommand,
     MongoReply,
     RedisCommand,
@@ -25,6 +27,7 @@ from timetracer_otel.messages import (
     TaskMessage,
     TaskOutcome,
     graphql,
+    mime,
 )
 from timetracer_otel.views import text
 from timetracer_otel.views.bodies import SHORT, body_lines
@@ -32,6 +35,8 @@ from timetracer_otel.views.lines import Line, Piece, line, piece, spaced
 
 ROWS: Final = 5
 """Rows, parameter sets and commands that are shown, unless everything is."""
+_REFUSED: Final = 400
+"""Replies of SMTP from here on say that something was not done."""
 _ASKED: Final = Piece("→ ", "cyan")
 _CAME: Final = Piece("← ", "green")
 _RAISED: Final = Piece("✗ ", "red")
@@ -185,6 +190,37 @@ def _(message: KafkaDelivery, *, full: bool) -> Iterator[Line]:
 
 
 @message_lines.register
+def _(message: MailCommand, *, full: bool) -> Iterator[Line]:
+    if message.sender:
+        yield line(_ASKED, piece("from ", "dim"), text.printable(message.sender))
+    if full:
+        for option in (*message.options, *message.recipient_options):
+            yield line(_ASKED, piece("option ", "dim"), text.printable(option))
+        if message.argument:
+            yield line(_ASKED, text.printable(message.argument))
+    if message.message is None:
+        yield line(_ASKED, piece("(message not recorded)", "yellow"))
+    elif message.message:
+        yield from _mail(message.message, full=full)
+
+
+@message_lines.register
+def _(message: MailReply, *, full: bool) -> Iterator[Line]:
+    last = len(message.replies) - 1
+    for at, reply in enumerate(message.replies):
+        if isinstance(reply, Failure):
+            yield from message_lines(reply, full=full)
+            continue
+        code, said = reply
+        refused = code >= _REFUSED or code < 0
+        if not (full or refused or at == last):
+            continue  # of a mail that was taken the last one says so
+        shown = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+        mark = _RAISED if refused else _CAME
+        yield line(mark, text.clip(text.printable(f"{code} {shown}"), None if full else SHORT))
+
+
+@message_lines.register
 def _(message: TaskMessage, *, full: bool) -> Iterator[Line]:
     if full:  # else the title says it all
         for value in message.arguments:
@@ -240,6 +276,28 @@ def _grpc(
         yield line(mark, piece("(messages not recorded)", "yellow"))
     else:
         yield from _headed(mark, _rows(messages, "message", full=full))
+
+
+def _mail(mail: bytes, *, full: bool) -> Iterator[Line]:
+    """The headers, the text, and the names of what is attached."""
+    whole = mime.parse(mail)
+    if full:
+        yield from _headed(
+            _ASKED, [line(piece(f"{name}: ", "dim"), mime.readable(value)) for name, value in whole.headers]
+        )
+    parts = list(mime.leaves(whole))
+    for at, part in enumerate(parts):
+        said = mime.text_of(mail, part)
+        kind = part.kind.partition(";")[0].strip()
+        if not full and at and isinstance(said, str):
+            continue  # the same as HTML, mostly
+        if full and len(parts) > 1:
+            yield line(_ASKED, piece(kind, "dim"))
+        body = said.encode("utf-8", "surrogatepass") if isinstance(said, str) else said
+        if isinstance(said, bytes) and not full:
+            yield line(_ASKED, piece(f"{kind}, {text.count(len(said), 'byte')}", "dim"))
+        else:
+            yield from _headed(_ASKED, list(body_lines(body, None, full=full)))
 
 
 def _headed(mark: Piece, lines: Sequence[Line]) -> list[Line]:

@@ -189,6 +189,7 @@ def _shown_attributes(span: Span, call: Call | None) -> Callable[[str], bool]:
     prefixes = (
         names.HTTP_REQUEST_HEADER, names.HTTP_RESPONSE_HEADER, "timetracer.http.", "timetracer.call.",
         "timetracer.db.", "timetracer.redis.", "timetracer.grpc.", "timetracer.task.", "timetracer.kafka.",
+        "timetracer.smtp.",
     )  # fmt: skip
     once = {
         names.GAPS, names.ENTRY_FRAMEWORK, names.ENTRY_FAMILY, names.ENTRY_TITLE, names.EXCEPTION,
