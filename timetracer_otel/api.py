@@ -30,6 +30,7 @@ from timetracer_otel.exporters.statistics import Statistics
 from timetracer_otel.nondeterminism import ValueRecorder, drawing_from, set_process_source
 from timetracer_otel.opening import open_store, store_for
 from timetracer_otel.replayers import guard, livetree
+from timetracer_otel.replayers.elsewhere import Elsewhere
 from timetracer_otel.replayers.faults import Fault, Faults
 from timetracer_otel.replayers.outside import recorded_beside
 from timetracer_otel.replayers.process import start_replaying
@@ -295,11 +296,15 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
             if not cassettes:
                 raise CassetteError(f"{cassette}: there are no cassettes in it; record some first")
         given = [*Faults.from_settings(settings).all, *faults]
-        beside = None
+        beside, elsewhere = None, None
+        if not isinstance(cassette, Cassette):
+            elsewhere = Elsewhere([store.path])
         if not isinstance(cassette, Cassette) and store.path.is_file():
             outside = [found for _, found in recorded_beside([store.path])]
             beside = Session(outside, settings, reuse=True, faults=Faults(())) if outside else None
-        self.session = Session(cassettes, settings, fallback=beside, faults=Faults(given))
+        self.session = Session(
+            cassettes, settings, fallback=beside, faults=Faults(given), elsewhere=elsewhere
+        )
         self._whole_process = whole_process
 
     def __enter__(self) -> Session:
@@ -341,7 +346,7 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
                 ports.set_process_ports(None, None)
         self.session.close()
         misses = self.session.misses
-        if misses and error is None and self.session.settings.on_miss == "fail":
+        if misses and error is None and not self.session.settings.misses_go_out:
             raise MissError(misses[0].explanation)
 
     async def __aenter__(self) -> Session:

@@ -74,6 +74,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     volatile: tuple[VolatileRule, ...] = ()
     """Rules for what may be anything; tables of pyproject.toml, and of a file beside the cassettes."""
 
+    @property
+    def misses_go_out(self) -> bool:
+        """A call that nothing recorded answers reaches the real dependency."""
+        return self.on_miss in ("passthrough", "record")
+
 
 class Arguments(TypedDict, total=False):
     """The settings as keyword arguments."""

@@ -258,7 +258,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     ),
     Variable(
         "on_miss", str, "fail", "what to do when no recorded call answers a live one",
-        choices=("fail", "passthrough", "record"),
+        choices=("fail", "elsewhere", "passthrough", "record"),
     ),
     Variable(
         "faults", str, "", "what goes wrong in a replay, lines such as `redis *: timeout`, `;` between them"

@@ -211,4 +211,4 @@ def test_nothing_is_near_in_another_family() -> None:
 
 
 def test_grades_are_words() -> None:
-    assert [str(grade) for grade in Grade] == ["exact", "moved", "normalised"]
+    assert [str(grade) for grade in Grade] == ["exact", "moved", "normalised", "elsewhere"]

@@ -44,7 +44,9 @@ def learn(
     from timetracer_otel.volatile_rules import FILE, rules_beside, write_rules
 
     with contextlib.ExitStack() as stack, contextlib.redirect_stdout(sys.stderr):
-        replayer = stack.enter_context(InProcess(app, work.outside, settings, options, factory=factory))
+        replayer = stack.enter_context(
+            InProcess(app, work.outside, settings, options, factory=factory, places=work.places)
+        )
 
         def replay(current: Settings) -> Generator[Verdict, None, None]:
             replayer.settings = current

@@ -239,7 +239,7 @@ def _in_process(
         return learn(app, work, settings, options, factory=factory, times=how.learn, write_to=write_to)
 
     def verdicts() -> Generator[Verdict, None, None]:
-        with InProcess(app, work.outside, settings, options, factory=factory) as replayer:
+        with InProcess(app, work.outside, settings, options, factory=factory, places=work.places) as replayer:
             replayer.check_faults(work.chosen)
             for path in work.chosen:
                 yield replayer.replay(path)
@@ -249,7 +249,7 @@ def _in_process(
     from timetracer_otel.replayers.pool import replay_in_workers
     from timetracer_otel.replayers.worker import Job
 
-    job = Job(app, factory, list(map(str, work.outside)), settings, options)
+    job = Job(app, factory, list(map(str, work.outside)), settings, options, list(map(str, work.places)))
     return _tell(replay_in_workers(job, work, how.workers), len(work.chosen), how)
 
 

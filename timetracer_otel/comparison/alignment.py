@@ -54,7 +54,8 @@ def align(
     _pair_equal(recorded, live, of, taken, key)
     equal = set(of)
     left = [at for at in range(len(recorded)) if at not in of]
-    right = [at for at in range(len(live)) if at not in taken]
+    # what another recording asked did not become of a call of this one
+    right = [at for at in range(len(live)) if at not in taken and not live[at].elsewhere]
     for shape in (_shape, _family):
         if not left or not right:
             break

@@ -170,7 +170,16 @@ class _Calls:
     def _missing(self, dead_end: int | None) -> list[Finding]:
         found = []
         for at, call in enumerate(self._recorded):
-            if at not in self._pairs.of:
+            if at in self._pairs.of:
+                continue
+            if call.held_since:
+                self._marks[at, None] = "held"
+                text = (
+                    f"not asked again: {call.title} ({call.held_since} asked it before in this process, which"
+                    " most likely holds the answer in a cache)"
+                )
+                found.append(Finding("held", text, fails=False, recorded=at))
+            else:
                 self._marks[at, None] = "missing"
                 follows = dead_end is not None and at > dead_end
                 text = f"missing{' write' * call.writes}{self._there}: {call.title}"
@@ -180,9 +189,18 @@ class _Calls:
     def _extra(self) -> list[Finding]:
         found = []
         for at, call in enumerate(self._live):
-            if at not in self._back:
+            if at in self._back:
+                continue
+            if call.elsewhere and not call.explanation:
+                self._marks[None, at] = "elsewhere"
+                where, why = call.elsewhere, "a cache was warm while recording"
+                text = f"answered from {where}: {call.title} (asked there, not here; {why})"
+                found.append(Finding("elsewhere", text, fails=False, live=at))
+            else:
                 self._marks[None, at] = "extra"
                 text = f"extra{' write' * call.writes}{self._there}: {call.title}"
+                if call.elsewhere:
+                    text += f" (asked in {call.elsewhere})"
                 found.append(Finding("extra", text, write=call.writes, detail=call.explanation, live=at))
         return found
 

@@ -10,13 +10,14 @@ from timetracer_otel.comparison.parts import Difference
 
 Kind: TypeAlias = Literal[
     "response", "exception", "missing", "extra", "changed", "reordered", "moved", "loose", "answer",
-    "slower", "volatile", "request",
+    "slower", "volatile", "request", "elsewhere", "held",
 ]  # fmt: skip
 """``response``: a part of it; ``exception``: one that was raised, or is no longer; ``missing``, ``extra`` and
 ``changed``: a call; ``reordered``: a write before another that it followed; ``moved``: a call from another
 place or in another order; ``loose``: a call answered by one that is not exactly equal; ``answer``: what a
 dependency answered; ``slower``: a part that took longer; ``volatile``: values that no two runs share;
-``request``: what came in."""
+``request``: what came in; ``elsewhere``: a call answered from another recording; ``held``: a recorded call
+that did not come again, as an earlier request of the run had asked the same."""
 
 
 class Finding(msgspec.Struct):
@@ -45,7 +46,7 @@ class Finding(msgspec.Struct):
     live: int | None = None
 
 
-Mark: TypeAlias = Literal["same", "missing", "extra", "changed", "moved", "reordered"]
+Mark: TypeAlias = Literal["same", "missing", "extra", "changed", "moved", "reordered", "elsewhere", "held"]
 
 
 class Row(msgspec.Struct):
@@ -59,7 +60,7 @@ class Row(msgspec.Struct):
         path: the names of the spans above it, without the entry.
         write: it changes something in the world.
         grade: how exactly the recorded call matched: ``exact``, ``moved``, ``normalised``, ``fuzzy``;
-            empty where nothing was matched.
+            ``elsewhere`` where another recording answered; empty where nothing was matched.
         recorded_ns, live_ns: how long it took, where that is known.
         findings: places in the list of findings that are about it.
     """

@@ -30,6 +30,9 @@ class Made(msgspec.Struct):
         began, took: nanoseconds since the run began, and how long it took; ``None`` where not known.
         explanation: why nothing answered it.
         grade: how exactly a recorded call matched it.
+        elsewhere: the name of another recording that asked this, where the one that is replayed did not;
+            with what is to be said of it where nothing answered it.
+        held_since: the earlier request of this run that asked this; a cache most likely holds the answer.
     """
 
     request: Request | None
@@ -44,6 +47,8 @@ class Made(msgspec.Struct):
     took: int | None = None
     explanation: str = ""
     grade: str = ""
+    elsewhere: str = ""
+    held_since: str = ""
 
     @property
     def places(self) -> list[str]:

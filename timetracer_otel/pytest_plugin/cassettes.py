@@ -137,7 +137,7 @@ class CassetteBlock:
 
     def missed(self) -> list[str]:
         """What is to say of calls that found no answer, and was not said."""
-        if self.session is None or self.session.settings.on_miss != "fail":
+        if self.session is None or self.session.settings.misses_go_out:
             return []
         found = [call for call in self.session.misses if id(call) not in self._judged]
         self._judged.update(map(id, found))

@@ -25,7 +25,9 @@ from timetracer_otel.pytest_plugin.calls import Calls, titles
 from timetracer_otel.redaction import MASK, Redactor, holds_mask
 from timetracer_otel.replayers import guard
 from timetracer_otel.replayers.clients import AppResponse
-from timetracer_otel.replayers.runner import Client, import_app, make_client, with_headers
+from timetracer_otel.replayers.elsewhere import Elsewhere
+from timetracer_otel.replayers.options import with_headers
+from timetracer_otel.replayers.runner import Client, import_app, make_client
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Ended, Verdict, judge
 
@@ -96,6 +98,7 @@ class StartedApp:
         recorded = sorted((Cassette.load(path) for path in startup), key=lambda cassette: cassette.started)
         self._process = Session(recorded, self.settings, reuse=True)
         self._client: Client | None = None
+        self._elsewhere: dict[Path, Elsewhere] = {}
 
     def __enter__(self) -> Self:
         integrations.install()
@@ -119,9 +122,11 @@ class StartedApp:
             with self._alone():
                 client.__exit__(None, None, None)
 
-    def session(self, cassette: Cassette) -> Session:
-        """A session that answers from that cassette, and from the start-up."""
-        return Session([cassette], self.settings, fallback=self._process)
+    def session(self, cassette: Cassette, path: Path) -> Session:
+        """A session that answers from that cassette, which is there, and from the start-up."""
+        folder = path.resolve().parent
+        elsewhere = self._elsewhere.setdefault(folder, Elsewhere([path]))
+        return Session([cassette], self.settings, fallback=self._process, elsewhere=elsewhere)
 
     def send(self, request: HttpRequest, session: Session) -> AppResponse:
         """Send a request, its calls answered by the session."""
@@ -155,7 +160,7 @@ class StartedApp:
         try:
             request = cassette.inbound_request
             cassette.read_messages()
-            session = self.session(cassette)
+            session = self.session(cassette, path)
         except CodecError as error:
             text = f"it cannot be replayed: {error}"
             return Verdict(title=cassette.title, path=str(path), outcome="error", differences=[text])
@@ -223,16 +228,17 @@ class RecordedApp:
         Raises:
             CassetteError: it cannot be read.
         """
-        return RequestReplay(self._app, Cassette.load(self._folder / cassette))
+        path = self._folder / cassette
+        return RequestReplay(self._app, Cassette.load(path), path)
 
 
 class RequestReplay:
     """One request to an application, its calls answered from a cassette."""
 
-    def __init__(self, app: StartedApp, cassette: Cassette) -> None:
+    def __init__(self, app: StartedApp, cassette: Cassette, path: Path) -> None:
         self._app = app
         self.cassette = cassette
-        self.session = app.session(cassette)
+        self.session = app.session(cassette, path)
 
     @property
     def calls(self) -> Calls:

@@ -12,6 +12,7 @@ import msgspec
 
 from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Cassette
+from timetracer_otel.config import Settings
 from timetracer_otel.messages import Answer, Failure, Request
 from timetracer_otel.redaction import KnownSecrets, Redactor, secrets_in
 from timetracer_otel.redaction.everywhere import mask_cassette
@@ -31,6 +32,13 @@ class Captured(msgspec.Struct):
     """Nanoseconds since the recording that it joins, by which its times are shifted into it."""
     started: int = msgspec.field(default_factory=time.time_ns)
     ended: int = 0
+
+
+def recorded_in(settings: Settings) -> str:
+    """The folder that is replayed; a file alone lies in the one for recordings, as far as is known."""
+    replayed = settings.cassette
+    folder = replayed if replayed and Path(replayed).is_dir() else settings.dir
+    return "cassettes" if "://" in folder else folder
 
 
 def folder_beside(store: str | Path) -> Path:

@@ -17,6 +17,7 @@ from timetracer_otel.messages.http import split_url
 from timetracer_otel.messages.paths import path_excluded
 from timetracer_otel.nondeterminism import StartReplayer, drawing_from
 from timetracer_otel.redaction import Redactor, masked_equal
+from timetracer_otel.replayers.elsewhere import Elsewhere
 from timetracer_otel.replayers.faults import Faults
 from timetracer_otel.replayers.linking import alike, inbound_form
 from timetracer_otel.replayers.matching import RecordedCalls, differences
@@ -62,9 +63,13 @@ class CassetteLibrary:
         cassettes: all there are; those without an inbound request form the pool of calls made
             outside requests.
         settings: see :mod:`timetracer_otel.config`.
+        elsewhere: the store that they are of.
     """
 
-    def __init__(self, cassettes: Sequence[Cassette], settings: Settings) -> None:
+    def __init__(
+        self, cassettes: Sequence[Cassette], settings: Settings, elsewhere: Elsewhere | None = None
+    ) -> None:
+        self._elsewhere = elsewhere
         self._settings = settings
         self._redactor = Redactor.from_settings(settings)
         self.messages = RecordedMessages(self._redactor)
@@ -99,6 +104,7 @@ class CassetteLibrary:
             fallback=self.process_session,
             recorded=recorded,
             faults=self.faults,
+            elsewhere=self._elsewhere,
         )
 
     def check_faults(self, cassette: Cassette) -> None:

@@ -33,6 +33,8 @@ class LiveCall(msgspec.Struct):
         began: when, by :func:`time.perf_counter_ns`.
         recorded: the recorded call that answered it, and how exactly it matched.
         explanation: why none did.
+        elsewhere: the name of another cassette that asked this, where this one did not; with what is to be
+            said of it where nothing answered it.
     """
 
     integration: str
@@ -44,6 +46,7 @@ class LiveCall(msgspec.Struct):
     grade: Grade | None = None
     recorded: Call | None = None
     explanation: str = ""
+    elsewhere: str = ""
 
     @property
     def title(self) -> str:

@@ -45,6 +45,7 @@ class Grade(enum.StrEnum):
     EXACT = "exact"
     MOVED = "moved"
     NORMALISED = "normalised"
+    ELSEWHERE = "elsewhere"
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -183,6 +184,10 @@ class Matcher:
         with self._lock:
             used = self._unused.used
             return [call for index, call in enumerate(self._calls) if index not in used]
+
+    def was_asked(self, form: Request) -> bool:
+        """A recorded call asked exactly this, used up or not."""
+        return (form.family, form.key()) in self._recorded.by_key
 
     def nearest(self, request: Request) -> Nearest | None:
         """The recorded call of the same family most like that request."""

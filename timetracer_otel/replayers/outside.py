@@ -30,7 +30,7 @@ def recorded_beside(named: Iterable[Path]) -> Iterator[tuple[Path, Cassette]]:
         named: cassette files.
     """
     known = {path.resolve() for path in named}
-    for folder in dict.fromkeys(folder for path in sorted(known) for folder in _days_of(path.parent)):
+    for folder in dict.fromkeys(folder for path in sorted(known) for folder in days_of(path.parent)):
         for path in _files(folder):
             if path not in known and _NOT_OF_A_PATH.fullmatch(path.name):
                 try:
@@ -42,8 +42,12 @@ def recorded_beside(named: Iterable[Path]) -> Iterator[tuple[Path, Cassette]]:
                     yield path, cassette
 
 
-def _days_of(folder: Path) -> list[Path]:
-    """The folders of all days of the store that this is a day of; else only itself."""
+def days_of(folder: Path) -> list[Path]:
+    """The folders of all days of the store that this is a day of; else only itself.
+
+    Args:
+        folder: of a cassette.
+    """
     if not _DAY.fullmatch(folder.name):
         return [folder]
     with suppress(CassetteError):

@@ -15,6 +15,7 @@ from timetracer_otel.config import Settings
 from timetracer_otel.errors import CassetteFormatError, CassetteNotFound, CodecError
 from timetracer_otel.opening import open_store
 from timetracer_otel.replayers import guard, livetree
+from timetracer_otel.replayers.elsewhere import Elsewhere
 from timetracer_otel.replayers.inbound import CassetteLibrary, ReplayEntries
 from timetracer_otel.replayers.outside import recorded_beside
 from timetracer_otel.replayers.reporting import CallReports
@@ -69,8 +70,9 @@ def start_replaying(settings: Settings, provider: otel_trace.TracerProvider) -> 
         CassetteError: the cassettes cannot be loaded.
     """
     settings = config.beside(settings, settings.cassette or settings.dir)
-    loaded = load_all(settings.cassette or settings.dir)
-    library = CassetteLibrary([cassette for _, cassette in loaded], settings)
+    place = open_store(settings.cassette or settings.dir).path
+    loaded = load_all(place)
+    library = CassetteLibrary([cassette for _, cassette in loaded], settings, Elsewhere([place]))
     if not _follow(provider, settings):
         _follow_later(settings)
     integrations.install()

@@ -32,7 +32,7 @@ from timetracer_otel.errors import ApplicationError, CodecError, ConfigurationEr
 from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import Redactor, masked_equal
-from timetracer_otel.replayers.options import ReplayOptions
+from timetracer_otel.replayers.options import ReplayOptions, with_headers
 from timetracer_otel.replayers.reporting import (
     FOLDER,
     OWN_PATHS,
@@ -41,7 +41,7 @@ from timetracer_otel.replayers.reporting import (
     CallReports,
     entry_name,
 )
-from timetracer_otel.replayers.runner import broken, of_another_kind, with_headers
+from timetracer_otel.replayers.runner import broken, of_another_kind
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Verdict, verdict_of, with_rules
 from timetracer_otel.volatile import stands_for

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Protocol, Self
 
-import msgspec
 from opentelemetry import trace as otel_trace
 from opentelemetry.instrumentation.dependencies import get_dist_dependency_conflicts
 from opentelemetry.sdk.trace import TracerProvider
@@ -31,11 +30,12 @@ from timetracer_otel.errors import (
     CodecError,
 )
 from timetracer_otel.messages import HttpRequest, Request
-from timetracer_otel.redaction import Redactor, is_credential
+from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.clients import AppResponse, AsgiClient, WsgiClient
+from timetracer_otel.replayers.elsewhere import Elsewhere
 from timetracer_otel.replayers.faults import Faults
-from timetracer_otel.replayers.options import ReplayOptions
+from timetracer_otel.replayers.options import ReplayOptions, with_headers
 from timetracer_otel.replayers.process import each
 from timetracer_otel.replayers.rpcs import GrpcClient, is_grpc_server
 from timetracer_otel.replayers.session import Session
@@ -81,7 +81,7 @@ def replay_in_process(
     """
     work = plan(paths, select)
     options = ReplayOptions(tuple(headers), threshold, update)
-    with InProcess(app, work.outside, settings, options, factory=factory) as replayer:
+    with InProcess(app, work.outside, settings, options, factory=factory, places=paths) as replayer:
         for path in work.chosen:
             yield replayer.replay(path)
 
@@ -97,6 +97,7 @@ class InProcess:
         settings: see :mod:`timetracer_otel.config`.
         options: how to send and to judge.
         factory: the attribute is a function that makes the application.
+        places: files and folders of the cassettes, for what one lacks and another has.
     """
 
     def __init__(
@@ -107,7 +108,9 @@ class InProcess:
         options: ReplayOptions,
         *,
         factory: bool = False,
+        places: Sequence[Path] = (),
     ) -> None:
+        self._elsewhere = Elsewhere(places)
         self._app = app
         self._factory = factory
         self.settings = settings
@@ -173,7 +176,7 @@ class InProcess:
     def _repeatable(self) -> bool:
         """Nothing is reached by a replay, so that it can be done again."""
         settings = self.settings
-        return not settings.live_plugins and not settings.mock_plugins and settings.on_miss == "fail"
+        return not settings.live_plugins and not settings.mock_plugins and not settings.misses_go_out
 
     def _replay(self, path: Path) -> Verdict:
         cassette = Cassette.load(path)
@@ -182,7 +185,13 @@ class InProcess:
             if recorded is not None and cassette.inbound_family != self._client.family:
                 return of_another_kind(cassette, path, self._app, self._client.family)
             cassette.read_messages()
-            session = Session([cassette], self.settings, fallback=self._process, faults=self._faults)
+            session = Session(
+                [cassette],
+                self.settings,
+                fallback=self._process,
+                faults=self._faults,
+                elsewhere=self._elsewhere,
+            )
             if self._faults.all:
                 self._faults.check(cassette.calls())
         except CodecError as error:
@@ -210,10 +219,12 @@ class Plan(NamedTuple):
     Attributes:
         outside: where the cassettes of calls made outside requests are.
         chosen: where those are that hold a request, as they were recorded.
+        places: the files and folders that were looked through.
     """
 
     outside: list[Path]
     chosen: list[Path]
+    places: list[Path]
 
 
 def plan(paths: Sequence[Path], select: Callable[[Cassette], bool] | None = None) -> Plan:
@@ -244,7 +255,7 @@ def plan(paths: Sequence[Path], select: Callable[[Cassette], bool] | None = None
         )
     if not chosen:
         raise CassetteNotFound("none of the cassettes holds an inbound request to replay")
-    return Plan([path for _, path in sorted(outside)], [path for _, path in sorted(chosen)])
+    return Plan([path for _, path in sorted(outside)], [path for _, path in sorted(chosen)], list(paths))
 
 
 def broken(cassette: Cassette, path: Path, error: Exception | str) -> Verdict:
@@ -378,14 +389,3 @@ def make_client(app: Any) -> Client:
             f"{type(app).__name__} is no ASGI or WSGI application; is it a factory (--factory)?"
         )
     return WsgiClient(app)
-
-
-def with_headers(request: HttpRequest, headers: Sequence[tuple[str, str]]) -> HttpRequest:
-    """The request with those headers in place of its own of that name. A credential is given to no request
-    that came without: what an app refused then it is to refuse now.
-    """
-    own = {name.lower() for name, _ in request.headers}
-    headers = [(name, value) for name, value in headers if name.lower() in own or not is_credential(name)]
-    given = {name.lower() for name, _ in headers}
-    kept = [(name, value) for name, value in request.headers if name.lower() not in given]
-    return msgspec.structs.replace(request, headers=[*kept, *headers])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import logging
@@ -27,8 +26,10 @@ from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers import cookies
 from timetracer_otel.replayers.answers import followed_answer
 from timetracer_otel.replayers.beginnings import Beginnings, in_order
-from timetracer_otel.replayers.capture import Captured, folder_beside, save_copy, secrets_of
+from timetracer_otel.replayers.caches import answered_elsewhere, held_by_caches, why_missed
+from timetracer_otel.replayers.capture import Captured, folder_beside, recorded_in, save_copy, secrets_of
 from timetracer_otel.replayers.drawing import is_startup, recorded_values
+from timetracer_otel.replayers.elsewhere import Asker, Elsewhere
 from timetracer_otel.replayers.exchanges import (
     CapturedExchange,
     DoubtfulExchange,
@@ -36,13 +37,12 @@ from timetracer_otel.replayers.exchanges import (
     LiveExchange,
     ReplayedExchange,
 )
-from timetracer_otel.replayers.explaining import explain
 from timetracer_otel.replayers.faults import Fault, Faults
 from timetracer_otel.replayers.linking import learn_inbound, made_by_chance
 from timetracer_otel.replayers.livecalls import LiveCall, Outcome, is_live
 from timetracer_otel.replayers.livetree import path_above
 from timetracer_otel.replayers.matching import Grade, Match, Matcher, RecordedCalls
-from timetracer_otel.replayers.pace import CANCELLATION_SECONDS, seconds_before, seconds_of
+from timetracer_otel.replayers.pace import not_cancelled, seconds_before
 from timetracer_otel.store import FolderStore
 from timetracer_otel.volatile import Links, Rules
 
@@ -59,6 +59,7 @@ class Session:
         reuse: recorded calls may be answered again and again.
         recorded: the calls of those cassettes, where they were read before.
         faults: what goes wrong; what the settings say by default.
+        elsewhere: the other cassettes of the store, and what this run asked.
     """
 
     replaying = True
@@ -72,8 +73,11 @@ class Session:
         reuse: bool = False,
         recorded: RecordedCalls | None = None,
         faults: Faults | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.cassettes = in_order(cassettes) if reuse else list(cassettes)
+        self.elsewhere = elsewhere
+        self.asker = Asker(elsewhere, cassettes[0].title) if elsewhere and cassettes else None
         self._started = min((cassette.started for cassette in self.cassettes), default=0)
         self.settings = settings
         self.body_limit = 2**62  # what is recorded is given back whole
@@ -262,7 +266,7 @@ class Session:
         return self._lanes.new()
 
     async def await_cancellation(self, title: str) -> None:
-        """Wait to be cancelled: as long as the recorded request took, and :data:`CANCELLATION_SECONDS` more.
+        """Wait to be cancelled: as long as the recorded request took, and some seconds more.
 
         Raises:
             ReplayError: nobody did; it is listed among the misses.
@@ -270,12 +274,7 @@ class Session:
         # with calls still to come, it was something within the app that cancelled this one
         if self.on_cancellation is not None and not self.matcher.unused():
             self.on_cancellation()
-        seconds = max(map(seconds_of, self.cassettes), default=0.0) + CANCELLATION_SECONDS
-        await asyncio.sleep(seconds)
-        text = (
-            f"{title}: it was cancelled when it was recorded; nobody cancelled it now, in"
-            f" {seconds:.0f} seconds; record again when that is right"
-        )
+        text = await not_cancelled(title, self.cassettes)
         with self._lock:
             call = next((call for call in reversed(self.calls) if call.title == title[:500]), None)
             if call is not None:
@@ -304,7 +303,7 @@ class Session:
         calls = self.take_captured()
         if not calls or len(self.cassettes) != 1:
             return None
-        store = self.captures or FolderStore(folder_beside(self._folder()))
+        store = self.captures or FolderStore(folder_beside(recorded_in(self.settings)))
         self.captured_to = path = save_copy(
             self.cassettes[0], calls, self._redactor, self.secrets(calls), store
         )
@@ -329,12 +328,6 @@ class Session:
         """The calls that were recorded, in order."""
         return self._recorded.calls
 
-    def _folder(self) -> str:
-        """The folder that is replayed; a file alone lies in the one for recordings, as far as is known."""
-        replayed = self.settings.cassette
-        folder = replayed if replayed and Path(replayed).is_dir() else self.settings.dir
-        return "cassettes" if "://" in folder else folder
-
     @property
     def misses(self) -> list[LiveCall]:
         """Live calls that nothing recorded answered."""
@@ -342,21 +335,27 @@ class Session:
 
     @property
     def unused(self) -> list[Call]:
-        """Recorded calls that did not happen, without those of integrations left live."""
+        """Recorded calls that did not happen, without those left live and those that a cache answered."""
+        held = held_by_caches(self)
         return [
             call
             for call in self.matcher.unused()
-            if not is_live(self.settings, call.integration, call.family)
+            if id(call) not in held and not is_live(self.settings, call.integration, call.family)
         ]
 
     def miss(self, caller: ports.Caller, request: Request, path: tuple[str, ...] | None) -> MissError:
         """Note that nothing recorded answers a call; the error that says so."""
-        text = explain(request, self.matcher.nearest(request), self._names())
-        return self._miss(caller, request, text, path)
+        text, elsewhere = why_missed(self, request, self._names())
+        return self._miss(caller, request, text, path, elsewhere)
 
     def _missed(self, caller: ports.Caller, request: Request, path: tuple[str, ...] | None) -> ports.Exchange:
+        if self.settings.on_miss == "elsewhere":
+            given = answered_elsewhere(self, request)
+            if given is not None:
+                self._note(caller, request, Outcome.ANSWERED, path, Grade.ELSEWHERE, elsewhere=given.name)
+                return ReplayedExchange(followed_answer(given.answer, self.links))
         error = self.miss(caller, request, path)
-        if self.settings.on_miss == "fail":
+        if not self.settings.misses_go_out:
             raise error
         if self.settings.on_miss == "record":
             call = Captured(
@@ -366,9 +365,9 @@ class Session:
         return LiveExchange()
 
     def _miss(
-        self, caller: ports.Caller, request: Request, text: str, path: tuple[str, ...] | None
+        self, caller: ports.Caller, request: Request, text: str, path: Any, elsewhere: str = ""
     ) -> MissError:
-        self._note(caller, request, Outcome.MISSED, path, explanation=text)
+        self._note(caller, request, Outcome.MISSED, path, explanation=text, elsewhere=elsewhere)
         return MissError(text)
 
     def _names(self) -> str:
@@ -384,6 +383,7 @@ class Session:
         grade: Grade | None = None,
         recorded: Call | None = None,
         explanation: str = "",
+        elsewhere: str = "",
     ) -> None:
         call = LiveCall(
             caller.name,
@@ -394,6 +394,9 @@ class Session:
             grade=grade,
             recorded=recorded,
             explanation=explanation,
+            elsewhere=elsewhere,
         )
+        if self.asker is not None and outcome is not Outcome.MISSED:
+            self.asker.asks(request if recorded is None else recorded.request or request)
         with self._lock:
             self.calls.append(call)

@@ -24,6 +24,7 @@ from timetracer_otel.errors import CodecError, ReplayError
 from timetracer_otel.messages import Answer, Failure
 from timetracer_otel.messages.http import split_url
 from timetracer_otel.redaction import Redactor, masked_equal
+from timetracer_otel.replayers.caches import held_by_caches
 from timetracer_otel.replayers.faults import times
 from timetracer_otel.replayers.livecalls import LiveCall, Outcome, is_live
 from timetracer_otel.replayers.livetree import entry_of
@@ -45,6 +46,8 @@ class Verdict(msgspec.Struct):
         calls: how many the app made.
         moved: how many of them were answered from another place in the tree.
         normalised: how many were answered by one that asked the same but for values that cannot repeat.
+        elsewhere: how many were answered from another cassette, as a cache was warm while recording.
+        held: how many recorded reads did not come again, as an earlier request of the run had asked the same.
         missing, extra, changed: recorded calls that did not happen; calls that were not recorded; calls
             that are others now. By their titles.
         missed: the explanations of calls that nothing answered.
@@ -67,6 +70,8 @@ class Verdict(msgspec.Struct):
     calls: int = 0
     moved: int = 0
     normalised: int = 0
+    elsewhere: int = 0
+    held: int = 0
     missing: list[str] = msgspec.field(default_factory=list)
     extra: list[str] = msgspec.field(default_factory=list)
     changed: list[str] = msgspec.field(default_factory=list)
@@ -188,6 +193,8 @@ def verdict_of(
         calls=calls,
         moved=sum(row.grade == "moved" for row in rows),
         normalised=sum(row.grade == "normalised" for row in rows),
+        elsewhere=sum(row.mark == "elsewhere" for row in rows),
+        held=sum(row.mark == "held" for row in rows),
         missing=[row.title for row in rows if row.mark == "missing"],
         extra=[row.title for row in rows if row.mark == "extra"],
         changed=[row.title for row in rows if row.mark == "changed"],
@@ -254,11 +261,13 @@ def _runs(session: Session, ended: Ended | None) -> tuple[Run, Run, dict[int, in
     """Both sides, and which recorded call answered which live one."""
     cassette = session.cassettes[0]
     places: dict[int, int] = {}
+    held = held_by_caches(session)
     ours: list[Made] = []
     for call in session.recorded_calls:
         if not is_live(session.settings, call.integration, call.family) and _readable(call):
             places[id(call)] = len(ours)
             ours.append(made(call, cassette.started, with_answer=False))
+            ours[-1].held_since = held.get(id(call), "")
     known: dict[int, int] = {}
     theirs: list[Made] = []
     for live in session.calls:
@@ -272,7 +281,7 @@ def _runs(session: Session, ended: Ended | None) -> tuple[Run, Run, dict[int, in
         began = live.began - ended.began_ns if ended is not None and ended.began_ns else None
         # a replay waits for no answer, unless it was told to
         waited = ours[place].took if place is not None and session.pace else 0
-        theirs.append(_made(live, began, waited, answered=session.settings.on_miss != "fail"))
+        theirs.append(_made(live, began, waited, answered=session.settings.misses_go_out))
     outcome = None
     if ended is not None:
         try:
@@ -307,6 +316,7 @@ def _made(call: LiveCall, began: int | None, took: int | None, *, answered: bool
         took=took if began is not None else None,
         explanation="" if answered else call.explanation,
         grade="" if call.grade is None else str(call.grade),
+        elsewhere=call.elsewhere,
     )
 
 

@@ -29,6 +29,7 @@ class Job(msgspec.Struct):
         outside: cassettes of calls made outside requests.
         settings: as the parent has them.
         options: how to send and to judge.
+        places: files and folders of the cassettes.
     """
 
     app: str
@@ -36,6 +37,7 @@ class Job(msgspec.Struct):
     outside: list[str]
     settings: Settings
     options: ReplayOptions
+    places: list[str] = []
 
 
 class Done(msgspec.Struct, omit_defaults=True):
@@ -60,7 +62,10 @@ def work(job: Job, paths: IO[bytes], results: IO[bytes]) -> None:
 
     try:
         outside = [Path(path) for path in job.outside]
-        with InProcess(job.app, outside, job.settings, job.options, factory=job.factory) as replayer:
+        places = [Path(place) for place in job.places]
+        with InProcess(
+            job.app, outside, job.settings, job.options, factory=job.factory, places=places
+        ) as replayer:
             for line in paths:
                 tell(Done(replayer.replay(Path(msgspec.json.decode(line, type=str)))))
     except TimetracerError as error:

@@ -29,6 +29,8 @@ def verdict_lines(verdict: Verdict) -> Iterator[Line]:
         piece(f"{verdict.moved} moved" if verdict.moved else "", "yellow"),
         piece(f"{verdict.normalised} normalised" if verdict.normalised else "", "yellow"),
         piece(text.duration(verdict.seconds * 1e9), "dim"),
+        piece(f"{verdict.elsewhere} elsewhere" if verdict.elsewhere else "", "yellow"),
+        piece(f"{verdict.held} held" if verdict.held else "", "yellow"),
         None if same else piece(folders.shown(Path(verdict.path)), "dim"),
     )
     for difference in verdict.differences:
