@@ -65,6 +65,8 @@ class Check(msgspec.Struct, frozen=True):
         note: what it returned, as data; ``None``: it is not noted.
         restore: what it returned, of that data.
             Raises ``ValueError``: it cannot have returned that.
+        fit: what the app gets, of what was restored and the call that is answered.
+        refuse: one of the exceptions, with what it said, which may be nothing.
     """
 
     name: str
@@ -74,6 +76,8 @@ class Check(msgspec.Struct, frozen=True):
     masked: Callable[[object, tuple[Any, ...], dict[str, Any]], bool] = any_masked
     note: Callable[[Any], Any] = lambda value: {"value": value}
     restore: Callable[[Any], Any] = lambda noted: noted["value"]
+    fit: Callable[[Any, partial[Any]], Any] = lambda value, call: value
+    refuse: Callable[[type[Exception], str], Exception] = lambda kind, said: kind(said) if said else kind()
 
     def at(self, module: str, path: str) -> Point:
         """The point where it is made; not every version has it."""
@@ -99,7 +103,7 @@ class _Checking(Draw[Outcome | Refused | None]):
 
     __slots__ = ("_call", "_check")
 
-    def __init__(self, check: Check, call: Callable[[], Any]) -> None:
+    def __init__(self, check: Check, call: partial[Any]) -> None:
         super().__init__(f"{CHECKS}{check.name}")
         self._check = check
         self._call = call
@@ -134,13 +138,13 @@ class _Checking(Draw[Outcome | Refused | None]):
             raise ValueError(f"not the outcome of a check: {noted!r}")  # noqa: TRY004  # as all of these say it
         if "refused" not in noted:
             try:
-                return Outcome(self._check.restore(noted))
+                return Outcome(self._check.fit(self._check.restore(noted), self._call))
             except (KeyError, TypeError, AttributeError) as error:
                 raise ValueError(f"not the outcome of {self._check.name}: {noted!r}") from error
         for kind in self._check.exceptions():
             if kind.__name__ == noted["refused"]:
                 message = noted.get("message")
-                return Refused(kind(message) if message else kind())
+                return Refused(self._check.refuse(kind, message if isinstance(message, str) else ""))
         raise ValueError(f"no exception of {self._check.name}: {noted!r}")
 
 
@@ -171,7 +175,7 @@ def _made(
 
 
 def _decided(
-    check: Check, call: Callable[[], Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    check: Check, call: partial[Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Outcome | Refused | None:
     """What the check came to, made or recorded; ``None``: it is to be made, and is nobody's business."""
     port = ports.current()

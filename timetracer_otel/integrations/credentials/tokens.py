@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from timetracer_otel.integrations.base import Point
@@ -59,8 +60,47 @@ def _unsigned(noted: Any) -> Any:
     return base64.b64encode(json.dumps(_as_loaded(noted)).encode())
 
 
+def _of_token(token: Any) -> Any:
+    return {"header": token.header, "claims": token.claims}
+
+
+def _token(noted: Any) -> Any:
+    from joserfc.jwt import Token
+
+    return Token(dict(noted["header"]), dict(noted["claims"]))
+
+
+def _of_claims(claims: Any) -> Any:
+    return {"header": claims.header, "claims": dict(claims)}
+
+
+def _parts_of_claims(noted: Any) -> Any:
+    return dict(noted["claims"]), dict(noted["header"])
+
+
+def _claims(parts: Any, call: partial[Any]) -> Any:
+    """The claims, of the class and with the options that the app asks for."""
+    from authlib.jose import JWTClaims
+
+    named = dict(zip(("claims_cls", "claims_options", "claims_params"), call.args[2:], strict=False))
+    given = {**named, **call.keywords}
+    kind = given.get("claims_cls") or JWTClaims
+    return kind(*parts, options=given.get("claims_options"), params=given.get("claims_params"))
+
+
+def _described(kind: type[Exception], said: str) -> Exception:
+    """An exception of Authlib's or joserfc's, whose text is its code and a description."""
+    error = kind.__new__(kind, said)
+    code, _, description = said.partition(": ")
+    fields = {"description": description, "result": None}
+    if getattr(kind, "error", None) != code:
+        fields["error"] = code
+    error.__dict__.update(fields)
+    return error
+
+
 def points() -> Sequence[Point]:
-    """Of PyJWT, python-jose, itsdangerous, Flask-Login and Django."""
+    """Of PyJWT, python-jose, joserfc, Authlib, itsdangerous, Flask-Login and Django."""
     jwt = "jwt.exceptions"
     jose = "jose.exceptions"
     dangerous = "itsdangerous.exc"
@@ -80,6 +120,18 @@ def points() -> Sequence[Point]:
         Check("jose.get_unverified_claims", jose, "JOSEError", restore=_mapping).at(
             "jose.jwt", "get_unverified_claims"
         ),
+        Check(
+            "joserfc.decode", "joserfc.errors", "JoseError", note=_of_token, restore=_token, refuse=_described
+        ).at("joserfc.jwt", "decode"),
+        Check(
+            "authlib.decode",
+            "authlib.jose.errors",
+            "JoseError",
+            note=_of_claims,
+            restore=_parts_of_claims,
+            fit=_claims,
+            refuse=_described,
+        ).at("authlib.jose.rfc7519.jwt", "JsonWebToken.decode"),
         loads.at("itsdangerous.serializer", "Serializer.loads"),
         loads.at("itsdangerous.timed", "TimedSerializer.loads"),
         Check("itsdangerous.unsign", dangerous, "BadData", note=_session, restore=_unsigned).at(
