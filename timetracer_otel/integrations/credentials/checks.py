@@ -81,7 +81,7 @@ class Check(msgspec.Struct, frozen=True):
 
     def at(self, module: str, path: str) -> Point:
         """The point where it is made; not every version has it."""
-        return Point(module, path, wrapper=partial(_made, self), optional=True)
+        return Point(module, path, wrapper=partial(made, self), optional=True)
 
     def exceptions(self) -> Iterable[type[Exception]]:
         """The exceptions that it may raise to say no, as far as they are loaded."""
@@ -158,9 +158,18 @@ def _outcome(call: Callable[[], Any]) -> Outcome | Refused:
         _within.reset(token)
 
 
-def _made(
+def made(
     check: Check, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
+    """Make the check, or give what it came to; raises what the check itself raises.
+
+    Args:
+        check: which.
+        wrapped: makes it.
+        instance: on what.
+        args: of the call.
+        kwargs: of the call.
+    """
     call = partial(wrapped, *args, **kwargs)
     try:
         outcome = _decided(check, call, instance, args, kwargs)

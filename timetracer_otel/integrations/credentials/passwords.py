@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from timetracer_otel.integrations.base import Point
-from timetracer_otel.integrations.credentials.checks import Check
+from timetracer_otel.integrations.credentials.checks import Check, made
 from timetracer_otel.redaction import MASK
 
 
@@ -35,15 +35,46 @@ def _always(user: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool
     return True
 
 
+_VERIFY: Final = Check("django.verify_password", note=_flags, restore=_verified)
+
+
+def _check_password(
+    wrapped: Callable[..., bool], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> bool:
+    """Django's before 5.1: the check, and the renewal of a hash, which newer releases have apart."""
+    from django.contrib.auth import hashers
+
+    if hasattr(hashers, "verify_password"):
+        return wrapped(*args, **kwargs)
+    return _checked_and_renewed(wrapped, *args, **kwargs)
+
+
+def _checked_and_renewed(
+    wrapped: Callable[..., bool],
+    password: Any,
+    encoded: Any,
+    setter: Callable[[Any], object] | None = None,
+    preferred: Any = "default",
+) -> bool:
+    def verify(password: Any, encoded: Any) -> tuple[bool, bool]:
+        renewed: list[Any] = []
+        good = wrapped(password, encoded, renewed.append, preferred)
+        return good, bool(renewed)
+
+    good, renew = made(_VERIFY, verify, None, (password, encoded), {})
+    if setter is not None and good and renew:
+        setter(password)
+    return bool(good)
+
+
 def points() -> Sequence[Point]:
     """Of Django, Werkzeug, pwdlib, passlib, argon2-cffi and bcrypt."""
     argon2 = "argon2.exceptions"
     hasher = "PasswordHasher"
     context = "CryptContext"
     return (
-        Check("django.verify_password", note=_flags, restore=_verified).at(
-            "django.contrib.auth.hashers", "verify_password"
-        ),
+        _VERIFY.at("django.contrib.auth.hashers", "verify_password"),
+        Point("django.contrib.auth.hashers", "check_password", wrapper=_check_password, optional=True),
         # what a session keeps of its user's password, and says in the row that is written of it
         Check("django.session_auth_hash", masked=_always).at(
             "django.contrib.auth.base_user", "AbstractBaseUser.get_session_auth_hash"

@@ -80,7 +80,7 @@ def _parts_of_claims(noted: Any) -> Any:
 
 def _claims(parts: Any, call: partial[Any]) -> Any:
     """The claims, of the class and with the options that the app asks for."""
-    from authlib.jose import JWTClaims
+    from authlib.jose import JWTClaims  # type: ignore[import-untyped]  # it ships none
 
     named = dict(zip(("claims_cls", "claims_options", "claims_params"), call.args[2:], strict=False))
     given = {**named, **call.keywords}
