@@ -81,9 +81,10 @@ class Service:
         self._process.wait(60)
 
 
-VARIANTS = ("bare", "launched", "off", "stock", "ours", "timetracer")
+VARIANTS = ("bare", "launched", "off", "stock", "stock-whole", "ours", "timetracer")
 """``launched``: under the launcher, as if this package were not installed; ``off``: it is, and its
-mode is off. ``stock``: the stock exporter. ``ours``, ``timetracer``: recording."""
+mode is off. ``stock``: the stock exporter, as it comes: it drops spans when it cannot keep up.
+``stock-whole``: with a queue that has room for all. ``ours``, ``timetracer``: recording."""
 
 
 class Services:
@@ -103,19 +104,19 @@ class Services:
         self.by_name: dict[str, Service] = {}
         packages = others.folder() if "timetracer" in chosen else None
         quiet = {**environment, "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+
+        def stock(name: str, **added: str) -> tuple[Sequence[str], Mapping[str, str]]:
+            exporting = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_SERVICE_NAME": name, **added}
+            path = _path(_configurator(folder, name))
+            launcher = (_LAUNCHER, "--traces_exporter", "otlp_proto_http")
+            return launcher, {**quiet, **exporting, "OTEL_PYTHON_CONFIGURATOR": "stock", **path}
+
         started: dict[str, Callable[[], tuple[Sequence[str], Mapping[str, str]]]] = {
             "bare": lambda: ((), quiet),
             "launched": lambda: ((_LAUNCHER,), {**quiet, **_path(_unplugged(folder))}),
             "off": lambda: ((_LAUNCHER,), {**quiet, "TIMETRACER_MODE": "off"}),
-            "stock": lambda: (
-                (_LAUNCHER, "--traces_exporter", "otlp_proto_http"),
-                {
-                    **quiet,
-                    "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
-                    "OTEL_PYTHON_CONFIGURATOR": "stock",
-                    **_path(_configurator(folder)),
-                },
-            ),
+            "stock": lambda: stock("stock"),
+            "stock-whole": lambda: stock("stock-whole", OTEL_BSP_MAX_QUEUE_SIZE="1000000"),
             "ours": lambda: ((_LAUNCHER, "--traces_exporter", "timetracer"), quiet),
             "timetracer": lambda: (
                 (),
@@ -151,10 +152,10 @@ def _distribution(folder: Path, name: str, entry_points: str) -> Path:
     return info.parent
 
 
-def _configurator(folder: Path) -> Path:
+def _configurator(folder: Path, variant: str) -> Path:
     """Makes the launcher configure the SDK, as opentelemetry-distro would."""
     return _distribution(
-        folder,
+        folder / f"configurator-{variant}",
         "stock",
         "[opentelemetry_configurator]\nstock = opentelemetry.sdk._configuration:_OTelSDKConfigurator\n",
     )

@@ -14,7 +14,7 @@ def names(lines: Sequence[str]) -> list[str]:
 
 
 def test_the_variants_are_asked_in_turn_and_compared() -> None:
-    variants = ("bare", "stock", "ours")
+    variants = ("bare", "stock", "stock-whole", "ours")
     lines = recording.report(variants, ("order",), rounds=1, seconds=0.02)
 
     assert names(lines) == [
@@ -23,10 +23,13 @@ def test_the_variants_are_asked_in_turn_and_compared() -> None:
         *variants,
         "ours / stock, requests a second",
         "stock / ours, CPU a request",
+        "ours / stock-whole, requests a second",
+        "stock-whole / ours, CPU a request",
         "ours / bare, requests a second",
         "bare / ours, CPU a request",
         "kept, of the requests answered",
         "stock",
+        "stock-whole",
         "ours",
         "bytes of a cassette",
         *(
