@@ -108,7 +108,9 @@ class Server:
     @property
     def log(self) -> str:
         """Everything it has printed so far."""
-        return "".join(self._lines)
+        with self._printed:
+            self._lines = ["".join(self._lines)]  # asked before each test: joined once
+            return self._lines[0]
 
     def wait_for_log(self, text: str, start: int = 0) -> str:
         """Wait until it has printed some text.
