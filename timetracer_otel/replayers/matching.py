@@ -16,7 +16,8 @@ import msgspec
 
 from timetracer_otel.cassette import Call
 from timetracer_otel.comparison import Difference, differences
-from timetracer_otel.messages import HttpRequest, Request
+from timetracer_otel.messages import Answer, Failure, HttpRequest, Request
+from timetracer_otel.messages.unordered import in_order_of, unordered
 from timetracer_otel.redaction import Redactor, masked_equal
 from timetracer_otel.replayers.cookies import as_recorded
 from timetracer_otel.replayers.normalising import Answered, ByShape, Normalised
@@ -53,6 +54,15 @@ class Match(msgspec.Struct, frozen=True):
 
     call: Call
     grade: Grade
+    asked: Request | None = None
+    """The live request, where it asks the same in another order."""
+
+    def fresh_answer(self) -> Answer | Failure | None:
+        """What was answered, read anew; ``None`` when that was not recorded."""
+        answer, was = self.call.fresh_answer(), self.call.request
+        if self.asked is None or was is None or answer is None:
+            return answer
+        return in_order_of(answer, was, self.asked)
 
 
 class Nearest(msgspec.Struct, frozen=True):
@@ -119,6 +129,8 @@ class Matcher:
             if found is None and not active:
                 found = self._normalised(forms, place)
             found = found or self._with_their_cookies(forms, place)
+            if found is None and (reordered := self._in_another_order(forms, place)) is not None:
+                return reordered
             if found is None:
                 loosely = self._incomplete(forms[-1])
                 found = None if loosely is None else (loosely, Grade.NORMALISED)
@@ -177,6 +189,22 @@ class Matcher:
                 found = self._equal([other], place) or self._normalised([other], place)
                 if found is not None:
                     return found[0], Grade.NORMALISED
+        return None
+
+    def _in_another_order(self, forms: list[Request], place: Place) -> Match | None:
+        """The nearest call that asked this in another order, where the order says nothing."""
+        if self._links is None:
+            return None
+        for form in forms:
+            key = unordered(form)
+            equal = None if key is None else self._recorded.by_unordered.get(key)
+            nearest = None if equal is None else equal.nearest(place, self._unused)
+            if nearest is None:
+                continue
+            match = Match(self._calls[nearest.at], Grade.NORMALISED, form)
+            if match.call.answer is None or match.fresh_answer() is not None:
+                self._answer(nearest.at, Grade.NORMALISED)
+                return match
         return None
 
     def unused(self) -> list[Call]:

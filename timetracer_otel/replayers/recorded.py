@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.messages import Canonical, HttpRequest
+from timetracer_otel.messages.unordered import unordered
 from timetracer_otel.redaction import MASK, holds_mask, masked_equal
 from timetracer_otel.replayers.answers import answer_content
 from timetracer_otel.replayers.cookies import Sent, sent
@@ -105,6 +106,16 @@ class RecordedCalls:
                 if equal is None:
                     equal = found[literal] = EqualCalls(self.calls)
                 equal.indexes.append(index)
+        return found
+
+    @cached_property
+    def by_unordered(self) -> dict[Hashable, EqualCalls]:
+        """The calls by what they asked, in whichever order, where that says nothing."""
+        found: dict[Hashable, EqualCalls] = {}
+        for index, call in enumerate(self.calls):
+            key = None if call.request is None else unordered(call.request)
+            if key is not None:
+                found.setdefault(key, EqualCalls(self.calls)).indexes.append(index)
         return found
 
     def path_of(self, path: tuple[str, ...] | None) -> tuple[str, ...] | None:

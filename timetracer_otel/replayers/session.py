@@ -161,7 +161,7 @@ class Session:
             return self._made_to_fail(caller, request, path, fault, match)
         if match is None:
             return self._missed(caller, request, path)
-        answer = match.call.fresh_answer()
+        answer = match.fresh_answer()
         if answer is None:
             raise self._miss(
                 caller,
@@ -184,7 +184,7 @@ class Session:
         match: Match | None,
     ) -> ports.Exchange:
         """A call that a fault is about; one that is tried again fails again, whatever was recorded."""
-        recorded = None if match is None else match.call.fresh_answer()
+        recorded = None if match is None else match.fresh_answer()
         try:
             outcome = fault.outcome(caller, request, recorded)
         except ConfigurationError as error:
@@ -358,10 +358,9 @@ class Session:
         if not self.settings.misses_go_out:
             raise error
         if self.settings.on_miss == "record":
-            call = Captured(
-                caller.name, caller.family, self._lanes.current(), request, None, self._recorded_ago
-            )
-            return CapturedExchange(self, call)
+            lane = self._lanes.current()
+            captured = Captured(caller.name, caller.family, lane, request, None, self._recorded_ago)
+            return CapturedExchange(self, captured)
         return LiveExchange()
 
     def _miss(
@@ -385,17 +384,8 @@ class Session:
         explanation: str = "",
         elsewhere: str = "",
     ) -> None:
-        call = LiveCall(
-            caller.name,
-            outcome,
-            request,
-            path,
-            self._lanes.current(),
-            grade=grade,
-            recorded=recorded,
-            explanation=explanation,
-            elsewhere=elsewhere,
-        )
+        call = LiveCall(caller.name, outcome, request, path, self._lanes.current(), grade=grade)
+        call.recorded, call.explanation, call.elsewhere = recorded, explanation, elsewhere
         if self.asker is not None and outcome is not Outcome.MISSED:
             self.asker.asks(request if recorded is None else recorded.request or request)
         with self._lock:
