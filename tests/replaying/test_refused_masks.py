@@ -95,3 +95,61 @@ def test_a_generated_test_says_that_the_mask_was_refused(tmp_path: Path) -> None
         " configuration: timetracer_headers = authorization: Bearer $TOKEN, with TOKEN in the environment"
     ) in refused
     assert "2 passed" in tested("-o", "timetracer_headers=authorization: Bearer $TOKEN")
+
+
+KEYS = """
+import hmac
+import sqlite3
+
+from flask import Flask, request
+
+app = Flask(__name__)
+OWNERS = {"k3y-of-the-sh0p": "shop"}
+
+
+@app.get("/prefix")
+def prefix():
+    return owner("prefix", request.headers["x-api-key"][:6])
+
+
+@app.get("/pepper")
+def pepper():
+    return owner("digest", hmac.new(b"pepper", request.headers["x-api-key"].encode(), "sha256").hexdigest())
+
+
+@app.get("/dict")
+def dictionary():
+    return {"owner": OWNERS[request.headers["x-api-key"]]}
+
+
+@app.get("/other")
+def other():
+    return owner("prefix", request.args["of"])
+
+
+def owner(column, value):
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute("CREATE TABLE keys (prefix, digest)")
+        return str(connection.execute(f"SELECT * FROM keys WHERE {column} = ?", (value,)).fetchall())
+"""
+
+
+def test_a_miss_says_that_what_was_made_of_a_mask_is_another(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(KEYS)
+    (tmp_path / "drive.py").write_text(
+        "from app import app\n"
+        "client = app.test_client()\n"
+        'for path in ("/prefix", "/pepper", "/dict", "/other?of=shop"):\n'
+        '    assert client.get(path, headers={"x-api-key": "k3y-of-the-sh0p"}).status_code == 200\n'
+    )
+    recorded = run(tmp_path, "record", "--", "python", "drive.py")
+    assert recorded.returncode == 0, recorded.stderr
+    (tmp_path / "app.py").write_text(KEYS.replace('request.args["of"]', '"changed"'))
+
+    done = run(tmp_path, "replay", "cassettes", "--app", "app:app")
+
+    notes = [line.strip() for line in done.stdout.splitlines() if "note: " in line]
+    masked = "note: masked in the recording: inbound request header x-api-key; "
+    ways = " (--header gives another header, in pytest timetracer_headers; record --no-redact masks nothing)"
+    made = f"{masked}what the app makes of a mask is another{ways}"
+    assert notes == [made, made, f"{masked}an app that checks it refuses the mask{ways}"], done.stdout

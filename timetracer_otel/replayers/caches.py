@@ -71,7 +71,7 @@ def why_missed(session: Session, request: Request, names: str) -> tuple[str, str
     """
     found = found_elsewhere(session, request)
     if found is None:
-        return explain(request, session.matcher.nearest(request), names), ""
+        return explain(request, session.matcher.nearest(request), names, session.cassettes), ""
     way = ": TIMETRACER_ON_MISS=elsewhere answers from there"
     way *= found.same_process and cacheable(request)
     shorter = f"{found.name}; a cache may have been warm while recording{way}"

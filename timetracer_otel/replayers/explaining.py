@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
+from timetracer_otel.cassette import Cassette
 from timetracer_otel.comparison.parts import Difference
 from timetracer_otel.messages import Request
+from timetracer_otel.redaction import MASK
 from timetracer_otel.replayers.matching import Nearest
 
 _DRAWN: Final = re.compile(r"(?<![0-9A-Za-z])(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[0-9A-Za-z]{6,40}(?![0-9A-Za-z])")
@@ -18,8 +21,24 @@ _ADVICE: Final = (
 )
 
 
-def explain(request: Request, nearest: Nearest | None, names: str) -> str:
-    """What a miss says: the call, the nearest recorded one, and where they differ."""
+MADE_OF_A_MASK: Final = "what the app makes of a mask is another"
+_DIGEST: Final = re.compile(
+    r"(?<![0-9A-Za-z+/_-])(?:[0-9a-fA-F]{32,128}|[0-9A-Za-z+/_-]{43,88}={0,2})(?![0-9A-Za-z+/_-])"
+)
+"""A digest in hex, or one of SHA-256 or more in base64."""
+_PIECE: Final = 4
+"""Characters of a mask that are no chance."""
+
+
+def explain(request: Request, nearest: Nearest | None, names: str, cassettes: Sequence[Cassette] = ()) -> str:
+    """What a miss says: the call, the nearest recorded one, where they differ, and what may help.
+
+    Args:
+        request: the call.
+        nearest: the recorded call that is most like it.
+        names: of what was looked in.
+        cassettes: the same, to say what came in masked.
+    """
     title = request.title()[:300]
     if nearest is None or nearest.call.request is None:
         return f"{title}: nothing like it was recorded" + (f" in {names}" if names else " outside requests")
@@ -29,12 +48,40 @@ def explain(request: Request, nearest: Nearest | None, names: str) -> str:
     shown = "; ".join(str(difference) for difference in nearest.differences[:4])
     more = len(nearest.differences) - 4
     used = " (already used by an earlier call)" if nearest.used else ""
-    advice = _ADVICE if all(map(_by_chance, nearest.differences)) else ""
+    advice = _of_masks(nearest.differences, cassettes)
+    if not advice and all(map(_by_chance, nearest.differences)):
+        advice = _ADVICE
     return (
         f"{title}: no recorded call answers it. Nearest is {call}{used}; it differs in {shown}"
         + (f"; and {more} more" if more > 0 else "")
         + advice
     )
+
+
+def _of_masks(differences: Sequence[Difference], cassettes: Sequence[Cassette]) -> str:
+    """What to do where the app made a part, or a digest, of what is masked in the request; "" elsewhere."""
+    places = [
+        gap.detail.removeprefix("inbound ")
+        for cassette in cassettes
+        for gap in cassette.gaps
+        if gap.kind == "masked" and gap.detail.startswith("inbound request")
+    ]
+    if not places or not any(map(_made_of_a_mask, differences)):
+        return ""
+    listed = ", ".join(dict.fromkeys(places[:3])) + (", ..." if len(places) > 3 else "")
+    return (
+        f". Masked in the recording: {listed}; {MADE_OF_A_MASK}, as a part or a digest of it is. Give the"
+        " credential (--header, in pytest timetracer_headers), or record where nothing has to be masked"
+        " (TIMETRACER_REDACT=false)"
+    )
+
+
+def _made_of_a_mask(difference: Difference) -> bool:
+    was, now = difference.recorded, difference.live
+    pieces = (MASK[:_PIECE], MASK[-_PIECE:])
+    if any(piece in now and piece not in was for piece in pieces):
+        return True
+    return was != now and _DIGEST.search(was) is not None and _DIGEST.sub("#", was) == _DIGEST.sub("#", now)
 
 
 def _by_chance(difference: Difference) -> bool:

@@ -23,8 +23,9 @@ from timetracer_otel.comparison import (
 from timetracer_otel.errors import CodecError, ReplayError
 from timetracer_otel.messages import Answer, Failure
 from timetracer_otel.messages.http import split_url
-from timetracer_otel.redaction import Redactor, masked_equal
+from timetracer_otel.redaction import MASK, Redactor, masked_equal
 from timetracer_otel.replayers.caches import held_by_caches
+from timetracer_otel.replayers.explaining import MADE_OF_A_MASK
 from timetracer_otel.replayers.faults import times
 from timetracer_otel.replayers.livecalls import LiveCall, Outcome, is_live
 from timetracer_otel.replayers.livetree import entry_of
@@ -144,19 +145,29 @@ def judge(
         seconds=ended.seconds,
     )
     verdict.note_faults(session.faulted)
-    if verdict.outcome == "different" and verdict.status in _REFUSALS and cassette.status != verdict.status:
+    if verdict.outcome == "different" and (
+        (verdict.status in _REFUSALS and cassette.status != verdict.status)
+        or any(map(_names_a_mask, verdict.differences))
+    ):
         verdict.notes += _masks(cassette)
+    elif any(MADE_OF_A_MASK in call.explanation for call in session.misses):
+        verdict.notes += _masks(cassette, MADE_OF_A_MASK)
     return verdict
 
 
-def _masks(cassette: Cassette) -> list[str]:
+def _names_a_mask(difference: str) -> bool:
+    """True where the app looked a mask up, in a dict of keys say."""
+    return difference.startswith("the app raised ") and MASK in difference
+
+
+def _masks(cassette: Cassette, effect: str = "an app that checks it refuses the mask") -> list[str]:
     """What the app was told is masked in the recording, where it may have refused the mask."""
     places = [gap.detail for gap in cassette.gaps if gap.kind == "masked" and _TOLD.match(gap.detail)]
     if not places:
         return []
     listed = ", ".join(dict.fromkeys(places[:_MASKS_NAMED])) + (", ..." if len(places) > _MASKS_NAMED else "")
     return [
-        f"masked in the recording: {listed}; an app that checks it refuses the mask"
+        f"masked in the recording: {listed}; {effect}"
         " (--header gives another header, in pytest timetracer_headers; record --no-redact masks nothing)"
     ]
 
