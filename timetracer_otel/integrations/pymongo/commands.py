@@ -14,7 +14,7 @@ from timetracer_otel import ports
 from timetracer_otel.errors import CodecError, ReplayError
 from timetracer_otel.integrations import exceptions
 from timetracer_otel.integrations.base import Flow, Invocation, Point, run, run_async
-from timetracer_otel.integrations.pymongo import exhaust, servers, spans
+from timetracer_otel.integrations.pymongo import exhaust, functions, servers, spans
 from timetracer_otel.integrations.pymongo.arguments import argument
 from timetracer_otel.messages import Answer, Failure, MongoCommand, MongoReply
 from timetracer_otel.messages import mongodb as wire
@@ -44,18 +44,19 @@ class Commands:
         self._integration = integration
         self._topologies = topologies
 
-    def points(self, module: str, prefix: str, *, asynchronous: bool) -> Sequence[Point]:
+    def points(self, package: str, prefix: str, *, asynchronous: bool) -> Sequence[Point]:
         """Where messages are sent and received.
 
         Args:
-            module: the module of connections.
-            prefix: what the names of its classes begin with.
-            asynchronous: its functions are awaited.
+            package: where the client's modules are.
+            prefix: what the names of their classes begin with.
+            asynchronous: their functions are awaited.
         """
-        receiving = self._receiving(asynchronous=asynchronous)
+        module, receiving = f"{package}.pool", self._receiving(asynchronous=asynchronous)
         return (
             Point(module, f"{prefix}Connection.send_message", self._send, asynchronous),
             Point(module, f"{prefix}Connection.receive_message", wrapper=receiving),
+            *functions.points(package, self._send, receiving, asynchronous=asynchronous),
         )
 
     def _send(self, call: Invocation) -> Flow[Any]:
@@ -65,7 +66,7 @@ class Commands:
         if port is None:
             return (yield call.proceed)
         replaying = port.replaying and not port.live(self._integration)
-        if connection.is_sdam or not connection.ready:
+        if _watches(connection) or not connection.ready:
             if not replaying:
                 return (yield call.proceed)
             vars(connection)[_PENDING] = MongoReply(self._topologies.hello(connection.address))
@@ -191,6 +192,13 @@ class Commands:
             return (yield from self._received(call, exchange, request))
         finally:
             exchange.__exit__(None, None, None)
+
+
+def _watches(connection: Any) -> bool:
+    """True for a monitor's connection."""
+    # up to 4.12 it knows only that nothing is told of it
+    known: bool | None = getattr(connection, "is_sdam", None)
+    return not connection.enabled_for_logging if known is None else known
 
 
 def message_of(call: Invocation) -> wire.Message:

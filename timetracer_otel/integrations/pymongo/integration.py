@@ -27,7 +27,7 @@ class PyMongoIntegration(Integration):
     """Records and answers what clients send, synchronous and asynchronous."""
 
     name: ClassVar[str] = "pymongo"
-    oldest = ("pymongo>=4.18",)
+    oldest = ("pymongo>=4.9",)
     family: ClassVar[str] = "mongodb"
     scopes: ClassVar[tuple[str, ...]] = (spans.MODULE,)
 
@@ -44,7 +44,7 @@ class PyMongoIntegration(Integration):
         for asynchronous in (False, True):
             package = "pymongo.asynchronous" if asynchronous else "pymongo.synchronous"
             prefix = "Async" if asynchronous else ""
-            found += self._commands.points(f"{package}.pool", prefix, asynchronous=asynchronous)
+            found += self._commands.points(package, prefix, asynchronous=asynchronous)
             found += self._topologies.points(package, prefix, asynchronous=asynchronous)
         return found
 

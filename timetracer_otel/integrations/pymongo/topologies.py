@@ -63,11 +63,19 @@ class Topologies:
             asynchronous: their functions are awaited.
         """
         pool, topology = f"{package}.pool", f"{package}.topology"
-        connect = "_configured_protocol_interface" if asynchronous else "_configured_socket_interface"
+        connects = {
+            "_configured_socket": servers.Socket,  # up to 4.11, both colours
+            "_configured_protocol_interface": servers.AsyncSocket,
+            "_configured_socket_interface": servers.Socket,
+        }
         killing = f"{prefix}MongoClient._process_kill_cursors"
         return (
             Point(pool, f"{prefix}Connection.authenticate", self._authenticate, asynchronous),
-            Point(pool, connect, self._connecting(asynchronous=asynchronous), asynchronous),
+            *(
+                Point(pool, name, self._connecting(kind), asynchronous, optional=True)
+                for name, kind in connects.items()
+            ),
+            Point(f"{package}.mongo_client", f"{prefix}MongoClient.address", replacement=self._address),
             Point(f"{package}.mongo_client", killing, self._drop_cursors, asynchronous),
             *(
                 Point(topology, f"Topology.{name}", self._on_stand_in(name), asynchronous)
@@ -75,6 +83,7 @@ class Topologies:
             ),
             *(Point(topology, f"Topology.{name}", self._leave_out, asynchronous) for name in _OFF_TOPOLOGY),
             Point("pymongo.periodic_executor", f"{prefix}PeriodicExecutor.open", self._background),
+            Point(f"{package}.periodic_executor", "PeriodicExecutor.open", self._background),  # up to 4.10
         )
 
     def hello(self, address: servers.Address) -> dict[str, Any]:
@@ -95,6 +104,14 @@ class Topologies:
             call.instance._kill_cursors_queue.clear()
         return (yield from self._background(call))
 
+    def _address(self, present: Any) -> Any:
+        """Up to 4.10 a client looks first at what it knows itself, which in a replay is no server."""
+
+        def address(client: Any) -> Any:
+            return present.fget(client) if self._goes_out() else client._server_property("address")
+
+        return property(address, doc=present.__doc__)
+
     def _background(self, call: Invocation) -> Flow[Any]:
         """Monitors and the like: they belong to no request; in a replay there are none."""
         if not self._goes_out():
@@ -108,9 +125,7 @@ class Topologies:
         call.instance.ready = True
         return None
 
-    def _connecting(self, *, asynchronous: bool) -> Callable[[Invocation], Flow[Any]]:
-        kind = servers.AsyncSocket if asynchronous else servers.Socket
-
+    def _connecting(self, kind: type[servers.Socket]) -> Callable[[Invocation], Flow[Any]]:
         def connect(call: Invocation) -> Flow[Any]:
             if self._goes_out():
                 with ports.inside():  # let through, where a replay leaves MongoDB live
