@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from benchmarks.converting import endless, lines
+from tests.converting.begun import wait_for, work
 from tests.converting.conftest import Run, cassettes, contents
 from timetracer_otel.converters import converting, inputs, spilling, tasks
 from timetracer_otel.converters.converting import Converted, convert
@@ -188,12 +189,11 @@ def test_an_interruption_loses_nothing_written(traces: Path, expected: dict[str,
     assert contents("store") == expected
 
 
-@pytest.mark.parametrize("workers", ["processes", "dask"])
-def test_an_interruption_counts_what_workers_write_meanwhile(
-    traces: Path, expected: dict[str, bytes], cluster: str, workers: str
+def test_an_interruption_counts_what_processes_write_meanwhile(
+    traces: Path, expected: dict[str, bytes]
 ) -> None:
     converted = Converted()
-    with shared_by(workers, cluster) as executor, pytest.raises(KeyboardInterrupt):
+    with Processes(2) as executor, pytest.raises(KeyboardInterrupt):
         convert(
             find([str(traces.absolute())]),
             Store(str(Path("store").absolute()), "json", "none", redact=True),
@@ -205,6 +205,29 @@ def test_an_interruption_counts_what_workers_write_meanwhile(
     assert 0 < len(before) == converted.written.cassettes < len(expected)
     assert before.items() <= expected.items()
     assert list(Path("store").glob(".*")) == []
+
+
+@pytest.mark.parametrize("workers", ["processes", "dask"])
+def test_what_had_begun_when_it_is_interrupted_is_done_and_counted(
+    workers: str, cluster: str, tmp_path: Path
+) -> None:
+    """The others have begun and cannot be done before the interruption: who does not wait counts one."""
+    done = []
+
+    def interrupted(number: int, result: int) -> None:
+        done.append(result)
+        if not number:
+            wait_for(tmp_path, "begun-[1-9]*")
+            (tmp_path / "go on").touch()
+            raise KeyboardInterrupt
+
+    with shared_by(workers, cluster) as executor, pytest.raises(KeyboardInterrupt):
+        converting._spread(executor, work, [(str(tmp_path), number) for number in range(20)], interrupted)
+
+    assert sorted(f"begun-{number}" for number in done) == sorted(
+        path.name for path in tmp_path.glob("begun-*")
+    )
+    assert len(done) > 1
 
 
 def test_what_a_killed_conversion_left_is_removed(traces: Path, run: Run) -> None:
