@@ -95,7 +95,7 @@ def run_variant(variant: Variant, services: Services, directory: Path) -> Result
         services: Running; running again afterwards.
         directory: An empty folder for logs and cassettes.
     """
-    rows = [row for row in rows_of(variant) if not row.needs or find(row.needs)]
+    rows = [row for row in rows_of(variant) if all(map(find, row.needs))]
     cassettes = directory / "cassettes"
     environment = {**services.environment, **c_extension.environment()}
     if path := python_path(variant.sqlalchemy):

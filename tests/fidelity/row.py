@@ -22,7 +22,7 @@ class Row:
         repeats: False if the answers differ by nature from one run to the next (clock, random
             sources, races): then the run without recording is not compared, only its statuses.
         any_order: False if the requests are equal, so that only their order tells them apart.
-        needs: A program of a system package without which it is not run.
+        needs: Programs of system packages, or libraries, without which it is not run.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Row:
     frameworks: tuple[str, ...] = ("fastapi", "flask")
     repeats: bool = True
     any_order: bool = True
-    needs: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def expected_statuses(self) -> tuple[int, ...]:

@@ -68,7 +68,7 @@ def _case_rows() -> Iterator[Row]:
                 requests=(Request("GET", path),),
                 frameworks=frameworks,
                 repeats=case.repeats,
-                needs=case.needs or NEEDS.get(backend, ""),
+                needs=case.needs or NEEDS.get(backend, ()),
             )
 
 

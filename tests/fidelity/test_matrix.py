@@ -41,7 +41,7 @@ each = pytest.mark.parametrize(
             variant,
             row,
             id=f"{variant.name}-{row.name}",
-            marks=[*slow(variant), *([pytest.mark.needs(row.needs)] if row.needs else [])],
+            marks=[*slow(variant), *([pytest.mark.needs(*row.needs)] if row.needs else [])],
         )
         for variant in VARIANTS
         for row in rows_of(variant)

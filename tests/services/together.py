@@ -26,6 +26,7 @@ _POSTGRES_DRIVERS = {
 }
 _MYSQL_DRIVERS = {
     "pymysql": ("mysql", "pymysql", ""),
+    **({"mysqlclient": ("mysql", "mysqldb", "")} if find("mysqlclient") else {}),
     "mysqlconnector": ("mariadb", "mysqlconnector", "use_pure=true"),
     "mysqlconnector-c": ("mariadb", "mysqlconnector", ""),
     "aiomysql": ("mariadb", "aiomysql", ""),

@@ -13,7 +13,7 @@ from tests.fidelity.apps.driver_addresses import mysql_place
 from tests.fidelity.apps.pymysql_like import Driver, add_connections, add_statements
 from tests.fidelity.apps.seen import raised
 
-CASES = Cases("aiomysql", "drivers/aiomysql", needs="mariadbd")
+CASES = Cases("aiomysql", "drivers/aiomysql", needs=("mariadbd",))
 
 
 def place() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tests.fidelity.apps.pymysql_like import Driver, add_connections, add_statem
 from tests.fidelity.apps.seen import raised, seen
 from tests.fidelity.apps.specimens import ON_MARIADB
 
-CASES = Cases("asyncmy", "drivers/asyncmy", needs="mariadbd")
+CASES = Cases("asyncmy", "drivers/asyncmy", needs=("mariadbd",))
 
 
 def place() -> dict[str, Any]:

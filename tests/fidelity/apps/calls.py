@@ -28,6 +28,7 @@ MODULES = (
     "psycopg_pool_cases",
     "asyncpg_cases",
     "pymysql_cases",
+    "mysqlclient_cases",
     "mysqlconnector_cases",
     "mysqlconnector_aio_cases",
     "aiomysql_cases",

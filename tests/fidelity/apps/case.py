@@ -19,7 +19,7 @@ class Case:
             saw as plain JSON values.
         repeats: Whether the same call gives the same answer twice, so that the answer without
             recording and the answer with it can be compared.
-        needs: A program of a system package without which it is not run.
+        needs: Programs of system packages, or libraries, without which it is not run.
     """
 
     library: str
@@ -28,7 +28,7 @@ class Case:
     function: Callable[..., Any]
     backends: tuple[str, ...]
     repeats: bool
-    needs: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def is_async(self) -> bool:
@@ -43,10 +43,12 @@ class Cases:
         library: The heading in the matrix.
         prefix: First part of the path.
         backends: Names the module knows; every case is run with each.
-        needs: A program of a system package without which none is run.
+        needs: Programs of system packages, or libraries, without which none is run.
     """
 
-    def __init__(self, library: str, prefix: str, backends: tuple[str, ...] = (), needs: str = "") -> None:
+    def __init__(
+        self, library: str, prefix: str, backends: tuple[str, ...] = (), needs: tuple[str, ...] = ()
+    ) -> None:
         self.library = library
         self.prefix = prefix
         self.backends = backends

@@ -33,12 +33,15 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-ON_MYSQL = ("pymysql", "mysqlconnector", "mysqlconnector-c")
+ON_MYSQL = ("pymysql", "mysqlclient", "mysqlconnector", "mysqlconnector-c")
 ASYNC_ON_MYSQL = ("aiomysql", "asyncmy")
 SYNC_DRIVERS = ("sqlite", "psycopg2", "psycopg", *ON_MYSQL)
 ASYNC_DRIVERS = ("aiosqlite", "psycopg-async", "asyncpg", *ASYNC_ON_MYSQL)
-NEEDS = dict.fromkeys((*ON_MYSQL, *ASYNC_ON_MYSQL), "mariadbd")
-"""What only a system package brings: the tests of a backend without it are not run."""
+NEEDS = {
+    **dict.fromkeys((*ON_MYSQL, *ASYNC_ON_MYSQL), ("mariadbd",)),
+    "mysqlclient": ("mariadbd", "mysqlclient"),
+}
+"""What only a system package brings, or is built by one: the tests of a backend without it are not run."""
 ON_POSTGRES = ("psycopg2", "psycopg")
 ASYNC_ON_POSTGRES = ("psycopg-async", "asyncpg")
 

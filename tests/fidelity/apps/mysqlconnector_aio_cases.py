@@ -16,7 +16,7 @@ from tests.fidelity.apps.driver_addresses import mysql_place
 from tests.fidelity.apps.seen import raised, seen
 from tests.fidelity.apps.specimens import ON_MARIADB
 
-CASES = Cases("mysql.connector.aio", "drivers/mysqlconnector-aio", needs="mariadbd")
+CASES = Cases("mysql.connector.aio", "drivers/mysqlconnector-aio", needs=("mariadbd",))
 PEOPLE = "SELECT id, name, n FROM {} ORDER BY id"
 TWO = "SELECT 1; UPDATE {0} SET n = 2; SELECT name FROM {0} ORDER BY id"
 

@@ -14,7 +14,7 @@ from tests.fidelity.apps.driver_addresses import mysql_place
 from tests.fidelity.apps.seen import raised, seen
 from tests.fidelity.apps.specimens import ON_MARIADB
 
-CASES = Cases("mysql-connector-python", "drivers/mysqlconnector", ("python", "c"), needs="mariadbd")
+CASES = Cases("mysql-connector-python", "drivers/mysqlconnector", ("python", "c"), needs=("mariadbd",))
 PEOPLE = "SELECT id, name, n FROM {} ORDER BY id"
 
 

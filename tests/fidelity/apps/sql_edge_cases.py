@@ -124,7 +124,7 @@ def aborted_transaction(engine: Engine) -> Any:
 
 @CASES(
     "types: Decimal, timestamp, date, time, interval, UUID, bytes, JSON, int8, float, enum, null",
-    only=("sqlite", *ON_POSTGRES, "pymysql"),  # mysqlconnector takes no UUID
+    only=("sqlite", *ON_POSTGRES, "pymysql", "mysqlclient"),  # mysqlconnector takes no UUID
 )
 def types(engine: Engine) -> Any:
     with Session(engine) as session:
