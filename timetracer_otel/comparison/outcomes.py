@@ -99,6 +99,8 @@ def headers_of(response: HttpResponse) -> dict[str, Any]:
         lower = name.lower()
         if lower in UNCOMPARED:
             continue
+        if lower == "allow":  # a set of methods, which some frameworks write in another order in each process
+            value = ", ".join(sorted(method.strip() for method in value.split(",")))
         known = grouped.get(lower)
         grouped[lower] = value if known is None else [*(known if isinstance(known, list) else [known]), value]
     return grouped

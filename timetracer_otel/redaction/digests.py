@@ -14,14 +14,14 @@ from typing import Final
 
 from timetracer_otel.redaction.mask import MASK
 
-_ALGORITHMS: Final = ("md5", "sha1", "sha256", "sha512")
+_ALGORITHMS: Final = (hashlib.sha256, hashlib.sha512, hashlib.sha1, hashlib.md5)
 
 
 def digests(text: str) -> tuple[str, ...]:
     """The digests of a text as they are written: in hex, and SHA-256 in base64. Salted ones are others."""
     data = text.encode("utf-8", "surrogatepass")
-    made = [hashlib.new(name, data, usedforsecurity=False) for name in _ALGORITHMS]
-    return (*(one.hexdigest() for one in made), base64.b64encode(made[2].digest()).decode())
+    made = [algorithm(data, usedforsecurity=False) for algorithm in _ALGORITHMS]
+    return (*(one.hexdigest() for one in made), base64.b64encode(made[0].digest()).decode())
 
 
 @cache
