@@ -1,4 +1,4 @@
-"""Ids that a module makes as it is imported: followed where they look it, else a miss says what to do."""
+"""Values that modules draw as they are imported: given again, else a miss says what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fidelity.servers import RECORDING, Server
+from tests.fidelity.servers import RECORDING, REPLAYING, Server, instrumenting
 from tests.fidelity.wire import Request, send
 from tests.services.upstream import Upstream
 
@@ -28,18 +28,21 @@ def ask(**asked):
 
 
 @app.get("/known")
+@app.get("/others/known")
 def known():
     return [ask(instance=INSTANCE), ask(instance=INSTANCE, again="1")]
 
 
 @app.get("/short")
+@app.get("/others/short")
 def short():
     return ask(instance=SHORT)
 """
 RULE = '[[volatile]]\ncall = "http GET */item"\nquery = "instance"\n'
 ADVICE = (
-    "If the app draws this value anew each time: what it draws as a module is imported is not given again;"
-    " draw it while the app starts (lifespan) or in the request, or give it a rule"
+    "If the app draws this value anew each time: what its own modules draw at import, and what it draws"
+    " while it starts (lifespan), is that of the first process that was recorded; what threads and installed"
+    " packages draw there is not given again. Draw it in the request, or give it a rule"
     " (docs/volatile-values.md#rules)"
 )
 
@@ -66,20 +69,80 @@ def replayed(folder: Path, url: str) -> dict[str, tuple[str, list[str]]]:
     return {one["title"]: (one["outcome"], said[one["title"]]) for one in verdicts}
 
 
-def test_an_id_of_a_module(tmp_path: Path, upstream: Upstream) -> None:
-    (tmp_path / "service.py").write_text(SERVICE)
-    environ = {"UPSTREAM_URL": upstream.url, "TIMETRACER_DIR": "cassettes"}
-    server = Server(
-        ("uvicorn", "service:app", "--host", "127.0.0.1", "--port", "0"), RECORDING, environ, tmp_path
-    )
-    answers = [send(server.port, Request("GET", path)).status for path in ("/known", "/short")]
+def record(folder: Path, upstream: Upstream, *paths: str) -> None:
+    """The requests to one process of the service."""
+    environ = {
+        "UPSTREAM_URL": upstream.url,
+        "TIMETRACER_DIR": "cassettes",
+        **instrumenting("fastapi", "httpx"),
+    }
+    command = ("uvicorn", "service:app", "--host", "127.0.0.1", "--port", "0")
+    server = Server(command, RECORDING, environ, folder)
+    answers = [send(server.port, Request("GET", path)).status for path in paths]
     server.stop()
-    assert answers == [200, 200], server.log
+    assert answers == [200 for _ in paths], server.log
 
+
+def test_ids_of_modules_are_those_of_the_first_process(tmp_path: Path, upstream: Upstream) -> None:
+    """Where another served a request, an id that looks random is followed; a short one needs a rule."""
+    (tmp_path / "service.py").write_text(SERVICE)
+    record(tmp_path, upstream, "/known", "/short")
+    record(tmp_path, upstream, "/others/known", "/others/short")
     verdicts = replayed(tmp_path, upstream.url)
-    assert verdicts["GET /known"] == ("same", [])
-    outcome, (missed,) = verdicts["GET /short"]
+    outcome, (missed,) = verdicts.pop("GET /others/short")
     assert (outcome, missed.endswith(ADVICE)) == ("different", True), missed
+    assert verdicts == {
+        "GET /known": ("same", []),
+        "GET /short": ("same", []),
+        "GET /others/known": ("same", []),
+    }
 
+    # a rule says that it may be anything
     (tmp_path / "cassettes/timetracer.toml").write_text(RULE)
-    assert replayed(tmp_path, upstream.url) == {"GET /known": ("same", []), "GET /short": ("same", [])}
+    assert {outcome for outcome, _ in replayed(tmp_path, upstream.url).values()} == {"same"}
+
+
+FORKED = """
+import random, secrets, time, uuid
+import flask
+
+KEY = secrets.token_hex()
+NAME, STARTED = "w" + uuid.uuid4().hex[:6], time.time()
+ORDER = random.sample(range(1000), 3)
+
+
+def make():
+    app, made = flask.Flask(__name__), uuid.uuid4().hex[:7]
+
+    @app.get("/known")
+    def known():
+        late = time.time() - STARTED > 300
+        return {"name": NAME, "order": ORDER, "made": made, "late": late, "secret_key": KEY}
+
+    return app
+"""
+
+
+@pytest.mark.parametrize(
+    "forked", [(), ("--preload",)], ids=["imported in a worker", "imported before the fork"]
+)
+def test_a_service_without_a_start_up(tmp_path: Path, forked: tuple[str, ...]) -> None:
+    """gunicorn forks its workers; what a function draws that makes the app is given again as well."""
+    (tmp_path / "service.py").write_text(FORKED)
+    command = ("gunicorn", "service:make()", "--bind", "127.0.0.1:0", "--no-control-socket", *forked)
+    environ = {"TIMETRACER_DIR": "cassettes", **instrumenting("flask")}
+    answers = []
+    for launcher, mode in ((RECORDING, "record"), (REPLAYING, "replay"), (REPLAYING, "replay")):
+        server = Server(command, launcher, {**environ, "TIMETRACER_MODE": mode}, tmp_path)
+        answers.append(json.loads(send(server.port, Request("GET", "/known")).body))
+        server.stop()
+    keys = [answer.pop("secret_key") for answer in answers]
+    assert answers == [answers[0]] * 3
+    assert answers[0]["late"] is False
+    assert len(set(keys)) == 3, "a key is never kept"
+    (imported,) = (tmp_path / "cassettes").glob("*/import__*.json")
+    written = imported.read_text()
+    assert (keys[0] in written, "value of secrets.token_hex(32)@service:service.KEY" in written) == (
+        False,
+        True,
+    )

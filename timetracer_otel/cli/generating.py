@@ -43,6 +43,7 @@ def command(
     from timetracer_otel.cli.places import read_messages, stores
     from timetracer_otel.errors import CassetteError, CassetteNotFound, TimetracerError
     from timetracer_otel.generating.module import Recorded, module, relative, untouched
+    from timetracer_otel.replayers.drawing import is_import
     from timetracer_otel.replayers.outside import recorded_beside
     from timetracer_otel.views import text as texts
     from timetracer_otel.views.lines import line, piece
@@ -70,12 +71,16 @@ def command(
                 if selected is None or selected(cassette):
                     recorded.append(Recorded(cassette, where))
             elif cassette.inbound_message is None:
-                startup.extend([where] if cassette.calls() else [])
+                startup.extend([where] if cassette.calls() or is_import(cassette) else [])
             else:
                 others[cassette.inbound_family] += 1
     if all(store.path.is_file() for store in named):
         beside = recorded_beside(store.path for store in named)
-        startup.extend(relative(path, file.parent) for path, cassette in beside if cassette.calls())
+        startup.extend(
+            relative(path, file.parent)
+            for path, cassette in beside
+            if cassette.calls() or is_import(cassette)
+        )
     for reason in damaged:
         fail(str(reason))
     if requests and not recorded:

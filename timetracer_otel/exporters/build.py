@@ -71,8 +71,9 @@ class CassetteBuilder:
         entry = _found(spans, entry_id)
         if entry is None:
             return False
-        if not batch.payloads and (_is_startup(entry, batch) or _is_lone_call(entry, spans, batch)):
-            return False  # a start-up that said nothing to anybody, a driver's span of its own
+        drew = recording.values is not None and recording.values.events()
+        if not batch.payloads and not drew and _says_nothing(entry, spans, batch):
+            return False
         if self._settings.errors_only and not _has_error(entry, spans):
             return False
         cassette = Cassette.from_spans(spans, entry_id=entry_id)
@@ -258,6 +259,11 @@ def _add_exception(span: Span, payload: EntryPayload) -> None:
         )
     if span.status.code is StatusCode.UNSET:
         span.status = Status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+
+
+def _says_nothing(entry: Span, spans: list[Span], batch: Batch) -> bool:
+    """A start-up that said nothing to anybody, a driver's span of its own."""
+    return _is_startup(entry, batch) or _is_lone_call(entry, spans, batch)
 
 
 def _is_startup(entry: Span, batch: Batch) -> bool:

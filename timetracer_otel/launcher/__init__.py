@@ -133,6 +133,7 @@ def _cassettes_wanted() -> bool:
 def _record(settings: config.Settings) -> None:
     from timetracer_otel import integrations
     from timetracer_otel.exporters.build import git_revision
+    from timetracer_otel.exporters.imports import RecordedImport
     from timetracer_otel.exporters.processor import make_current, tap
     from timetracer_otel.exporters.recorder import Recorder
     from timetracer_otel.launcher.shortcuts import shorten
@@ -147,6 +148,8 @@ def _record(settings: config.Settings) -> None:
     if settings.record_unsampled:
         record_only(provider, everything=False)
     make_current(recorder)
+    if writes:
+        RecordedImport(recorder)
     integrations.install()
     spare(provider)
     shorten()

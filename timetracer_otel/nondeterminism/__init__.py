@@ -13,6 +13,7 @@ tools always get the real clock.
 from __future__ import annotations
 
 from timetracer_otel.nondeterminism import clock, entropy
+from timetracer_otel.nondeterminism.importing import Importing, ImportRecorder, ImportReplayer, imported
 from timetracer_otel.nondeterminism.recording import Event, ValueRecorder
 from timetracer_otel.nondeterminism.replaying import ValueReplayer
 from timetracer_otel.nondeterminism.source import (
@@ -32,6 +33,9 @@ __all__ = [
     "Draw",
     "Event",
     "Fallback",
+    "ImportRecorder",
+    "ImportReplayer",
+    "Importing",
     "StartRecorder",
     "StartReplayer",
     "ValueRecorder",
@@ -39,6 +43,7 @@ __all__ = [
     "ValueSource",
     "current_source",
     "drawing_from",
+    "imported",
     "install",
     "set_process_source",
     "undrawn",

@@ -67,6 +67,28 @@ def package_of(frame: FrameType | None) -> str | None:
     return None
 
 
+def transparent(frame: FrameType) -> bool:
+    """True for code that asks on behalf of its caller."""
+    return package_of_module(frame.f_globals.get("__name__")) == _SEE_CALLER
+
+
+def package_of_module(module: object) -> str | None:
+    """The top-level package of a module, ``None`` for machinery, an empty text for what asks for others."""
+    try:
+        return _packages[module]
+    except KeyError:
+        return _decide(module)
+
+
+def module_name(frame: FrameType) -> str:
+    """The module that a frame belongs to; of the program, as it is called when it is imported."""
+    module = frame.f_globals.get("__name__")
+    if module not in ("__main__", "__mp_main__"):
+        return str(module)
+    spec = frame.f_globals.get("__spec__")
+    return str(spec.name) if spec is not None and spec.name else PurePath(frame.f_code.co_filename).stem
+
+
 def _decide(module: object) -> str | None:
     if len(_packages) >= _MAX_MODULES:
         _packages.clear()

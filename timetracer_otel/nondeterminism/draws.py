@@ -23,6 +23,11 @@ class RandomBytes(Draw[bytes]):
         self._size = size
         self._real = real
 
+    @property
+    def size(self) -> int:
+        """How many bytes."""
+        return self._size
+
     def live(self) -> bytes:
         """Bytes of the operating system."""
         return self._real(self._size)

@@ -11,6 +11,7 @@ A framework integration sees a request come in and asks :func:`entry_port` in th
 from __future__ import annotations
 
 from timetracer_otel.ports.failing import failures, forget_failures, logger, report
+from timetracer_otel.ports.first import UntilFirst
 from timetracer_otel.ports.protocols import (
     Caller,
     Entry,
@@ -43,6 +44,7 @@ __all__ = [
     "Inbound",
     "Port",
     "Startup",
+    "UntilFirst",
     "current",
     "current_entry",
     "delay_of",

@@ -40,6 +40,11 @@ def entry_port() -> EntryPort | None:
     return None if port is None or entry_variable.get() is not None else port
 
 
+def process_entry_port() -> EntryPort | None:
+    """Who takes the requests of the whole process."""
+    return _process_entry_port
+
+
 def set_process_ports(port: Port | None, entry: EntryPort | None) -> tuple[Port | None, EntryPort | None]:
     """Set who stands behind the ports for the whole process; returns who stood there."""
     global _process_port, _process_entry_port  # one process, one pair

@@ -25,6 +25,7 @@ from timetracer_otel.pytest_plugin.calls import Calls, titles
 from timetracer_otel.redaction import MASK, Redactor, holds_mask
 from timetracer_otel.replayers import guard
 from timetracer_otel.replayers.clients import AppResponse
+from timetracer_otel.replayers.drawing import importing
 from timetracer_otel.replayers.elsewhere import Elsewhere
 from timetracer_otel.replayers.options import with_headers
 from timetracer_otel.replayers.runner import Client, import_app, make_client
@@ -106,7 +107,9 @@ class StartedApp:
         if str(self._root) not in sys.path:
             sys.path.insert(0, str(self._root))
         with self._alone():
-            client = make_client(import_app(self._spec, factory=self._factory))
+            with importing(self._process.cassettes):
+                app = import_app(self._spec, factory=self._factory)
+            client = make_client(app)
             if client.family != HttpRequest.family:
                 raise ApplicationError(
                     f"{self._spec} takes no HTTP requests; if it is a function that makes the application,"

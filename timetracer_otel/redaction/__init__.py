@@ -130,6 +130,10 @@ class Redactor:
         """
         return _shared(tuple(settings.redact_keys), tuple(settings.redact_headers))
 
+    def hides(self, name: str) -> bool:
+        """True for a name whose value is masked whatever it is."""
+        return name in self._names
+
     def request(self, message: HttpRequest, masked: list[str]) -> HttpRequest:
         """As :meth:`message`."""
         return self._http.request(message, masked)

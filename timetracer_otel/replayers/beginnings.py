@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from timetracer_otel.cassette import Call, Cassette
 from timetracer_otel.replayers.answers import answer_content
-from timetracer_otel.replayers.drawing import is_startup
+from timetracer_otel.replayers.drawing import INSTANCE, is_startup
 from timetracer_otel.volatile import Links
 
 _SHORTEST: Final = 6
@@ -24,7 +24,6 @@ _MOST: Final = 1_000
 """Calls of a start-up that are looked at: what it started may have gone on for ever."""
 _NAMES: Final = re.compile(r"[0-9A-Za-z]*\d[0-9A-Za-z]*")
 """Words with a digit: what ids are made of."""
-_INSTANCE: Final = "service.instance.id"
 
 
 def in_order(outside: Iterable[Cassette]) -> list[Cassette]:
@@ -73,7 +72,7 @@ class Beginnings:
         """
         if len(self._all) < 2:
             return
-        pairs = self._of(cassette.resource.attributes.get(_INSTANCE))
+        pairs = self._of(cassette.resource.attributes.get(INSTANCE))
         inbound = cassette.inbound_request
         asked = "" if inbound is None else repr((inbound.url, inbound.headers, inbound.body))
         for pair in pairs:
@@ -85,7 +84,7 @@ class Beginnings:
             found = self._pairs.get(instance)
             if found is None:
                 own = next(
-                    (one for one in self._all if one.resource.attributes.get(_INSTANCE) == instance), None
+                    (one for one in self._all if one.resource.attributes.get(INSTANCE) == instance), None
                 )
                 known = own is not None and instance is not None and own is not self._all[0]
                 found = list(dict.fromkeys(_pairs(own, self._all[0]))) if known and own is not None else []

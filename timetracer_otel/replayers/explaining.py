@@ -15,8 +15,9 @@ from timetracer_otel.replayers.matching import Nearest
 _DRAWN: Final = re.compile(r"(?<![0-9A-Za-z])(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[0-9A-Za-z]{6,40}(?![0-9A-Za-z])")
 """Words of letters and digits."""
 _ADVICE: Final = (
-    ". If the app draws this value anew each time: what it draws as a module is imported is not given again;"
-    " draw it while the app starts (lifespan) or in the request, or give it a rule"
+    ". If the app draws this value anew each time: what its own modules draw at import, and what it draws"
+    " while it starts (lifespan), is that of the first process that was recorded; what threads and installed"
+    " packages draw there is not given again. Draw it in the request, or give it a rule"
     " (docs/volatile-values.md#rules)"
 )
 

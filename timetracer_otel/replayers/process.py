@@ -13,8 +13,10 @@ from timetracer_otel import config, integrations, ports
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import CassetteFormatError, CassetteNotFound, CodecError
+from timetracer_otel.nondeterminism import Importing
 from timetracer_otel.opening import open_store
 from timetracer_otel.replayers import guard, livetree
+from timetracer_otel.replayers.drawing import imported_values
 from timetracer_otel.replayers.elsewhere import Elsewhere
 from timetracer_otel.replayers.inbound import CassetteLibrary, ReplayEntries
 from timetracer_otel.replayers.outside import recorded_beside
@@ -77,7 +79,11 @@ def start_replaying(settings: Settings, provider: otel_trace.TracerProvider) -> 
         _follow_later(settings)
     integrations.install()
     guard.install()
-    ports.set_process_ports(library.process_session, ReplayEntries(library, reports=CallReports.asked_for()))
+    entries = ReplayEntries(library, reports=CallReports.asked_for())
+    ports.set_process_ports(library.process_session, entries)
+    drawn = imported_values(library.process_session.cassettes)
+    if drawn is not None:
+        ports.UntilFirst.stand(entries, Importing(drawn).over)
     return library
 
 

@@ -33,6 +33,7 @@ from timetracer_otel.messages import HttpRequest, Request
 from timetracer_otel.redaction import Redactor
 from timetracer_otel.replayers import guard, livetree
 from timetracer_otel.replayers.clients import AppResponse, AsgiClient, WsgiClient
+from timetracer_otel.replayers.drawing import importing
 from timetracer_otel.replayers.elsewhere import Elsewhere
 from timetracer_otel.replayers.faults import Faults
 from timetracer_otel.replayers.options import ReplayOptions, with_headers
@@ -128,7 +129,9 @@ class InProcess:
         before = ports.set_process_ports(self._process, None)
         self._block.callback(ports.set_process_ports, *before)
         try:
-            self._client = make_client(import_app(self._app, factory=self._factory))
+            with importing(self._process.cassettes):
+                app = import_app(self._app, factory=self._factory)
+            self._client = make_client(app)
             self._client.__enter__()
             self._block.push(self._client)
         except BaseException:
