@@ -35,6 +35,7 @@ from timetracer_otel.replayers.faults import Fault, Faults
 from timetracer_otel.replayers.outside import recorded_beside
 from timetracer_otel.replayers.process import start_replaying
 from timetracer_otel.replayers.session import Session
+from timetracer_otel.replayers.starting import BlockEntries, startup_session
 from timetracer_otel.steady import FileStore
 
 __all__ = ["install", "record", "replay", "statistics", "uninstall"]
@@ -266,7 +267,8 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
 
     Args:
         cassette: a file, or a folder whose cassettes answer together. With a file, what was recorded
-            outside requests beside it answers as well: the start-up of the app, say.
+            outside requests beside it answers as well: an app that starts within the block is told what it
+            was told then, and draws what it drew.
         settings: everything else; read from the environment and pyproject.toml by default.
         whole_process: the block answers everything that the process does meanwhile, see :class:`record`.
         faults: what goes wrong: lines such as ``"http GET */rates: timeout"`` (docs/what-if.md).
@@ -296,7 +298,7 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
             if not cassettes:
                 raise CassetteError(f"{cassette}: there are no cassettes in it; record some first")
         given = [*Faults.from_settings(settings).all, *faults]
-        beside, elsewhere = None, None
+        beside, elsewhere, outside = None, None, []
         if not isinstance(cassette, Cassette):
             elsewhere = Elsewhere([store.path])
         if not isinstance(cassette, Cassette) and store.path.is_file():
@@ -305,6 +307,7 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
         self.session = Session(
             cassettes, settings, fallback=beside, faults=Faults(given), elsewhere=elsewhere
         )
+        self._starting = startup_session(self.session, outside)
         self._whole_process = whole_process
 
     def __enter__(self) -> Session:
@@ -317,7 +320,8 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
             # stands behind the process's port, the session does
             self._is_process_port = ports.process_port() is None and not self._whole_process
             if self._is_process_port:
-                ports.set_process_ports(self.session, None)
+                starting = None if self._starting is None else BlockEntries(self._starting)
+                ports.set_process_ports(self.session, starting)
         if self._whole_process:
             self._take_process()
         self._block.enter_context(self.session.activate())
@@ -345,7 +349,7 @@ class replay:  # noqa: N801  # used like a function: ``with replay(...)``
             if self._is_process_port and ports.process_port() is self.session:
                 ports.set_process_ports(None, None)
         self.session.close()
-        misses = self.session.misses
+        misses = [*(() if self._starting is None else self._starting.misses), *self.session.misses]
         if misses and error is None and not self.session.settings.misses_go_out:
             raise MissError(misses[0].explanation)
 

@@ -278,3 +278,59 @@ def test_a_block_of_one_cassette_has_the_start_up_beside_it(
     done = run(environment, "block", str(request))
     assert (done.returncode, done.stdout, done.stderr) == (0, "['assam'] []\n", "")
     assert not Path("teas.db").exists()
+
+
+IDS = """
+import contextlib, os, uuid, httpx
+from fastapi import FastAPI
+
+@contextlib.asynccontextmanager
+async def lifespan(app):
+    app.state.me = "shop-" + uuid.uuid4().hex[:7]
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(os.environ["UPSTREAM"] + "/instances", json={"id": app.state.me})
+        app.state.number = answer.json()["number"]
+    yield
+
+app = FastAPI(lifespan=lifespan)
+
+@app.get("/state")
+async def state():
+    async with httpx.AsyncClient() as client:
+        asked = {"id": app.state.me, "number": app.state.number, "new": uuid.uuid4().hex[:7]}
+        seen = (await client.post(os.environ["UPSTREAM"] + "/instances", json=asked)).json()["id"]
+    return {"me": app.state.me, "seen": seen}
+"""
+IDS_BLOCK = """
+import sys, timetracer_otel
+from fastapi.testclient import TestClient
+from app import app
+with timetracer_otel.replay(sys.argv[1]) as session, TestClient(app) as client:
+    print(client.get("/state").json(), session.unused)
+"""
+
+
+def test_a_block_of_one_cassette_starts_an_app_with_its_ids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They do not look random, and neither the start nor the request can do with others."""
+    monkeypatch.chdir(tmp_path)
+    Path("app.py").write_text(IDS)
+    Path("block.py").write_text(IDS_BLOCK)
+    with Upstream() as upstream:
+        thread = threading.Thread(target=upstream.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{upstream.server_port}"
+        environment = {**instrumenting("fastapi", "httpx"), "UPSTREAM": url}
+        with Server(["timetracer-otel", "record", "--", "uvicorn", "app:app"], tmp_path, environment) as app:
+            told = httpx.get(f"{app.url}/state", timeout=60).json()
+        upstream.shutdown()
+        thread.join()
+    (request,) = Path("cassettes").glob("*/GET__state__*.json")
+    done = run(environment, "block", str(request))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{told} []\n", "")
+
+    Path("app.py").write_text(IDS.replace('"shop-"', '"bank-"'))
+    done = run(environment, "block", str(request))
+    assert done.returncode == 1
+    assert re.search(r"MissError: POST http://[\d.:]+/instances: no recorded call answers it", done.stderr)

@@ -26,7 +26,7 @@ from timetracer_otel.nondeterminism.clock import ClockDraw
 from timetracer_otel.nondeterminism.draws import RandomBytes
 from timetracer_otel.nondeterminism.recording import Event, ValueRecorder
 from timetracer_otel.nondeterminism.replaying import ValueReplayer
-from timetracer_otel.nondeterminism.source import Draw, set_process_source
+from timetracer_otel.nondeterminism.source import CHECKS, Draw, set_process_source
 from timetracer_otel.nondeterminism.statements import statement_of
 
 T = TypeVar("T")
@@ -187,6 +187,8 @@ class ImportReplayer(ValueReplayer):
 
 def _safely(draw: Draw[T]) -> Place | None:
     try:
+        if draw.source.startswith(CHECKS):  # no value
+            return None
         return place_of(draw, sys._getframe(2))
     except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
         ports.report("drawing a value at import", error)
