@@ -30,7 +30,7 @@ class RecordedImport:
         self._recorder = recorder
         self._values = ImportRecorder(hides, MASK)
         self._importing = Importing(self._values)
-        ports.UntilFirst.stand(recorder, self.over)
+        ports.UntilFirst.stand(recorder.requests, self.over)
 
     def over(self) -> None:
         """The app is imported: have what it drew written."""

@@ -10,7 +10,7 @@ from timetracer_otel.messages import Answer, Failure, Request
 from timetracer_otel.replayers import cookies
 from timetracer_otel.replayers.cacheable import cacheable
 from timetracer_otel.replayers.elsewhere import Found
-from timetracer_otel.replayers.explaining import explain
+from timetracer_otel.replayers.explaining import drawn_anew, explain
 
 if TYPE_CHECKING:
     from timetracer_otel.replayers.session import Session
@@ -69,9 +69,10 @@ def why_missed(session: Session, request: Request, names: str) -> tuple[str, str
         request: what nothing answers.
         names: of what is replayed.
     """
-    found = found_elsewhere(session, request)
-    if found is None:
-        return explain(request, session.matcher.nearest(request), names, session.cassettes), ""
+    found, nearest = found_elsewhere(session, request), session.matcher.nearest(request)
+    # an id that another process drew is in its calls, and no cache
+    if found is None or (not found.same_process and drawn_anew(nearest)):
+        return explain(request, nearest, names, session.cassettes), ""
     way = ": TIMETRACER_ON_MISS=elsewhere answers from there"
     way *= found.same_process and cacheable(request)
     shorter = f"{found.name}; a cache may have been warm while recording{way}"

@@ -50,7 +50,7 @@ def explain(request: Request, nearest: Nearest | None, names: str, cassettes: Se
     more = len(nearest.differences) - 4
     used = " (already used by an earlier call)" if nearest.used else ""
     advice = _of_masks(nearest.differences, cassettes)
-    if not advice and all(map(_by_chance, nearest.differences)):
+    if not advice and drawn_anew(nearest):
         advice = _ADVICE
     return (
         f"{title}: no recorded call answers it. Nearest is {call}{used}; it differs in {shown}"
@@ -83,6 +83,11 @@ def _made_of_a_mask(difference: Difference) -> bool:
     if any(piece in now and piece not in was for piece in pieces):
         return True
     return was != now and _DIGEST.search(was) is not None and _DIGEST.sub("#", was) == _DIGEST.sub("#", now)
+
+
+def drawn_anew(nearest: Nearest | None) -> bool:
+    """True where the nearest recorded call is another in nothing but words that somebody draws."""
+    return nearest is not None and bool(nearest.differences) and all(map(_by_chance, nearest.differences))
 
 
 def _by_chance(difference: Difference) -> bool:
