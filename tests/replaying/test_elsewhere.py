@@ -103,6 +103,18 @@ def test_a_failure_that_was_held_is_raised_again(tmp_path: Path) -> None:
     assert ask(session, down) == down.answer
 
 
+def test_an_app_that_goes_to_another_folder_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replayed = of_process("one", 5)
+    stored(tmp_path, earlier=of_process("one", 4, get("/keys")), replayed=replayed)
+    monkeypatch.chdir(tmp_path)
+    session = Session([replayed], ELSEWHERE, elsewhere=Elsewhere(["replayed.json"]))
+    monkeypatch.chdir("/")
+
+    assert ask(session, get("/keys")) == HttpResponse(200, [], b"ok")
+
+
 def test_files_that_are_no_cassettes_do_not_matter(tmp_path: Path) -> None:
     replayed = of_process("one", 5)
     elsewhere = stored(tmp_path, earlier=of_process("one", 4, get("/keys")), replayed=replayed)

@@ -85,7 +85,7 @@ class Elsewhere:
     """
 
     def __init__(self, places: Iterable[str | Path] = ()) -> None:
-        self._places = [Path(place) for place in places]
+        self._places = [Path(place).absolute() for place in places]  # an app may go to another folder
         self._lock = threading.Lock()
         self._index: dict[int, list[_Asked]] | None = None
         self._run: list[tuple[Request, Asker]] = []
