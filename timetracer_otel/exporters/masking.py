@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 from functools import partial
 from typing import cast
@@ -23,8 +24,10 @@ _SHORTEST = 8
 """Characters a drawn value needs to be looked for: shorter ones are found everywhere."""
 
 
-_DIGEST = 20
-"""Bytes or characters of the shortest signature."""
+_SIGNATURE = re.compile(r"(?:\w{1,12}[=:])?(?:[0-9a-fA-F]{32,128}|[A-Za-z0-9+/_-]{27,88}={0,2})")
+"""``sha256=0f3a...``: in hex or base64."""
+_DIGEST_SIZES = frozenset({20, 32, 48, 64})
+"""Bytes of one as it is."""
 
 
 class _Said(msgspec.Struct):
@@ -182,7 +185,7 @@ class Masking:
         operands = comparison.operands
         if any(map(partial(_is_one_of, self._hidden[1]), operands)):
             return Recorded(comparison.good, signed=False)
-        signed = comparison.good and self._body_masked and min(map(_size, operands), default=0) >= _DIGEST
+        signed = comparison.good and self._body_masked and bool(operands) and all(map(_signs, operands))
         return Recorded(good=True, signed=True) if signed else None
 
     def _checked(self, outcome: object) -> object:
@@ -198,8 +201,13 @@ class Masking:
         return (KnownSecrets(secrets).message(clean, masked) if secrets else clean).value
 
 
-def _size(operand: object) -> int:
-    return len(operand) if isinstance(operand, str | bytes) else 0
+def _signs(operand: object) -> bool:
+    """True for what may be a signature."""
+    if isinstance(operand, bytes):
+        if len(operand) in _DIGEST_SIZES:
+            return True
+        operand = operand.decode("latin-1")
+    return isinstance(operand, str) and _SIGNATURE.fullmatch(operand) is not None
 
 
 def _is_one_of(texts: set[str], operand: object) -> bool:

@@ -64,9 +64,23 @@ def restored(noted: object) -> Recorded:
     return Recorded(noted["value"], noted.get("signed") is True)
 
 
-def missing_before(source: str, value: object) -> Iterator[None]:
-    """One for each comparison before that one which was not written: a replay makes them, too."""
-    if source == COMPARES and isinstance(value, dict):
-        after = value.get("after")
-        if type(after) is int and 0 < after <= _MOST:
+class MissingBefore:
+    """The comparisons of a cassette that were not written: a replay makes them, too.
+
+    Their number is bounded.
+    """
+
+    def __init__(self) -> None:
+        self._left = _MOST
+
+    def __call__(self, source: str, value: object) -> Iterator[None]:
+        """One for each that was made before a value.
+
+        Args:
+            source: of the value.
+            value: as it is written.
+        """
+        after = value.get("after") if source == COMPARES and isinstance(value, dict) else None
+        if type(after) is int and 0 < after <= self._left:
+            self._left -= after
             yield from (None for _ in range(after))

@@ -10,7 +10,7 @@ from timetracer_otel import attributes as names
 from timetracer_otel import values
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.nondeterminism import Event, Importing, ImportReplayer, ValueReplayer, imported
-from timetracer_otel.nondeterminism.comparisons import missing_before
+from timetracer_otel.nondeterminism.comparisons import MissingBefore
 
 V = TypeVar("V", bound=ValueReplayer)
 
@@ -41,6 +41,7 @@ def recorded_values(
 
 def recorded_events(cassette: Cassette) -> list[Event]:
     """The values of a cassette, in order."""
+    missing = MissingBefore()
     return [
         Event(str(source), one, number)
         for event in cassette.entry.events
@@ -49,7 +50,7 @@ def recorded_events(cassette: Cassette) -> list[Event]:
         and isinstance(number := event.attributes.get("lane"), int)
         and (source := event.attributes.get("source"))
         for value in (values.loads(text),)
-        for one in (*missing_before(str(source), value), value)
+        for one in (*missing(str(source), value), value)
     ]
 
 
