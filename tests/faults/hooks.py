@@ -107,7 +107,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.kafka.producing:_Sending.__init__",
             "timetracer_otel.integrations.wrapping:installed",
             "timetracer_otel.integrations.wsgi:WsgiIntegration._starting",
-            "timetracer_otel.integrations.base:_Made.__init__",
+            "timetracer_otel.integrations.flows:_Made.__init__",
             "timetracer_otel.integrations.dbapi.core:replaying",
             "timetracer_otel.integrations.dbapi.passing:safely",
             "timetracer_otel.integrations.base:Once.__init__",
@@ -144,8 +144,8 @@ TRUSTED: dict[str, frozenset[str]] = {
     "makes the app's own call, and guards what it does besides": frozenset(
         {
             "timetracer_otel.integrations.base:Invocation.proceed",
-            "timetracer_otel.integrations.base:run",
-            "timetracer_otel.integrations.base:run_async",
+            "timetracer_otel.integrations.flows:run",
+            "timetracer_otel.integrations.flows:run_async",
             "timetracer_otel.integrations.direct:record",
             "timetracer_otel.integrations.direct:record_async",
             "timetracer_otel.integrations.grpc.rpc:Rpc._reading.read",

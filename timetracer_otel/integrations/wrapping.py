@@ -18,7 +18,8 @@ from wrapt.importer import ImportHookFinder
 
 from timetracer_otel import ports
 from timetracer_otel.integrations import direct, releases
-from timetracer_otel.integrations.base import Integration, Invocation, Point, Wrappable, run, run_async
+from timetracer_otel.integrations.base import Integration, Invocation, Point, Wrappable
+from timetracer_otel.integrations.flows import run, run_async
 
 
 class _Inserted(NamedTuple):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.asyncpg.integration import Reply, is_replayed
-from timetracer_otel.integrations.base import Flow, Invocation, Point, run_async
+from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.dbapi.core import told
 from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.flows import run_async
 from timetracer_otel.messages import SqlResult
 
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ SETTINGS = (
 """What a server says of itself when a client connects, as far as servers do."""
 
 _OID = 1_000_000  # of a type that no server has
-_OPEN_TRANSACTION = b"T"
 _IDLE = b"I"
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from timetracer_otel import ports
 from timetracer_otel.integrations.asyncpg.integration import Reply, is_replayed, raising
-from timetracer_otel.integrations.base import Flow, Invocation, Point, run_async
+from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.dbapi.core import told
+from timetracer_otel.integrations.flows import run_async
 from timetracer_otel.messages import SqlResult, SqlStatement
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import run
 from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.core import Statement, no_session, refused
 from timetracer_otel.integrations.dbapi.held import Held
 from timetracer_otel.integrations.dbapi.links import Link
 from timetracer_otel.integrations.dbapi.pending import Pending, Sent, columns_of, number, quiet
+from timetracer_otel.integrations.flows import run
 from timetracer_otel.messages import SqlResult, SqlStatement
 
 

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, cast
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations import exceptions
-from timetracer_otel.integrations.base import Flow, Integration, Invocation, Point, run
+from timetracer_otel.integrations.base import Flow, Integration, Invocation, Point
+from timetracer_otel.integrations.flows import run
 from timetracer_otel.integrations.grpc.conversation import Conversation, pairs
 from timetracer_otel.messages import Answer, Failure, GrpcReply, GrpcRequest, Request
 

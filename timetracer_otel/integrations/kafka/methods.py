@@ -9,8 +9,8 @@ from typing import Any, Final
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations import wrapping
-from timetracer_otel.integrations.base import run
 from timetracer_otel.integrations.entries import safely
+from timetracer_otel.integrations.flows import run
 from timetracer_otel.integrations.kafka.converting import argument_data
 from timetracer_otel.integrations.kafka.polled import Asked, Questions, answers
 from timetracer_otel.messages import FunctionCall

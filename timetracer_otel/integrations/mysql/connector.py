@@ -13,8 +13,9 @@ from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import Flow, Invocation, Point, run
+from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.dbapi.core import replaying, told
+from timetracer_otel.integrations.flows import run
 from timetracer_otel.integrations.mysql import replies
 from timetracer_otel.integrations.mysql.c_library import WatchedMySql, WatchedStatement
 from timetracer_otel.integrations.mysql.c_replayed import ReplayedMySql

@@ -13,9 +13,10 @@ from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import Flow, Invocation, Point, run_async
+from timetracer_otel.integrations.base import Flow, Invocation, Point
 from timetracer_otel.integrations.dbapi.core import replaying, told
 from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.flows import run_async
 from timetracer_otel.integrations.mysql.calls import statement_of
 from timetracer_otel.integrations.mysql.connector_calls import COMPRESSED, ConnectorIntegration, asked
 from timetracer_otel.integrations.mysql.lines import Line

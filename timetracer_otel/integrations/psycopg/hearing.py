@@ -8,8 +8,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import Invocation, Point, run, run_generator
+from timetracer_otel.integrations.base import Invocation, Point
 from timetracer_otel.integrations.dbapi.core import Statement, no_session, noting, replaying
+from timetracer_otel.integrations.flows import run, run_generator
 from timetracer_otel.messages import SqlResult
 
 if TYPE_CHECKING:

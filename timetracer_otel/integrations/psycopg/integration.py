@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import Flow, Invocation, Once, Point, run, run_generator
+from timetracer_otel.integrations.base import Flow, Invocation, Once, Point
 from timetracer_otel.integrations.dbapi import links
 from timetracer_otel.integrations.dbapi.core import (
     Statement,
@@ -21,6 +21,7 @@ from timetracer_otel.integrations.dbapi.core import (
     told,
 )
 from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.flows import run, run_generator
 from timetracer_otel.integrations.psycopg.piping import Piping
 from timetracer_otel.integrations.psycopg.shared import Shared
 from timetracer_otel.messages import Answer, Failure, SqlResult, SqlStatement

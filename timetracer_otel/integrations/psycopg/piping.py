@@ -11,10 +11,11 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import Invocation, Point, run_generator
+from timetracer_otel.integrations.base import Invocation, Point
 from timetracer_otel.integrations.dbapi.core import Statement, no_session, noting, replaying, told
 from timetracer_otel.integrations.dbapi.passing import passing, safely
 from timetracer_otel.integrations.dbapi.values import plain
+from timetracer_otel.integrations.flows import run_generator
 from timetracer_otel.integrations.psycopg.piped import ARRIVED, ATTRIBUTE, Piped, Waiting, piped_of
 from timetracer_otel.integrations.psycopg.repiping import Repiping
 from timetracer_otel.messages import SqlResult, SqlStatement

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from timetracer_otel.integrations.base import run
 from timetracer_otel.integrations.dbapi.core import Statement
+from timetracer_otel.integrations.flows import run
 from timetracer_otel.integrations.psycopg.piped import ARRIVED, Waiting, piped_of
 from timetracer_otel.messages import SqlResult, SqlStatement
 

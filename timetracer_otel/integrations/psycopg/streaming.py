@@ -9,11 +9,12 @@ import msgspec
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
-from timetracer_otel.integrations.base import Invocation, Point, run, run_generator
+from timetracer_otel.integrations.base import Invocation, Point
 from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.core import Statement, no_session, noting, replaying
 from timetracer_otel.integrations.dbapi.held import end_of
 from timetracer_otel.integrations.dbapi.values import plain, weight
+from timetracer_otel.integrations.flows import run, run_generator
 from timetracer_otel.messages import SqlResult, SqlStatement
 from timetracer_otel.ports import Exchange
 

@@ -11,10 +11,10 @@ import psycopg2
 from psycopg2 import extensions
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import run
 from timetracer_otel.integrations.dbapi.classes import between
 from timetracer_otel.integrations.dbapi.core import Statement, no_session
 from timetracer_otel.integrations.dbapi.links import Link, written
+from timetracer_otel.integrations.flows import run
 from timetracer_otel.integrations.psycopg2.cursor import Cursor
 from timetracer_otel.messages import SqlResult
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from timetracer_otel import ports
 from timetracer_otel.errors import CodecError, ReplayError
 from timetracer_otel.integrations import exceptions
-from timetracer_otel.integrations.base import Flow, Invocation, Point, run, run_async
+from timetracer_otel.integrations.base import Flow, Invocation, Point
+from timetracer_otel.integrations.flows import run, run_async
 from timetracer_otel.integrations.pymongo import exhaust, functions, servers, spans
 from timetracer_otel.integrations.pymongo.arguments import argument
 from timetracer_otel.messages import Answer, Failure, MongoCommand, MongoReply

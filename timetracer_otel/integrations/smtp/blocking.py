@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 from timetracer_otel import ports
 from timetracer_otel.integrations import exceptions
-from timetracer_otel.integrations.base import Flow, Invocation, Point, run
+from timetracer_otel.integrations.base import Flow, Invocation, Point
+from timetracer_otel.integrations.flows import run
 from timetracer_otel.integrations.smtp.conversation import MailLibrary, as_bytes, as_list, of_line
 from timetracer_otel.integrations.smtp.sockets import ReplayedContext, ReplayedSocket, is_secure
 from timetracer_otel.integrations.smtp.talk import note, speaking, talk_of, wire

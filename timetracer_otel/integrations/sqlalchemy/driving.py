@@ -7,7 +7,8 @@ import inspect
 import sys
 from typing import Any
 
-from timetracer_otel.integrations.base import Flow, run
+from timetracer_otel.integrations.base import Flow
+from timetracer_otel.integrations.flows import run
 
 
 def drive(flow: Flow[Any]) -> Any:

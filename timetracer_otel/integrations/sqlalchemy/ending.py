@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from timetracer_otel import ports
 from timetracer_otel.errors import MissError
-from timetracer_otel.integrations.base import Invocation, run
+from timetracer_otel.integrations.base import Invocation
+from timetracer_otel.integrations.flows import run
 from timetracer_otel.integrations.sqlalchemy import beyond
 from timetracer_otel.integrations.sqlalchemy.checkout import Checkout, checkout_of
 from timetracer_otel.integrations.sqlalchemy.driving import drive

@@ -9,12 +9,13 @@ from typing import Any
 import wrapt
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import Invocation, run
+from timetracer_otel.integrations.base import Invocation
 from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.core import once
 from timetracer_otel.integrations.dbapi.pending import Pending, columns_of, number, quiet
 from timetracer_otel.integrations.dbapi.values import plain
 from timetracer_otel.integrations.direct import record
+from timetracer_otel.integrations.flows import run
 from timetracer_otel.integrations.sqlalchemy.beyond import CURSORS, below_of
 from timetracer_otel.integrations.sqlalchemy.checkout import KEEPS, NEXT, Checkout
 from timetracer_otel.integrations.sqlalchemy.drivers import keeps

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from timetracer_otel import ports
-from timetracer_otel.integrations.base import Invocation, run
+from timetracer_otel.integrations.base import Invocation
 from timetracer_otel.integrations.dbapi.classes import between
 from timetracer_otel.integrations.dbapi.core import DriverIntegration, Statement, no_session, refused
+from timetracer_otel.integrations.flows import run
 from timetracer_otel.integrations.sqlite3.cursor import Cursor
 from timetracer_otel.messages import SqlStatement
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
-from timetracer_otel.integrations.base import run
 from timetracer_otel.integrations.dbapi import failures
 from timetracer_otel.integrations.dbapi.core import Statement, no_session, once
 from timetracer_otel.integrations.dbapi.pending import Pending
 from timetracer_otel.integrations.dbapi.values import plain, restore
+from timetracer_otel.integrations.flows import run
 from timetracer_otel.integrations.sqlite3.telling import is_telling
 from timetracer_otel.messages import Failure, SqlResult
 
