@@ -16,7 +16,7 @@ from tests.converting.test_foreign import as_messages, in_snake_case, tag
 from tests.property.spans import by_id, span_lists
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.converters.making import cassettes_of
-from timetracer_otel.converters.runs import document_of, runs_of_line, runs_of_spans
+from timetracer_otel.converters.runs import document_of, names_on, runs_of_line, runs_of_spans
 from timetracer_otel.converters.splitting import split_spans
 from timetracer_otel.errors import CassetteError
 from timetracer_otel.formats import Limits, decode, encode, json_reader
@@ -166,7 +166,7 @@ def test_what_is_only_checked_is_refused_where_it_would_be_when_it_is_read(
             json_reader.checked(data, limits, names)
         return
     wires = json_reader.checked(data, limits, names)
-    assert names == {name for span in spans for name in span.attributes}
+    assert names == {name for span in spans for name in names_on(span)}
     assert [
         (wire.trace_id, wire.span_id, wire.parent_span_id, wire.start_time_unix_nano) for wire in wires
     ] == [(span.trace_id, span.span_id, span.parent_span_id, span.start_time_unix_nano) for span in spans]

@@ -19,6 +19,7 @@ from timetracer_otel.converters.runs import (
     Piece,
     Run,
     document_of,
+    origin_of,
     resource_of,
     scope_of,
     span_of,
@@ -197,7 +198,7 @@ class Assembler:
             found.failed(f"trace {trace_id}: it is larger than {limits.max_bytes} bytes")
             return
         parts = split(pieces, processes, self._recorded(trace))
-        if trace.marked:
+        if trace.marked or self._may_say_secrets(trace, runs):
             self._with_payloads(trace, parts, found)
             return
         for part in parts:
@@ -207,6 +208,15 @@ class Assembler:
                 self._write(part, cassette, encode, found, structure_only=True)
             except (CassetteError, CodecError) as error:
                 _failed(trace, part, error, found)
+
+    def _may_say_secrets(self, trace: _Trace, runs: list[Run]) -> bool:
+        """False when the spans can be written as they stand: those of most traces."""
+        redactor = self._redactor
+        if redactor is None:
+            return False
+        if any(run.named for run in runs):
+            return True
+        return redactor.may_be_written_in(b"".join([piece.raw for piece in trace.pieces.values()]))
 
     def _recorded(self, trace: _Trace) -> list[str]:
         """Ids of the spans that were recorded as entries."""
@@ -318,8 +328,18 @@ class Assembler:
             resource = resource_of(origin, self._limits)
             scope = scope_of(origin, self._limits)
             process = self._processes.setdefault(process_of(resource), len(self._processes))
-            known = self._origins[origin] = _Known(origin, resource, scope, process)
+            made = self._masked(origin, resource, scope)
+            known = self._origins[origin] = _Known(made, resource, scope, process)
         return known
+
+    def _masked(self, origin: Origin, resource: Resource, scope: Scope) -> Origin:
+        """What made the spans, without secrets; the same where it has none. Both are changed."""
+        if self._redactor is None:
+            return origin
+        texts = self._redactor.texts
+        before = resource.attributes, scope.attributes
+        resource.attributes, scope.attributes = map(texts, before)
+        return origin if before == (resource.attributes, scope.attributes) else origin_of(resource, scope)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from timetracer_otel import attributes as names
 from timetracer_otel.cassette import Gap
 from timetracer_otel.messages import Answer, HttpRequest, HttpResponse, Request, SqlStatement
 from timetracer_otel.redaction import Redactor, secrets_in
+from timetracer_otel.redaction.names import SensitiveNames
 from timetracer_otel.span import Attributes, Span, SpanKind
 
 _REQUEST_BODIES: Final = (
@@ -40,6 +41,7 @@ _SCOPES: Final = {
     "opentelemetry.instrumentation.urllib": "urllib",
 }
 _SCOPE: Final = "opentelemetry.instrumentation."
+_NAMES: Final = SensitiveNames()
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 
 
@@ -52,6 +54,12 @@ class _Taken(NamedTuple):
 def may_be_payload(name: str) -> bool:
     """Whether an attribute of that name says that its span carries a payload, ours or another's."""
     return name in _SIGNS or name.startswith((_OURS, _PARAMETER))
+
+
+@lru_cache(maxsize=4096)
+def may_be_secret(name: str) -> bool:
+    """Whether an attribute of that name may hold a secret because of it, whatever the settings are."""
+    return _NAMES.may_hide(name)
 
 
 def is_ours(span: Span) -> bool:
@@ -80,16 +88,16 @@ def take_over(
     Returns:
         What is missing all the same.
     """
-    if is_ours(span):
+    if is_ours(span):  # its messages were masked where they were recorded
+        if redactor is not None:
+            _mask(span, redactor, secrets)
         return None
     taken = _payload_of(span, inbound)
     if taken is not None:
         for name in [name for name in span.attributes if _is_payload(name)]:
             del span.attributes[name]
     if redactor is not None:
-        raw, span.attributes = span.attributes, redactor.span_attributes(span.attributes)
-        secrets |= secrets_in(raw, span.attributes)
-        redactor.span_texts(span)
+        _mask(span, redactor, secrets)
     if taken is None:
         return None
     masked: list[str] = []
@@ -115,6 +123,13 @@ def take_over(
     gaps = _missing(span, _Taken(request, answer))
     gaps += [Gap("masked", place, span.span_id) for place in masked]
     return gaps
+
+
+def _mask(span: Span, redactor: Redactor, secrets: set[str]) -> None:
+    """Mask what instrumentations and the app wrote on a span."""
+    raw, span.attributes = span.attributes, redactor.span_attributes(span.attributes)
+    secrets |= secrets_in(raw, span.attributes)
+    redactor.span_texts(span)
 
 
 def _payload_of(span: Span, inbound: bool) -> _Taken | None:

@@ -6,13 +6,13 @@ all others are written anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 from msgspec import UNSET, Raw
 
-from timetracer_otel.converters.payloads import may_be_payload
+from timetracer_otel.converters.payloads import may_be_payload, may_be_secret
 from timetracer_otel.errors import CassetteFormatError
 from timetracer_otel.formats import json_reader, json_writer
 from timetracer_otel.formats.json_wire import KeyValue
@@ -52,12 +52,14 @@ class Run(msgspec.Struct, gc=False):
 
     Attributes:
         marked: one of them may carry a payload.
+        named: an attribute may hold a secret by its name.
     """
 
     trace_id: str
     origin: Origin
     pieces: list[Piece]
     marked: bool
+    named: bool = True
 
 
 class Origins:
@@ -124,7 +126,7 @@ def runs_of_line(line: bytes, limits: Limits, origins: Origins | None = None) ->
         raise CassetteFormatError("JSON nested too deeply") from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise CassetteFormatError(str(error)) from error
-    marked = any(map(may_be_payload, names))
+    marked, named = any(map(may_be_payload, names)), any(map(may_be_secret, names))
     origins = origins or Origins()
     failed, unset = StatusCode.ERROR, UNSET
     runs: list[Run] = []
@@ -153,7 +155,7 @@ def runs_of_line(line: bytes, limits: Limits, origins: Origins | None = None) ->
                     by_trace[span.trace_id] = [piece]
                 else:
                     pieces.append(piece)
-            runs += [Run(trace_id, origin, pieces, marked) for trace_id, pieces in by_trace.items()]
+            runs += [Run(trace_id, origin, pieces, marked, named) for trace_id, pieces in by_trace.items()]
     return runs
 
 
@@ -168,11 +170,21 @@ def runs_of_spans(spans: Iterable[Span]) -> list[Run]:
         if run is None:
             origin = origins.get(of)
             if origin is None:
-                origin = origins[of] = _origin(span.resource, span.scope)
-            run = runs[key] = Run(span.trace_id, origin, [], marked=False)
+                origin = origins[of] = origin_of(span.resource, span.scope)
+            run = runs[key] = Run(span.trace_id, origin, [], marked=False, named=False)
         run.pieces.append(piece_of(span))
         run.marked = run.marked or any(map(may_be_payload, span.attributes))
+        run.named = run.named or any(map(may_be_secret, names_on(span)))
     return list(runs.values())
+
+
+def names_on(span: Span) -> Iterator[str]:
+    """The names of all attributes of a span, its events and its links."""
+    yield from span.attributes
+    for event in span.events:
+        yield from event.attributes
+    for link in span.links:
+        yield from link.attributes
 
 
 def piece_of(span: Span) -> Piece:
@@ -189,7 +201,8 @@ def piece_of(span: Span) -> Piece:
     )
 
 
-def _origin(resource: Resource, scope: Scope) -> Origin:
+def origin_of(resource: Resource, scope: Scope) -> Origin:
+    """Where spans of that resource and scope come from."""
     return Origin(
         json_writer.encode_resource(resource),
         resource.schema_url,

@@ -30,6 +30,7 @@ class _Stored(msgspec.Struct, array_like=True, gc=False):
     origin: int
     pieces: list[Piece]
     marked: bool
+    named: bool
 
 
 class _Block(msgspec.Struct, array_like=True, gc=False):
@@ -117,7 +118,7 @@ def _pack(runs: list[Run], data: bytearray) -> None:
     """Put the block of those runs, its length before it, in place of what is in there."""
     numbers: dict[Origin, int] = {}
     stored = [
-        _Stored(run.trace_id, numbers.setdefault(run.origin, len(numbers)), run.pieces, run.marked)
+        _Stored(run.trace_id, numbers.setdefault(run.origin, len(numbers)), run.pieces, run.marked, run.named)
         for run in runs
     ]
     _encode_into(_Block(list(numbers), stored), data, _LENGTH)
@@ -140,7 +141,10 @@ def read(files: Sequence[Path]) -> Iterator[list[Run]]:
             while head := file.read(_LENGTH):
                 block = _decode(file.read(int.from_bytes(head, "big")))
                 origins = block.origins
-                yield [Run(run.trace_id, origins[run.origin], run.pieces, run.marked) for run in block.runs]
+                yield [
+                    Run(run.trace_id, origins[run.origin], run.pieces, run.marked, run.named)
+                    for run in block.runs
+                ]
 
 
 def batches(
@@ -197,7 +201,7 @@ def _bounded(files: Sequence[Path], limits: Limits) -> list[Run]:
             pieces = [piece for piece in run.pieces if piece.span_id not in ids]
             ids.update([piece.span_id for piece in pieces])
             sizes[run.trace_id] = size + sum([len(piece.raw) for piece in pieces])
-            found.append(Run(run.trace_id, run.origin, pieces, run.marked))
+            found.append(Run(run.trace_id, run.origin, pieces, run.marked, run.named))
     return found
 
 

@@ -48,7 +48,7 @@ class CassetteBuilder:
         self._settings = settings
         self.redactor = Redactor.from_settings(settings) if settings.redact else None
         self._resources: dict[int, tuple[Any, Resource]] = {}
-        self._scopes = Scopes()
+        self._scopes = Scopes(None if self.redactor is None else self.redactor.texts)
 
     def write(self, recording: TraceRecording, batch: Batch, store: FolderStore) -> bool:
         """Write what was taken of a recording; false when it is not one to keep.
@@ -113,7 +113,9 @@ class CassetteBuilder:
             except Exception as error:  # noqa: BLE001  # one bad payload must not cost the cassette
                 ports.report("encoding a payload", error)
                 recording.gap("unencodable payload", f"{span.name}: {type(error).__name__}: {error}", span_id)
-            if self.redactor is not None and (span.events or span.status.message or "://" in span.name):
+            if self.redactor is not None and (
+                span.events or span.links or span.status.message or "=" in span.name or "://" in span.name
+            ):
                 self.redactor.span_texts(span)
             spans.append(span)
         try:

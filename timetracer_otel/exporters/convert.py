@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,9 +28,14 @@ _REMOTE_KNOWN = 0x100
 
 
 class Scopes:
-    """Scopes, converted once: every trace has the same few."""
+    """Scopes, converted once: every trace has the same few.
 
-    def __init__(self) -> None:
+    Args:
+        masked: makes attributes without secrets of those that a scope has.
+    """
+
+    def __init__(self, masked: Callable[[plain.Attributes], plain.Attributes] | None = None) -> None:
+        self._masked = masked
         self._known: dict[int, tuple[InstrumentationScope | None, plain.Scope]] = {}
 
     def converted(self, scope: InstrumentationScope | None) -> plain.Scope:
@@ -39,7 +44,10 @@ class Scopes:
         if known is None or known[0] is not scope:
             if len(self._known) >= _MAX_SCOPES:  # a tracer for each request, say
                 self._known.clear()
-            known = self._known[id(scope)] = scope, _scope(scope)
+            made = _scope(scope)
+            if self._masked is not None and made.attributes:
+                made.attributes = self._masked(made.attributes)
+            known = self._known[id(scope)] = scope, made
         return known[1]
 
 

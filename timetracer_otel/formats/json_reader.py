@@ -116,7 +116,7 @@ def checked(data: bytes, limits: Limits, names: set[str]) -> list[WireSpan[Any]]
     Args:
         data: the document, UTF-8, not compressed.
         limits: what it may hold.
-        names: takes the names of the spans' attributes.
+        names: takes the names of the attributes of spans, events and links.
 
     Raises:
         CassetteFormatError: it is none, or a field has a type or value that OTLP does not allow.
@@ -141,9 +141,11 @@ def checked(data: bytes, limits: Limits, names: set[str]) -> list[WireSpan[Any]]
             raise _too_late(wire)
         if wire.events:
             for event in wire.events:
+                names.update([pair.key for pair in event.attributes])
                 _check_event(event, depth, plain=plain)
         if wire.links:
             for link in wire.links:
+                names.update([pair.key for pair in link.attributes])
                 _check_link(link, depth, plain=plain)
         if not plain:
             _check_values(wire.attributes, depth)

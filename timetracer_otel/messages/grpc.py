@@ -31,6 +31,7 @@ class GrpcRequest(msgspec.Struct):
         streaming: the client may send any number of messages.
         complete: the client said that no more will come.
         answered_after: how many messages were sent when the first answer came; ``None``: all.
+        schema: what protobuf says of the class of the messages, while it is known: it is not written.
     """
 
     method: str
@@ -40,6 +41,7 @@ class GrpcRequest(msgspec.Struct):
     streaming: bool = False
     complete: bool = True
     answered_after: int | None = None
+    schema: Any = None
 
     family: ClassVar[str] = "grpc"
 
@@ -136,6 +138,7 @@ class GrpcReply(msgspec.Struct):
         debug: the library's own account of an error.
         complete: false when the client cancelled the call.
         waited: it was waiting for more when it did.
+        schema: as of :class:`GrpcRequest`.
     """
 
     initial_metadata: Metadata = msgspec.field(default_factory=list)
@@ -148,12 +151,14 @@ class GrpcReply(msgspec.Struct):
     debug: str | None = None
     complete: bool = True
     waited: bool = False
+    schema: Any = None
 
     family: ClassVar[str] = "grpc"
 
     def attributes(self) -> Attributes:
         """Payload attributes of the reply."""
         data: dict[str, Any] = msgspec.structs.asdict(self)
+        del data["schema"]
         for name in ("initial_metadata", "trailing_metadata"):
             data[name] = [list(pair) for pair in data[name]]
         return {names.GRPC_REPLY: values.dumps(data)}

@@ -13,6 +13,7 @@ The text of exceptions explains a failure: only URLs, tokens and ``password=...`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -74,9 +75,21 @@ _TELLING: Final = frozenset(
     {"url", "uri", "dsn", "connection", "message", "error", "exception", "description", "reason"}
 )
 """Words in the names of attributes that hold URLs or sentences."""
+_MARKS: Final = ((b"B", b"Bearer "), (b"J", b"eyJ"), (b"V", b"PRIVATE KEY"), (b"\\", rb"\u00"))
+"""What a secret of a known form has, or an escape that may hide it; before each a letter that is rare."""
+_USER_INFO: Final = re.compile(rb"//[^/?#\s\"@]*@")
+_NAME_BACKWARDS: Final = re.compile(rb"""["')\]\\]{0,3}([\w.%-]++)""")
+_TAIL: Final = 48
+"""Bytes before an equals sign that are looked at; a longer name may be anything."""
+_KEYS: Final = re.compile(rb'"key":\s*"([^"\\]{1,200})"')
 _OURS: Final = "timetracer."
 _MAX_NAME: Final = 200
-_HEADERS: Final = (attribute_names.HTTP_REQUEST_HEADER, attribute_names.HTTP_RESPONSE_HEADER)
+_HEADERS: Final = (
+    attribute_names.HTTP_REQUEST_HEADER,
+    attribute_names.HTTP_RESPONSE_HEADER,
+    *("rpc.grpc.request.metadata.", "rpc.grpc.response.metadata."),
+    *("rpc.request.metadata.", "rpc.response.metadata.", "messaging.header."),
+)
 _PARAMETERS: Final = "db.query.parameter."
 _MAX_RULES: Final = 4096
 _MAX_NAME_SETS: Final = 1024
@@ -92,12 +105,15 @@ class Redactor:
     """
 
     def __init__(self, keys: Iterable[str] = (), headers: Iterable[str] = ()) -> None:
+        keys, headers = tuple(keys), tuple(headers)
+        self._own_names = bool(keys or headers)
         self._names = SensitiveNames(keys)
         self._headers = HeaderRules(self._names, headers)
         self._http = HttpRules(self._headers)
         self._data = DataRules(self._names)
         self._redis = RedisRules(self._data)
         self._rules: dict[str, Callable[[str], str] | None] = {}
+        self._tails: dict[bytes, bool] = {}
         self._of_names: dict[tuple[str, ...], tuple[tuple[str, Callable[[str], str]], ...]] = {}
         self._documents = DocumentRules(self._names)
         self._grpc = GrpcRules(self._names, self._headers)
@@ -180,16 +196,19 @@ class Redactor:
         return result, written
 
     def span_texts(self, span: Span) -> None:
-        """Mask what name, events and status say: as :meth:`texts`.
+        """Mask what name, events, links and status say: as :meth:`texts`.
 
         Args:
             span: it is changed.
         """
-        if "://" in span.name:
-            span.name = self._said(span.name)
+        span.name = self._title(span.name)
         for event in span.events:
             if not event.name.startswith(_OURS):
+                event.name = self._title(event.name)
                 event.attributes = self.texts(event.attributes)
+        for link in span.links:
+            if link.attributes:
+                link.attributes = self.texts(link.attributes)
         if span.status.message:
             span.status = Status(span.status.code, self._said(span.status.message))
 
@@ -201,6 +220,38 @@ class Redactor:
             name: _applied(_masked, value) if self._hides(name, value) else _applied(self._said, value)
             for name, value in attributes.items()
         }
+
+    def may_be_written_in(self, spans: bytes) -> bool:
+        """False when spans certainly say no secret but under names that everybody has (see
+        :mod:`~timetracer_otel.redaction.names`): quick, for the many of a conversion.
+
+        Args:
+            spans: as JSON objects of OTLP.
+        """
+        for sign, mark in _MARKS:  # one letter is found sooner than several
+            if sign in spans and mark in spans:
+                return True
+        if b"@" in spans and _USER_INFO.search(spans):
+            return True
+        known = self._tails
+        for tail in {text[-_TAIL:] for text in spans.split(b"=")[:-1]}:
+            named = known.get(tail)
+            if named is None:
+                named = self._names_a_secret(tail)
+            if named:
+                return True
+        return self._own_names and any(map(self._names.in_url_bytes, set(_KEYS.findall(spans))))
+
+    def _names_a_secret(self, tail: bytes) -> bool:
+        """Whether what stands before an equals sign ends in a name that may be one of a secret."""
+        name = _NAME_BACKWARDS.match(tail[::-1])
+        found = name is not None and (len(name[0]) >= _TAIL or self._names.in_url_bytes(name[1][::-1]))
+        if len(self._tails) < _MAX_RULES:
+            self._tails[tail] = found
+        return found
+
+    def _title(self, name: str) -> str:
+        return self._said(name) if "=" in name or "://" in name else name
 
     def _hides(self, name: str, value: AttributeValue) -> bool:
         return self._names.hide(name, value[0] if isinstance(value, list) and value else value)

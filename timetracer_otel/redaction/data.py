@@ -18,6 +18,7 @@ from timetracer_otel.messages import (
     SqlStatement,
 )
 from timetracer_otel.messages.sql import DriverValue
+from timetracer_otel.redaction.binary import is_text
 from timetracer_otel.redaction.json_text import json_edits, looks_like_json
 from timetracer_otel.redaction.mask import MASK, apply, note
 from timetracer_otel.redaction.names import SensitiveNames
@@ -28,8 +29,10 @@ from timetracer_otel.span import Attributes
 _OPENING: Final = frozenset("{[")
 _SCALARS: Final = frozenset({int, float, bool, type(None)})
 _WRITTEN_NAME: Final = re.compile(r'\{(?:\s|\\[ntr])*+\\*"(?!\$)')
-_ALL_OF_IT: Final = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]{0,30}://|eyJ")
-"""How bytes begin that are nothing but a URL or a token."""
+_MARKS: Final = (b"://", b"eyJ", b"PRIVATE KEY", b"Bearer ")
+"""One of them is in each text that holds a secret of URLs, or one of a known form."""
+_SCHEMA_ID: Final = 5
+"""Bytes that name the schema of a record, before it."""
 _MAX_DEPTH: Final = 32
 _MAX_STATEMENTS: Final = 512
 _SAID: Final = re.compile(
@@ -240,9 +243,14 @@ class DataRules:
 
     def _json(self, text: bytes, masked: list[str], what: str, *, readable: bool = False) -> bytes | None:
         # what is binary (pickled, protobuf) holds lengths: nothing in its midst is changed
-        edits = json_edits(text, self.names) if looks_like_json(text) else []
-        if readable or edits or looks_like_json(text) or _ALL_OF_IT.match(text):
+        like_json = looks_like_json(text)
+        edits = json_edits(text, self.names) if like_json else []
+        if readable or edits or like_json or (any(mark in text for mark in _MARKS) and is_text(text)):
             edits = with_texts(text, edits, self.names)
+        elif text[:1] == b"\0" and looks_like_json(text[_SCHEMA_ID:]):  # as Confluent's serializers write it
+            begin, body = text[:_SCHEMA_ID], text[_SCHEMA_ID:]
+            clean = self._json(body, masked, what, readable=True)
+            return None if clean is None else begin + clean
         for edit in edits:
             note(f"{what} value {edit.name}", masked)
         return apply(text, edits) if edits else None
@@ -280,7 +288,11 @@ def may_hold_names(value: Any) -> bool:
     kind = type(value)
     if kind is str:
         return (
-            value[:64].lstrip()[:1] in _OPENING or "://" in value or "eyJ" in value or "PRIVATE KEY" in value
+            value[:64].lstrip()[:1] in _OPENING
+            or "://" in value
+            or "eyJ" in value
+            or "Bearer " in value
+            or "PRIVATE KEY" in value
         )
     return kind not in _SCALARS
 
@@ -290,6 +302,7 @@ def _written_with_names(text: str) -> bool:
     return (
         "://" in text
         or "eyJ" in text
+        or "Bearer " in text
         or "PRIVATE KEY" in text
         or ("{" in text and _WRITTEN_NAME.search(text) is not None)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from timetracer_otel.messages import MongoCommand, MongoReply
+from timetracer_otel.redaction.data import may_hold_names
 from timetracer_otel.redaction.json_text import json_edits, looks_like_json
 from timetracer_otel.redaction.mask import MASK, apply, note
 from timetracer_otel.redaction.names import SensitiveNames
@@ -14,6 +15,8 @@ from timetracer_otel.values.bson import Binary
 _UUIDS: Final = frozenset({3, 4})
 _NO_SECRETS: Final = frozenset({"postBatchResumeToken", "resumeToken", "recoveryToken"})
 """Places in a stream of changes, and in a cluster."""
+_AUTHENTICATION: Final = frozenset({"saslStart", "saslContinue"})
+"""Commands that carry a password, when an app asks for them itself: those of drivers are not recorded."""
 _MAX_DEPTH: Final = 200
 
 
@@ -35,6 +38,8 @@ class DocumentRules:
         """The command without secrets; the same object when it has none."""
         given = message.document
         clean = self._document(given, masked, 0)
+        if message.name in _AUTHENTICATION and "payload" in clean:
+            clean = {**clean, "payload": self._secret(clean["payload"], "payload", masked, 0)}
         return message if clean is given else MongoCommand(clean, message.server)
 
     def reply(
@@ -63,11 +68,25 @@ class DocumentRules:
         for name, value in document.items():
             if self._names.hide(name, value) and name not in _NO_SECRETS:
                 clean = self._secret(value, name, masked, depth)
+            elif type(value) is list and name.startswith("$") and (field := self._compared(value)):
+                clean = _same(value, [self._operand(item, field, masked, depth) for item in value])
             else:
                 clean = self._value(value, masked, depth)
             changed = changed or clean is not value
             result[name] = clean
         return result if changed else document
+
+    def _compared(self, operands: list[Any]) -> str:
+        """The secret field that an expression reads, and compares with others: ``["$password", "x"]``."""
+        for item in operands:
+            if type(item) is str and item.startswith("$") and item[1:] in self._names:
+                return item[1:]
+        return ""
+
+    def _operand(self, value: Any, field: str, masked: list[str], depth: int) -> Any:
+        if type(value) is str:
+            return value if value.startswith("$") else self._secret(value, field, masked, depth)
+        return self._value(value, masked, depth + 1)
 
     def _value(self, value: Any, masked: list[str], depth: int) -> Any:
         kind = type(value)
@@ -102,9 +121,12 @@ class DocumentRules:
         return mask
 
     def _text(self, value: str, masked: list[str]) -> str:
-        """JSON kept in a string."""
+        """JSON kept in a string, URLs, and secrets of a known form."""
+        if not may_hold_names(value):
+            return value
         data = value.encode("utf-8", "surrogatepass")
-        edits = with_texts(data, json_edits(data, self._names), self._names) if looks_like_json(data) else []
+        edits = json_edits(data, self._names) if looks_like_json(data) else []
+        edits = with_texts(data, edits, self._names)
         for edit in edits:
             note(f"MongoDB value {edit.name}", masked)
         return apply(data, edits).decode("utf-8", "surrogatepass") if edits else value

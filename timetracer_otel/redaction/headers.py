@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, TypeAlias
+from urllib.parse import unquote
 
 from timetracer_otel.redaction.basic import mask_basic
-from timetracer_otel.redaction.mask import MASK, note
+from timetracer_otel.redaction.mask import MASK, URL_MASK, note
 from timetracer_otel.redaction.names import SensitiveNames, words
+from timetracer_otel.redaction.opaque import is_opaque
 from timetracer_otel.redaction.urls import mask_url
 
 Headers: TypeAlias = "list[tuple[str, str]]"
@@ -23,6 +25,11 @@ _URL_WORDS: Final = frozenset(
 )
 """Words in the names of headers that hold URLs: ``X-Original-URI``, ``HX-Current-URL``."""
 _COOKIES: Final = frozenset({"cookie", "set-cookie"})
+_BAGGAGE: Final = "baggage"
+"""Names and values by the dozen, which tracing takes from service to service."""
+_PROTOCOLS: Final = "sec-websocket-protocol"
+"""Browsers can say a token nowhere else: it is put among the names of protocols."""
+_PAIR: Final = re.compile(r"(?:^|(?<=[,;]))(?P<name>[^=,;]*+)=(?P<value>[^,;]*+)")
 _OF_BODY: Final = frozenset({"content-type", "content-encoding"})
 _MAX_RULES: Final = 4096
 _MAX_NAME: Final = 200
@@ -71,6 +78,10 @@ class HeaderRules:
         if lower == "set-cookie":
             cookie, sign, rest = value.partition(";")
             return _mask_cookie(cookie) + sign + rest
+        if lower == _BAGGAGE:
+            return _PAIR.sub(self._mask_pair, value)
+        if lower == _PROTOCOLS:
+            return ",".join(map(_mask_protocol, value.split(",")))
         if lower in self._headers or lower in self.names or lower in _SCHEMELESS:
             basic = mask_basic(value, self.names)
             return basic if basic is not None else MASK if value else value
@@ -112,6 +123,7 @@ class HeaderRules:
             lower in _CREDENTIALS
             or lower in _COOKIES
             or lower in _SCHEMELESS
+            or lower in (_BAGGAGE, _PROTOCOLS)
             or _holds_url(lower)
             or lower in self._headers
             or lower in self.names
@@ -120,6 +132,12 @@ class HeaderRules:
         if len(self._rules) < _MAX_RULES and len(name) < _MAX_NAME:
             self._rules[name] = rule
         return rule
+
+    def _mask_pair(self, pair: re.Match[str]) -> str:
+        value = unquote(pair["value"]).strip()
+        if not value or value == MASK or not self.names.hide(unquote(pair["name"]).strip(), value):
+            return pair[0]
+        return f"{pair['name']}={URL_MASK}"
 
     def mask_url(self, url: str) -> tuple[str, tuple[str, ...]]:
         """The URL as of :meth:`url`, and the names of what was masked in it."""
@@ -132,6 +150,13 @@ class HeaderRules:
 @lru_cache(maxsize=_MAX_RULES)
 def _holds_url(name: str) -> bool:
     return name in _URLS or not _URL_WORDS.isdisjoint(words(name[:_MAX_NAME]).split())
+
+
+def _mask_protocol(given: str) -> str:
+    """A protocol without the token that it is, or that ends it: ``bearer.authorization.k8s.io.<token>``."""
+    name = given.strip()
+    secret = name if name.startswith("eyJ") else name.rpartition(".")[2]
+    return given.replace(secret, MASK) if is_opaque(secret) else given
 
 
 def _mask_cookie(pair: str) -> str:

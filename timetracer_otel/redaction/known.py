@@ -17,12 +17,21 @@ from urllib.parse import quote, quote_plus, unquote_plus
 
 import msgspec
 
-from timetracer_otel.messages import Failure, HttpRequest, HttpResponse, KafkaRecord
+from timetracer_otel.messages import (
+    Failure,
+    GrpcReply,
+    GrpcRequest,
+    HttpRequest,
+    HttpResponse,
+    KafkaRecord,
+)
 from timetracer_otel.redaction import codings
+from timetracer_otel.redaction.binary import is_text, mask_of_length
 from timetracer_otel.redaction.charsets import as_utf8, charset_of, edits_in_charset
 from timetracer_otel.redaction.digests import digests, digests_of_mask
 from timetracer_otel.redaction.http import with_body
 from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply, basic_pair, note
+from timetracer_otel.redaction.protobuf import leaves
 from timetracer_otel.span import AttributeValue, Span
 
 M = TypeVar("M")
@@ -203,10 +212,17 @@ class KnownSecrets:
         return edits_in_charset(plain, codec, self._edits) if codec else self._edits(plain)
 
     def _edits(self, body: bytes) -> list[Edit]:
-        return [
-            Edit(found.start(), found.end(), self._masks[found[0].decode()].encode(), "")
-            for found in self._bytes.finditer(body)
-        ]
+        found = list(self._bytes.finditer(body))
+        if not found:
+            return []
+        fill = not is_text(body)  # lengths may stand before what is masked
+        edits: list[Edit] = []
+        for one in found:
+            mask = self._masks[one[0].decode()].encode()
+            if fill and len(mask) != len(one[0]):
+                mask = mask_of_length(len(one[0]))
+            edits.append(Edit(*one.span(), mask, ""))
+        return edits
 
     def _walk(self, value: Any, depth: int) -> Any:
         kind = type(value)
@@ -263,6 +279,8 @@ def _masked_texts(raw: Any, clean: Any, depth: int) -> Iterator[tuple[str, int]]
     elif isinstance(raw, msgspec.Struct) and type(raw) is type(clean):
         if isinstance(raw, HttpRequest | HttpResponse) and isinstance(clean, HttpRequest | HttpResponse):
             yield from _masked_texts(_read(raw), _read(clean), depth + 1)
+        if isinstance(raw, GrpcRequest | GrpcReply) and raw.schema and isinstance(clean, type(raw)):
+            yield from _masked_texts(_fields(raw, raw.schema), _fields(clean, raw.schema), depth + 1)
         for name in raw.__struct_fields__:
             yield from _masked_texts(getattr(raw, name), getattr(clean, name), depth + 1)
     elif isinstance(raw, dict) and isinstance(clean, dict):
@@ -292,6 +310,11 @@ def _read(message: HttpRequest | HttpResponse) -> str:
     if plain is body and not codec:
         return ""
     return (as_utf8(plain, codec) if codec else plain).decode("utf-8", "replace")
+
+
+def _fields(message: GrpcRequest | GrpcReply, schema: Any) -> list[list[bytes]]:
+    """The texts in the messages of a call: masks have another length, which stands before each."""
+    return [leaves(one, schema) for one in message.messages or ()]
 
 
 def _between(raw: str, clean: str) -> list[str]:

@@ -13,6 +13,8 @@ MASK: Final = "[REDACTED]"
 URL_MASK: Final = "%5BREDACTED%5D"
 """The mask where brackets would not be legal: in URLs and forms."""
 
+_FILLED: Final = re.compile(rb"\[REDACT(?:ED)?\]\*++|\[REDACT\]")
+"""Masks as long as what they hide, where its length stands before it."""
 
 BASIC: Final = re.compile(r"(?P<scheme>basic +)?(?P<pair>[A-Za-z0-9+/]+={0,2}) *", re.IGNORECASE)
 """The value of a header with credentials of HTTP Basic, or what follows the scheme in it."""
@@ -110,8 +112,10 @@ def masked_equal(recorded: Any, live: Any) -> bool:
     if isinstance(recorded, list | tuple):
         return len(recorded) == len(live) and all(map(masked_equal, recorded, live))
     if isinstance(recorded, bytes):
+        if recorded == live:
+            return True
         mask = MASK.encode()
-        return recorded == live or _fits(recorded.replace(URL_MASK.encode(), mask), live, mask)
+        return _fits(_FILLED.sub(mask, recorded.replace(URL_MASK.encode(), mask)), live, mask)
     return bool(recorded == live) or (recorded != recorded and live != live)  # NaN
 
 

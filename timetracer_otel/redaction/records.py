@@ -46,6 +46,7 @@ class RecordRules:
             return pair
         clean = self._rules.header(str(name), text)
         if clean == text:
-            return pair
+            found = self._data.function_result(FunctionResult(value), masked).value
+            return pair if found is value else [name, found]
         note(f"Kafka header {name}", masked)
         return [name, clean.encode("utf-8", "surrogateescape") if isinstance(value, bytes) else clean]

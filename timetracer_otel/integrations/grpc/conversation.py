@@ -80,8 +80,13 @@ class Conversation:
 
         return serialize
 
+    def deserialized_by(self, deserializer: Any) -> None:
+        """How the app reads what comes."""
+        self.reply.schema = schema_of(getattr(deserializer, "__self__", None))
+
     def _note_serialized(self, message: Any, data: bytes) -> None:
         self._serialized = _deterministic(message, data)
+        self.request.schema = schema_of(message)
 
     def begin(self, request: GrpcRequest | None = None) -> GrpcReply | Failure | None:
         """Ask the port; what was recorded, or ``None``: make the call.
@@ -284,6 +289,12 @@ def noting(what: str, note: Callable[P, object], *args: P.args, **kwargs: P.kwar
         note(*args, **kwargs)
     except Exception as error:  # noqa: BLE001  # as it says
         ports.report(f"grpc: {what}", error)
+
+
+def schema_of(message: Any) -> Any:
+    """What protobuf says of the class of a message, or of a class; ``None`` where it is none of its."""
+    schema = getattr(message, "DESCRIPTOR", None)
+    return schema if hasattr(schema, "fields") and hasattr(schema, "full_name") else None
 
 
 def pairs(metadata: Any) -> list[tuple[str, str | bytes]]:

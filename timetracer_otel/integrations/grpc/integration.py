@@ -36,7 +36,8 @@ _ASYNC = (
 )
 _METADATA, _OPERATIONS, _HANDLER = 4, 6, 7
 """Places among the arguments of ``segregated_call`` and of a managed call."""
-_CHANNEL, _METHOD, _SERIALIZER = "channel", "method", "request_serializer"
+_CHANNEL, _METHOD = "channel", "method"
+_SERIALIZER, _DESERIALIZER = "request_serializer", "response_deserializer"
 
 
 _CODES = {
@@ -214,6 +215,7 @@ class GrpcIntegration(Integration):
             if hasattr(instance, "_managed_call"):
                 twin._managed_call = _ManagedCall(self, instance._managed_call, conversation)
             twin._request_serializer = conversation.serializing(instance._request_serializer)
+            conversation.deserialized_by(instance._response_deserializer)
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             self._unreadable(port, error)
             return None
@@ -248,6 +250,7 @@ class GrpcIntegration(Integration):
             conversation = Conversation(self, port, request)
             given[_CHANNEL] = _AioChannel(channel, conversation)
             given[_SERIALIZER] = conversation.serializing(given[_SERIALIZER])
+            conversation.deserialized_by(given.get(_DESERIALIZER))
         except Exception as error:  # noqa: BLE001  # nothing of ours raises into the app
             self._unreadable(port, error)
             return None

@@ -13,7 +13,7 @@ import wrapt
 from timetracer_otel import ports
 from timetracer_otel.errors import ReplayError
 from timetracer_otel.integrations.entries import activated, safely
-from timetracer_otel.integrations.grpc.conversation import MESSAGE_BYTES, pairs
+from timetracer_otel.integrations.grpc.conversation import MESSAGE_BYTES, pairs, schema_of
 from timetracer_otel.messages import GrpcReply, GrpcRequest
 
 _UNKNOWN, _CANCELLED, _FAILED_PRECONDITION = 2, 1, "FAILED_PRECONDITION"
@@ -63,7 +63,9 @@ class Rpc:
     def _reading(self, deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
         def read(data: bytes) -> Any:
             safely(self._keep, self.request, data, "request")
-            return data if deserialize is None else deserialize(data)
+            message = data if deserialize is None else deserialize(data)
+            self.request.schema = safely(schema_of, message)
+            return message
 
         return read
 
@@ -71,6 +73,7 @@ class Rpc:
         def write(message: Any) -> bytes:
             data: bytes = message if serialize is None else serialize(message)
             safely(self._keep, self.reply, data, "reply")
+            self.reply.schema = safely(schema_of, message)
             if last:
                 safely(self.finish)
             return data
