@@ -81,9 +81,13 @@ _BY_VALUE: Final = frozenset(
 
 _HARMLESS: Final = re.compile(
     r" (?:type|count|limit|expires|expiry|expiration|ttl|length|policy|at|in|enabled|required|usage|brand) $"
+    r"| (?:total|max|max new|input|output|prompt|completion|reasoning|remaining) tokens $"
+    r"| rate ?limit "
     r"| (?:next|page|continuation|sync|pagination) ?(?:page ?)?tokens? $"
 )
-"""What is said *of* a secret (``token_type``, ``password_changed_at``), and tokens that only count pages."""
+"""What is said *of* a secret (``token_type``, ``password_changed_at``), and tokens that count: pages, words
+of language models.
+"""
 
 _URL_ONLY: Final = frozenset({"sig", "signature"})
 """In a URL a signature is what opens it; elsewhere it proves the sender and opens nothing."""
