@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import itertools
 import sys
@@ -13,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from timetracer_otel import nondeterminism
+from timetracer_otel import nondeterminism, ports
+from timetracer_otel.blocks import Arrivals
+from timetracer_otel.messages import HttpRequest
 from timetracer_otel.nondeterminism import (
     Importing,
     ImportRecorder,
@@ -22,6 +25,7 @@ from timetracer_otel.nondeterminism import (
     imported,
     set_process_source,
 )
+from timetracer_otel.ports import UntilFirst
 from timetracer_otel.redaction import MASK, Redactor
 
 NUMBERS = itertools.count()
@@ -247,3 +251,23 @@ def test_a_block_that_ends_later_leaves_nobody(load: Load) -> None:
     set_process_source(before)
     assert current_source() is None
     set_process_source(None)
+
+
+def test_the_first_request_ends_it_and_nothing_stays_in_the_way() -> None:
+    """A pool that starts up in a thread does not: its app is imported still."""
+    entries = Arrivals(contextlib.nullcontext, lambda: True)
+    said: list[str] = []
+    before = ports.set_process_ports(None, entries)
+    try:
+        UntilFirst.stand(entries, lambda: said.append("first"))
+        standing = ports.entry_port()
+        assert standing is not None
+        pool = threading.Thread(target=standing.startup, args=("psycopg_pool",))
+        pool.start()
+        pool.join()
+        assert (said, ports.entry_port() is standing) == ([], True)
+        for _ in range(2):  # a server may hold on to it
+            standing.open("flask", HttpRequest("GET", "http://shop/", []), None, traced=False)
+        assert (said, ports.entry_port() is entries) == (["first"], True)
+    finally:
+        ports.set_process_ports(*before)
