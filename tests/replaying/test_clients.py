@@ -18,9 +18,9 @@ from timetracer_otel.errors import ApplicationError, ReplayError
 from timetracer_otel.integrations import asgi, wsgi
 from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.replayers import hanging_up
+from timetracer_otel.replayers.applications import import_app, make_client
 from timetracer_otel.replayers.clients import AppResponse, AsgiClient, WsgiClient, asgi_scope, wsgi_environ
 from timetracer_otel.replayers.options import with_headers
-from timetracer_otel.replayers.runner import import_app, make_client
 from timetracer_otel.replayers.session import Session
 
 tokens = st.text("abcXYZ019-", min_size=1, max_size=8).filter(lambda name: name.strip("-") == name)

@@ -24,11 +24,11 @@ from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.pytest_plugin.calls import Calls, titles
 from timetracer_otel.redaction import MASK, Redactor, holds_mask
 from timetracer_otel.replayers import guard
+from timetracer_otel.replayers.applications import Client, import_app, make_client
 from timetracer_otel.replayers.clients import AppResponse
 from timetracer_otel.replayers.drawing import importing
 from timetracer_otel.replayers.elsewhere import Elsewhere
 from timetracer_otel.replayers.options import with_headers
-from timetracer_otel.replayers.runner import Client, import_app, make_client
 from timetracer_otel.replayers.session import Session
 from timetracer_otel.replayers.verdict import Ended, Verdict, judge
 
