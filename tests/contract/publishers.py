@@ -9,7 +9,7 @@ import asyncio
 import os
 from typing import Any
 
-from tests.contract.clients import Synchronous
+from tests.contract.clients import Coroutines, Synchronous
 from timetracer_otel.testing.subjects import Dependency
 
 
@@ -89,3 +89,37 @@ class Aiokafka(Dependency):
             return await producer.send_and_wait("contract", value, partition=0)
         finally:
             await producer.stop()
+
+
+_MAIL = "Subject: contract\n\nx"
+
+
+class Smtplib(Synchronous):
+    """A mail over a connection of its own. The standard instrumentations do not know it."""
+
+    module = integration = "smtplib"
+
+    def client(self) -> Any:
+        return self.load()
+
+    def call(self, client: Any, way: str) -> Any:
+        host, _, port = os.environ["MAIL_URL"].split(",")[0].partition(":")
+        with client.SMTP(host, int(port)) as connection:
+            return connection.sendmail("shop@example.com", [f"{way}@example.com"], _MAIL)
+
+    def fail(self, client: Any) -> Any:
+        return self.call(client, "refused")
+
+
+class Aiosmtplib(Coroutines):
+    """As above; it knows coroutines only."""
+
+    module = integration = "aiosmtplib"
+
+    async def call_async(self, client: Any, way: str) -> Any:
+        host, _, port = os.environ["MAIL_URL"].split(",")[0].partition(":")
+        async with client.SMTP(hostname=host, port=int(port), start_tls=False) as connection:
+            return await connection.sendmail("shop@example.com", [f"{way}@example.com"], _MAIL)
+
+    def fail(self, client: Any) -> Any:
+        return asyncio.run(self.call_async(client, "refused"))

@@ -45,7 +45,7 @@ from tests.contract.frameworks import (
     PlainWsgi,
     Starlette,
 )
-from tests.contract.publishers import Aiokafka, Celery, ConfluentKafka
+from tests.contract.publishers import Aiokafka, Aiosmtplib, Celery, ConfluentKafka, Smtplib
 from tests.contract.servers import GrpcAioServer, GrpcServer
 from timetracer_otel.testing.subjects import Subject
 
@@ -65,6 +65,8 @@ SUBJECTS: dict[str, type[Subject]] = {
     "celery": Celery,
     "confluent-kafka": ConfluentKafka,
     "aiokafka": Aiokafka,
+    "smtplib": Smtplib,
+    "aiosmtplib": Aiosmtplib,
     "sqlalchemy": SqlAlchemy,
     "sqlalchemy over sqlite3": SqlAlchemyOverSqlite3,
     "sqlalchemy over psycopg": SqlAlchemyOverPsycopg,

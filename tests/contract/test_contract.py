@@ -220,6 +220,9 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
         failing = "outside'" if library == "aiokafka" else "x" * 36 + "..."
         asked = ["contract: 'sync'", f"contract: '{failing}", "contract: 'thread'", "contract: 'async'"]
         answer = "KafkaDelivery"
+    elif "smtplib" in library:
+        asked = [f"SEND to {way}@example.com: contract" for way in ("sync", "refused", "thread", "async")]
+        answer = "MailReply"
     else:
         named = "psycopg" in library or "mysql" in library or library == "asyncmy"
         place = "%(way)s" if named else "$1" if library == "asyncpg" else "?"
@@ -228,12 +231,18 @@ def expected_calls(library: str, scope: str, *, undone: bool) -> list[Seen]:
         if library == "sqlalchemy over pymysql":
             asked[-1] = "SELECT %s AS way, 1.5"  # aiomysql knows no names
     # errors of these are answers like any other
-    failure = answer if name in ("pymongo", "botocore", "grpc") else "Failure"
+    failure = answer if name in ("pymongo", "botocore", "grpc", "smtplib", "aiosmtplib") else "Failure"
     answers = [answer, failure, answer, answer]
     calls = [Seen(name, request, scope, answer) for request, answer in zip(asked, answers, strict=True)]
     if name == "aiokafka":
         started = Seen(name, "Producer.start()", OURS, "FunctionResult")
         calls = [one for call in calls for one in (started, call)]
+    if "smtplib" in library:  # each mail has a connection of its own
+        calls = [
+            msgspec.structs.replace(call, request=request or call.request)
+            for call in calls
+            for request in ("CONNECT", "EHLO", "", "QUIT")
+        ]
     if name == "sqlalchemy" and undone:
         calls[-1] = msgspec.structs.replace(calls[-1], scope=SUBJECTS[library].scope)
     return calls

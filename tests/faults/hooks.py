@@ -30,6 +30,8 @@ REPLAY_ONLY = frozenset(
         "MySqlIntegration.cancelled", "AioMySqlIntegration.cancelled", "AsyncmyIntegration.cancelled",
         "AsyncmyIntegration.given", "AsyncmyIntegration.error_roots", "AsyncmyIntegration.plug",
         "begun", "stand_in", "reader", "renew",
+        "AiosmtplibIntegration.break_off", "AiosmtplibIntegration.secure", "SmtplibIntegration.break_off",
+        "SmtplibIntegration.secure", "MailLibrary._made_up", "MailLibrary._speak",
     }
 )  # fmt: skip
 """Methods, or classes with methods, that recording never calls."""
@@ -57,13 +59,13 @@ NOT_IN_REQUESTS = frozenset(
         # their points have flows of their own
         "PyMongoIntegration.request", "GrpcIntegration.request", "GrpcIntegration.answer",
         "ConfluentKafkaIntegration.request", "ConfluentKafkaIntegration.answer",
-        "AiokafkaIntegration.request",
+        "AiokafkaIntegration.request", "MailLibrary.request",
         "DriverIntegration.commit",  # of drivers that are asynchronous; sqlite3 has ask()
     }
 )  # fmt: skip
 """As above, of what is called outside requests only."""
 
-PENDING: dict[str, str] = {"smtplib": "the next commit", "aiosmtplib": "as above"}
+PENDING: dict[str, str] = {}
 """Integrations, or single hooks of one, that no job in :mod:`tests.faults.jobs` calls yet, and why.
 
 Nothing of them is made to fail. Whoever adds an integration adds a job, or names it here.
@@ -135,6 +137,8 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.aiohttp.integration:_talk",
             "timetracer_otel.integrations.httpclient.callers:replaying",
             "timetracer_otel.integrations.httpclient.connection:HttpClientIntegration._caller",
+            "timetracer_otel.integrations.smtp.talk:talk_here",
+            "timetracer_otel.integrations.smtp.talk:talk_of",
             "timetracer_otel.ports.standing:current",
             "timetracer_otel.ports.standing:current_entry",
             "timetracer_otel.ports.standing:entry_port",
@@ -225,6 +229,11 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.mysql.mysqlclient:MySqlClientIntegration._method.called",
             "timetracer_otel.integrations.pymongo.commands:Commands._receive",
             "timetracer_otel.integrations.pymongo.objectids:NewObjectId.live",
+            "timetracer_otel.integrations.smtp.asynchronous:AiosmtplibIntegration._read_response",
+            "timetracer_otel.integrations.smtp.asynchronous:AiosmtplibIntegration._write",
+            "timetracer_otel.integrations.smtp.blocking:SmtplibIntegration._getreply",
+            "timetracer_otel.integrations.smtp.blocking:SmtplibIntegration._send",
+            "timetracer_otel.integrations.smtp.conversation:MailLibrary.host_name",
             "timetracer_otel.integrations.sqlite3.connection:Connection._timetracer_callback",
             "timetracer_otel.integrations.sqlite3.connection:Connection._timetracer_end",
             "timetracer_otel.integrations.sqlite3.cursor:Cursor._timetracer_fetch",
@@ -259,6 +268,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.integrations.bodies:ResponseBody.closed",
             "timetracer_otel.integrations.bodies:ResponseBody.ended",
             "timetracer_otel.integrations.grpc.rpc:_Ending.__exit__",
+            "timetracer_otel.integrations.smtp.talk:note",
             "timetracer_otel.integrations.wsgi:_Body._end",
             "timetracer_otel.integrations.wsgi:_Input._note",
             "timetracer_otel.ports.failing:report",

@@ -10,6 +10,7 @@ from tests.services.aws import Aws
 from tests.services.full_house import FullHouse
 from tests.services.grpc_server import GrpcServer
 from tests.services.kafka import Kafka
+from tests.services.mail import MailServer
 from tests.services.mariadb import PROGRAM, MariaDb
 from tests.services.mongodb import MongoDb
 from tests.services.postgres import Postgres
@@ -37,8 +38,8 @@ _SQLITE_DRIVERS = {"sqlite": "pysqlite", "aiosqlite": "aiosqlite"}
 
 
 class Services:
-    """PostgreSQL, MariaDB where it is installed, Valkey, MongoDB, a gRPC server, an HTTP upstream, AWS, a
-    Kafka broker, a Celery worker, and a folder for SQLite files.
+    """PostgreSQL, MariaDB where it is installed, Valkey, MongoDB, a gRPC server, an HTTP upstream, a mail
+    server, AWS, a Kafka broker, a Celery worker, and a folder for SQLite files.
 
     Args:
         directory: An empty folder for their data.
@@ -53,6 +54,7 @@ class Services:
         self.mongodb = MongoDb()
         self.upstream = Upstream()
         self.grpc = GrpcServer()
+        self.mail = MailServer()
         self.kafka = Kafka()
         self.aws = Aws()
         self._full = FullHouse()
@@ -68,6 +70,7 @@ class Services:
             "MONGODB_URL": self.mongodb.url,
             "GRPC_URL": self.grpc.url,
             "KAFKA_URL": self.kafka.url,
+            "MAIL_URL": self.mail.url,
             "FULL_URL": self._full.url,
             "CLOSED_URL": "http://127.0.0.1:1",
         }
@@ -94,6 +97,7 @@ class Services:
         self.mongodb.fresh()
         self.upstream.fresh()
         self.grpc.fresh()
+        self.mail.fresh()
         self.kafka.fresh()
         self.aws.fresh()
         self._sqlite.mkdir(exist_ok=True)
@@ -104,6 +108,7 @@ class Services:
         self.tasks.stop()
         self.upstream.stop()
         self.grpc.stop()
+        self.mail.stop()
         _together(one.stop for one in self._processes)
         self._remove_sqlite()
 
@@ -115,6 +120,7 @@ class Services:
             one.door.shut()
         self.upstream.stop()
         self.grpc.stop()
+        self.mail.stop()
         self._remove_sqlite()
 
     def open(self) -> None:
@@ -123,6 +129,7 @@ class Services:
             one.door.open()
         self.upstream.start()
         self.grpc.start()
+        self.mail.start()
 
     def start(self) -> None:
         """Start everything again at the same addresses."""
@@ -130,12 +137,14 @@ class Services:
         self.tasks.start()
         self.upstream.start()
         self.grpc.start()
+        self.mail.start()
 
     def remove(self) -> None:
         """Stop everything for good."""
         self.tasks.remove()
         self.upstream.remove()
         self.grpc.remove()
+        self.mail.remove()
         self._full.remove()
         _together(one.remove for one in self._processes)
 

@@ -18,7 +18,7 @@ from timetracer_otel.exporters.masking import Masking
 from timetracer_otel.exporters.trace import Batch, CallPayload, EntryPayload, TraceRecording
 from timetracer_otel.exporters.trace import Gap as RecordedGap
 from timetracer_otel.exporters.value_events import value_events
-from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, Request
+from timetracer_otel.messages import Answer, Failure, HttpRequest, HttpResponse, MailCommand, Request
 from timetracer_otel.redaction import KnownSecrets, Redactor
 from timetracer_otel.redaction.everywhere import mask_cassette
 from timetracer_otel.span import Attributes, Event, Resource, Span, SpanKind, Status, StatusCode
@@ -233,6 +233,11 @@ def _listed(batch: Batch) -> list[Gap]:
 
 def _without_body(message: M, masking: Masking) -> M:
     """The message without its body; the secrets in that are still looked for elsewhere."""
+    if isinstance(message, MailCommand):
+        if not (message.carries and message.message):
+            return message
+        masking.learn(message)
+        return msgspec.structs.replace(message, message=None)
     if not (isinstance(message, HttpRequest | HttpResponse) and message.body):
         return message
     masking.learn(message)

@@ -177,7 +177,9 @@ def short(request: Request | None) -> str:
     assert request is not None
     url = getattr(request, "url", None)
     if url is None:
-        return request.title()
+        server = getattr(request, "server", None)
+        title = request.title()
+        return title.replace(server, "").rstrip() if isinstance(server, str) and server else title
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 

@@ -43,6 +43,8 @@ MODULES = (
     "celery_async_cases",
     "kafka_cases",
     "aiokafka_cases",
+    "smtplib_cases",
+    "aiosmtplib_cases",
     "interrupted_cases",
     "interrupted_async_cases",
     "unrepeatable_cases",
