@@ -131,6 +131,7 @@ TABLE: Mapping[str, Check] = {
             *("opentelemetry-instrumentation-fastapi", "opentelemetry-instrumentation-flask"),
             *("opentelemetry-instrumentation-httpx", "opentelemetry-instrumentation-redis"),
             *("opentelemetry-instrumentation-sqlalchemy", "opentelemetry-instrumentation-django"),
+            "fastapi<0.142",  # newer ones need a newer opentelemetry-api
         ),
     ),
     "protobuf": Check(
