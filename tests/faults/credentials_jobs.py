@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 import bcrypt
 import jwt
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from joserfc import jwt as joserfc_jwt
+from joserfc.jwk import OctKey
 from werkzeug import security
 
 _KEY = "k" * 40
@@ -24,6 +27,8 @@ def checks() -> Any:
             said.append(jwt.decode(given, _KEY, algorithms=["HS256"]))
         except jwt.InvalidTokenError as error:
             said.append(repr(error))
+    said.append([hmac.compare_digest(given, "one-S3cret") for given in ("one-S3cret", "two-S3cret")])
+    said.append(joserfc_jwt.decode(token, OctKey.import_key(_KEY)).claims)
     sessions = URLSafeTimedSerializer(_KEY)
     for signed in (sessions.dumps({"member": 7}), "forged"):
         try:

@@ -74,6 +74,7 @@ Nothing of them is made to fail. Whoever adds an integration adds a job, or name
 NOT_REACHED: dict[str, str] = {
     "timetracer_otel.integrations.aiohttp.integration:_waited": "only where an answer is late",
     "timetracer_otel.integrations.celery.integration:_unseen": "a worker's own, before any task",
+    "timetracer_otel.integrations.credentials.passwords:_check_password": "nobody signs in there",
     "timetracer_otel.integrations.django:_connect_to_file": "the site of the jobs has no SQLite",
     "timetracer_otel.integrations.django:_usable": "the site of the jobs keeps no connection",
     "timetracer_otel.integrations.django_auth:_compare": "nobody signs in there",
