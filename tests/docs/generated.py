@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.canaries.places import IN_CLEAR
 from tests.docs import transcript
 from tests.docs.markdown import PAGES
 from timetracer_otel.config import VARIABLES, Variable
@@ -36,7 +37,18 @@ def _meaning(variable: Variable) -> str:
     return variable.meaning
 
 
-PARTS: dict[str, Callable[[], Iterator[str]]] = {"settings": settings}
+def in_clear() -> Iterator[str]:
+    """What the canaries of the audit say that stays, each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for area, places in IN_CLEAR.items():
+        for reason in places.values():
+            if area not in (areas := reasons.setdefault(reason, [])):
+                areas.append(area)
+    for reason, areas in reasons.items():
+        yield f"- {', '.join(areas)}: {reason}."
+
+
+PARTS: dict[str, Callable[[], Iterator[str]]] = {"settings": settings, "canaries": in_clear}
 
 
 def renewed(page: str) -> str:
