@@ -79,6 +79,9 @@ NOT_REACHED: dict[str, str] = {
     "timetracer_otel.integrations.django:_usable": "the site of the jobs keeps no connection",
     "timetracer_otel.integrations.django_auth:_compare": "nobody signs in there",
     "timetracer_otel.integrations.django_auth:_hash": "as above",
+    "timetracer_otel.integrations.pymongo.functions:_command": "PyMongo's own, before 4.18",
+    "timetracer_otel.integrations.pymongo.functions:_receiving.wrapper": "as above",
+    "timetracer_otel.integrations.pymongo.functions:_sending": "as above",
     "timetracer_otel.integrations.pymongo.spans:keep": "the jobs run without that instrumentation",
 }
 """Functions at points that no job need call, and why. They are made to fail where one does."""
