@@ -49,21 +49,33 @@ class GrpcRules:
 
     def reply(self, message: GrpcReply, masked: list[str]) -> GrpcReply:
         """The reply without secrets; the same object when it has none."""
-        changes: dict[str, Any] = {
-            "initial_metadata": self._metadata(message.initial_metadata, "gRPC initial metadata", masked),
-            "trailing_metadata": self._metadata(message.trailing_metadata, "gRPC trailing metadata", masked),
-            "messages": self._messages(message.messages, message.schema, "gRPC response", masked),
-        }
-        if message.details:
-            changes["details"] = self._said(message.details, masked)
-        if message.debug:
-            changes["debug"] = self._said(message.debug, masked)
-        if all(clean is getattr(message, name) for name, clean in changes.items()):
+        initial = self._metadata(message.initial_metadata, "gRPC initial metadata", masked)
+        trailing = self._metadata(message.trailing_metadata, "gRPC trailing metadata", masked)
+        messages = self._messages(message.messages, message.schema, "gRPC response", masked)
+        details, debug = message.details, message.debug
+        if details or debug:
+            details, debug = self._said(details, masked), self._said(debug, masked)
+        if (
+            initial is message.initial_metadata
+            and trailing is message.trailing_metadata
+            and messages is message.messages
+            and details is message.details
+            and debug is message.debug
+        ):
             return message
-        return msgspec.structs.replace(message, **changes)
+        return msgspec.structs.replace(
+            message,
+            initial_metadata=initial,
+            trailing_metadata=trailing,
+            messages=messages,
+            details=details,
+            debug=debug,
+        )
 
-    def _said(self, text: str, masked: list[str]) -> str:
+    def _said(self, text: str | None, masked: list[str]) -> str | None:
         """What an error says, as other exceptions."""
+        if not text:
+            return text
         clean, found = mask_said(text, self._names)
         for name in found:
             note(f"gRPC status {name}", masked)

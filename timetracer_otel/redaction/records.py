@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from timetracer_otel.messages import FunctionResult, KafkaRecord, KafkaRecords
-from timetracer_otel.redaction.data import DataRules
+from timetracer_otel.redaction.data import DataRules, may_hold_names
 from timetracer_otel.redaction.headers import HeaderRules
 from timetracer_otel.redaction.mask import note
 
@@ -46,6 +46,8 @@ class RecordRules:
             return pair
         clean = self._rules.header(str(name), text)
         if clean == text:
+            if not may_hold_names(text):
+                return pair
             found = self._data.function_result(FunctionResult(value), masked).value
             return pair if found is value else [name, found]
         note(f"Kafka header {name}", masked)
