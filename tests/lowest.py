@@ -113,7 +113,7 @@ TABLE: Mapping[str, Check] = {
     ),
     "aiokafka": Check((_CONTRACT, _ROWS, "tests/topics"), "aiokafka or (async and topics)", "aiokafka_cases"),
     # mail
-    "aiosmtplib": Check((_CONTRACT,), "aiosmtplib"),
+    "aiosmtplib": Check((_CONTRACT, _ROWS, "tests/integrations/smtp"), "aiosmtplib", "aiosmtplib_cases"),
     # stores, and converting on several machines
     "obstore": Check(("tests/buckets",)),
     "distributed": Check(("tests/converting",), "dask", beside=("dask",)),

@@ -24,12 +24,15 @@ from timetracer_otel.messages import (
     HttpRequest,
     HttpResponse,
     KafkaRecord,
+    MailCommand,
+    mime,
 )
 from timetracer_otel.redaction import codings
 from timetracer_otel.redaction.binary import is_text, mask_of_length
 from timetracer_otel.redaction.charsets import as_utf8, charset_of, edits_in_charset
 from timetracer_otel.redaction.digests import digests, digests_of_mask
 from timetracer_otel.redaction.http import with_body
+from timetracer_otel.redaction.mail import mail_edits
 from timetracer_otel.redaction.mask import MASK, URL_MASK, Edit, apply, basic_pair, note
 from timetracer_otel.redaction.protobuf import leaves
 from timetracer_otel.span import AttributeValue, Span
@@ -44,8 +47,11 @@ _COOKIES: Final = (".header.cookie", ".header.set-cookie", ".header.set_cookie")
 _LONGEST: Final = 8192
 _MOST: Final = 100
 _MAX_DEPTH: Final = 32
-_ENCODED: Final = ('"$bytes"', '"$bytearray"', '"$memoryview"', '"$bson.binary"')
-"""Tags below which text is base64, where it cannot be searched."""
+_ENCODED: Final = (
+    *('"$bytes"', '"$bytearray"', '"$memoryview"', '"$bson.binary"'),
+    *("ransfer-Encoding: base64", "ransfer-Encoding: quoted-printable"),
+)
+"""Tags below which text is base64, and headers of mails whose parts are: it cannot be searched there."""
 _WITHIN: Final = (KafkaRecord, Failure)
 """What of a message is looked into; other structures are values whose form the app relies on."""
 _SAME_EVERYWHERE: Final = re.compile(r"[A-Za-z0-9_.~-]+")
@@ -173,12 +179,20 @@ class KnownSecrets:
         """
         if isinstance(message, HttpRequest | HttpResponse):
             clean: Any = self._http(message, came_in)
+        elif isinstance(message, MailCommand):
+            clean = self._mail(self._walk(message, 0))
         else:
             clean = self._walk(message, 0)
         if clean is not message:
             note(f"{_said_by(message)} a secret known from elsewhere", masked)
         result: M = clean
         return result
+
+    def _mail(self, message: MailCommand) -> MailCommand:
+        """Without those in parts that are written in base64 and the like."""
+        mail = message.message or b""
+        edits = mail_edits(mail, lambda body, _: self._edits(body))
+        return msgspec.structs.replace(message, message=apply(mail, edits)) if edits else message
 
     def _http(self, message: HttpRequest | HttpResponse, came_in: bool) -> HttpRequest | HttpResponse:
         headers = self._walk(message.headers, 0)
@@ -279,6 +293,8 @@ def _masked_texts(raw: Any, clean: Any, depth: int) -> Iterator[tuple[str, int]]
     elif isinstance(raw, msgspec.Struct) and type(raw) is type(clean):
         if isinstance(raw, HttpRequest | HttpResponse) and isinstance(clean, HttpRequest | HttpResponse):
             yield from _masked_texts(_read(raw), _read(clean), depth + 1)
+        if isinstance(raw, MailCommand) and isinstance(clean, MailCommand) and raw.message and clean.message:
+            yield from _masked_texts(mime.canonical(raw.message), mime.canonical(clean.message), depth + 1)
         if isinstance(raw, GrpcRequest | GrpcReply) and raw.schema and isinstance(clean, type(raw)):
             yield from _masked_texts(_fields(raw, raw.schema), _fields(clean, raw.schema), depth + 1)
         for name in raw.__struct_fields__:

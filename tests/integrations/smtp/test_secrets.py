@@ -11,7 +11,7 @@ import pytest
 
 from tests.integrations.smtp.runs import letter
 from timetracer_otel.messages import MailCommand, mime
-from timetracer_otel.redaction import Redactor, masked_equal
+from timetracer_otel.redaction import KnownSecrets, Redactor, masked_equal, secrets_in
 
 _LINK = "https://shop.example.com/reset?token=t0ken-0f-ada-17&user=ada"
 _MASKED = "https://shop.example.com/reset?token=%5BREDACTED%5D&user=ada"
@@ -95,3 +95,18 @@ def test_what_is_malformed_is_compared_as_it_is(mail: bytes) -> None:
     assert read.key() == command.key()
     assert isinstance(read.title(), str)
     assert mime.canonical(mail) == mime.canonical(mail)
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "quoted-printable", "base64"])
+def test_a_secret_that_is_known_from_elsewhere_or_known_there(encoding: Any) -> None:
+    message = EmailMessage()
+    message.set_content("Go to https://shop.example.com/reset/t0ken-0F-ada-17 now.\n", cte=encoding)
+    command = MailCommand("SEND", message=message.as_bytes())
+    clean = KnownSecrets({"t0ken-0F-ada-17"}).message(command, [])
+    assert clean.message is not None
+    read = BytesParser(policy=default).parsebytes(clean.message)
+    assert isinstance(read, EmailMessage)
+    assert read.get_content().strip() == "Go to https://shop.example.com/reset/[REDACTED] now."
+    message.set_content(f"{_LINK}\n", cte=encoding)
+    told = MailCommand("SEND", message=message.as_bytes())
+    assert secrets_in(told, Redactor().message(told, [])) == {"t0ken-0f-ada-17"}
