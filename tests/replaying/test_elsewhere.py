@@ -11,6 +11,7 @@ from timetracer_otel import config
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.errors import MissError
 from timetracer_otel.messages import Failure, HttpRequest, HttpResponse, MongoCommand, Request, SqlStatement
+from timetracer_otel.redaction.digests import digests
 from timetracer_otel.replayers.cacheable import cacheable
 from timetracer_otel.replayers.elsewhere import Elsewhere
 from timetracer_otel.replayers.session import Session
@@ -93,6 +94,19 @@ def test_another_parameter_is_another_call(tmp_path: Path) -> None:
 
     with pytest.raises(MissError, match="nothing like it was recorded"):
         ask(session, sql(text, ["user"]))
+
+
+@pytest.mark.parametrize("key", ["[REDACTED]", digests("[REDACTED]")[0]], ids=["masked", "its digest"])
+def test_of_two_that_asked_with_a_masked_secret_nobody_knows_whose_it_was(tmp_path: Path, key: str) -> None:
+    ann = sql("SELECT name FROM users WHERE key = ?", [key], [["ann"]])
+    bob = sql("SELECT name FROM users WHERE key = ?", [key], [["bob"]])
+    replayed = of_process("one", 5)
+    elsewhere = stored(tmp_path, ann=of_process("one", 3, ann), replayed=replayed)
+    assert ask(Session([replayed], ELSEWHERE, elsewhere=elsewhere), ann) == ann.answer
+
+    elsewhere = stored(tmp_path, bob=of_process("one", 4, bob))
+    with pytest.raises(MissError, match="It asks with a secret, which is masked, and so may be another's"):
+        ask(Session([replayed], ELSEWHERE, elsewhere=elsewhere), ann)
 
 
 def test_a_failure_that_was_held_is_raised_again(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from timetracer_otel.messages import Answer, Failure, Request
+from timetracer_otel.redaction import holds_mask
+from timetracer_otel.redaction.digests import digests_of_mask
 from timetracer_otel.replayers import cookies
 from timetracer_otel.replayers.cacheable import cacheable
 from timetracer_otel.replayers.elsewhere import Found
@@ -47,18 +49,25 @@ class Given(NamedTuple):
 
 def answered_elsewhere(session: Session, request: Request) -> Given | None:
     """What another cassette was answered, to be given here; ``None`` where that could be wrong: of another
-    process, from later, or of what is no plain read.
+    process, from later, of what is no plain read, or asked with a secret of which only the mask is known.
 
     Args:
         session: a replay of one cassette.
         request: what nothing in it answers.
     """
     found = found_elsewhere(session, request) if cacheable(request) else None
-    answer = found.call.fresh_answer() if found is not None and found.same_process else None
+    answer = found.call.fresh_answer() if found is not None and _answers(found) else None
     if found is None or answer is None:
         return None
     cookies.note(answer)
     return Given(found.name, answer)
+
+
+def _answers(found: Found) -> bool:
+    """True where that call can have filled a cache, and for this: the secrets of two users are one mask."""
+    asked = "" if found.call.request is None else repr(found.call.request.canonical())
+    masked = holds_mask(asked) or any(digest in asked for digest in digests_of_mask())
+    return found.same_process and not (masked and found.times > 1)
 
 
 def why_missed(session: Session, request: Request, names: str) -> tuple[str, str]:
@@ -74,7 +83,7 @@ def why_missed(session: Session, request: Request, names: str) -> tuple[str, str
     if found is None or (not found.same_process and drawn_anew(nearest)):
         return explain(request, nearest, names, session.cassettes), ""
     way = ": TIMETRACER_ON_MISS=elsewhere answers from there"
-    way *= found.same_process and cacheable(request)
+    way *= _answers(found) and cacheable(request)
     shorter = f"{found.name}; a cache may have been warm while recording{way}"
     return explain_cache(request, found, names), shorter
 
@@ -103,6 +112,12 @@ def explain_cache(request: Request, found: Found, names: str) -> str:
             f"{title}: not asked in {names}, but before in {found.name}; {why}. It is no plain read, so it is"
             " answered only where it was recorded: have the app ask this as it starts (what is recorded then"
             f" answers every request), or record again in a process that has just started{_OR_NEW}"
+        )
+    if not _answers(found):
+        return (
+            f"{title}: not asked in {names}, but before in {found.name}; {why}. It asks with a secret, which"
+            " is masked, and so may be another's. Replay both in one process, in that order, or record again"
+            f" in a process that has just started{_OR_NEW}"
         )
     return (
         f"{title}: not asked in {names}, but before in {found.name}; {why}. Replay both in one process, in"
