@@ -122,7 +122,8 @@ def test_every_way_out_is_refused_with_who_tried_to_go_where(
 ) -> None:
     expected = (
         rf"^replay: a live connection to {target} was refused, tried by {culprit};"
-        r" record this call, or let it through with TIMETRACER_LIVE_PLUGINS$"
+        r" no integration answered it: TIMETRACER_LIVE_PLUGINS lets a library that has one through,"
+        r" another needs one \(docs/integrations\.md\)$"
     )
     with replaying().activate(), pytest.raises(LiveConnectionError, match=expected):
         attempt(listener.port)

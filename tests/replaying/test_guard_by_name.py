@@ -62,7 +62,8 @@ print(json.dumps(seen))
 """
 REFUSED = (
     "LiveConnectionError: replay: a live connection to {} was refused, tried by {};"
-    " record this call, or let it through with TIMETRACER_LIVE_PLUGINS"
+    " no integration answered it: TIMETRACER_LIVE_PLUGINS lets a library that has one through,"
+    " another needs one (docs/integrations.md)"
 )
 
 

@@ -99,8 +99,9 @@ def refuse(target: str, address: Any = None) -> None:
     if _letting_in and isinstance(address, tuple) and listens_here(*address[:2]):
         return
     raise LiveConnectionError(
-        f"replay: a live connection to {target} was refused, tried by {_culprit()};"
-        " record this call, or let it through with TIMETRACER_LIVE_PLUGINS"
+        f"replay: a live connection to {target} was refused, tried by {_culprit()}; no integration answered"
+        " it: TIMETRACER_LIVE_PLUGINS lets a library that has one through, another needs one"
+        " (docs/integrations.md)"
     )
 
 
