@@ -92,9 +92,11 @@ TEST_CALLS: Final = "timetracer.test.calls"
 """How many calls the test had made when it was done; those after are the ends of its fixtures."""
 GAPS: Final = "timetracer.gaps"
 EVENT_VALUE: Final = "timetracer.value"
+"""Span event: one answer of the clock or of a random source (attributes ``source``, ``value``)."""
+STARTUP: Final = "startup"
+"""The name of the entry span of what an app did as it started up."""
 IMPORT: Final = "import"
 """The name of the entry span of what an app drew as it was imported."""
-"""Span event: one answer of the clock or of a random source (attributes ``source``, ``value``)."""
 
 # the resource
 CASSETTE_VERSION: Final = "timetracer.cassette.version"

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from timetracer_otel import attributes as names
 from timetracer_otel import values
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.comparison.findings import Comparison, Finding, Row
@@ -57,6 +58,7 @@ class _Known(msgspec.Struct):
     title: str
     asked: bytes
     started: int
+    silent: bool
     used: bool = False
 
 
@@ -68,7 +70,8 @@ def compare_folders(
 ) -> Iterator[Compared]:
     """Compare two sets of cassettes, each with the one of the other that was asked the same.
 
-    Of several with equal requests the earliest belong together. One that has no other is a difference.
+    Of several with equal requests the earliest belong together. One that has no other is a difference. What
+    an app drew while it was imported or started, and asked nobody, is left out: processes differ in that.
 
     Args:
         first: the files called A.
@@ -80,6 +83,9 @@ def compare_folders(
         CassetteError: one cannot be read.
     """
     ours, theirs = [_known(path) for path in first], [_known(path) for path in second]
+    alone = len(ours) == len(theirs) == 1
+    if not alone:
+        ours, theirs = ([one for one in side if not one.silent] for side in (ours, theirs))
     by_request: dict[tuple[str, bytes], list[_Known]] = defaultdict(list)
     by_title: dict[str, list[_Known]] = defaultdict(list)
     for one in sorted(theirs, key=lambda one: one.started):
@@ -87,7 +93,6 @@ def compare_folders(
         by_title[one.title].append(one)
     pairs: dict[int, _Known] = {}
     ours.sort(key=lambda one: one.started)
-    alone = len(ours) == len(theirs) == 1
     for number, one in enumerate(ours):
         other = theirs[0] if alone else _first_unused(by_request[one.title, one.asked])
         if other is not None:
@@ -151,7 +156,9 @@ def _first_unused(known: list[_Known]) -> _Known | None:
 
 def _known(path: Path) -> _Known:
     cassette = Cassette.load(path)
-    return _Known(path, cassette.title, _asked(cassette), cassette.started)
+    entry = cassette.entry
+    begins = names.ENTRY_FRAMEWORK in entry.attributes and entry.name in (names.IMPORT, names.STARTUP)
+    return _Known(path, cassette.title, _asked(cassette), cassette.started, begins and not cassette.calls())
 
 
 def _asked(cassette: Cassette) -> bytes:

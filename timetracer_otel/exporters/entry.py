@@ -172,7 +172,7 @@ class RecordedStartup:
 
     def __init__(self, recorder: Recorder, framework: str) -> None:
         self._span = recorder.tracer().start_span(
-            "startup", context=otel_context.Context(), attributes={"timetracer.entry.framework": framework}
+            names.STARTUP, context=otel_context.Context(), attributes={names.ENTRY_FRAMEWORK: framework}
         )
         context = self._span.get_span_context()
         self._assembler = recorder.assembler

@@ -20,7 +20,7 @@ INSTANCE = "service.instance.id"
 
 def is_startup(cassette: Cassette) -> bool:
     """True for what an app said as it started up."""
-    return cassette.entry.name == "startup" and "timetracer.entry.framework" in cassette.entry.attributes
+    return cassette.entry.name == names.STARTUP and names.ENTRY_FRAMEWORK in cassette.entry.attributes
 
 
 def recorded_values(

@@ -71,9 +71,9 @@ class Asker:
         self.title = title
         self._run = run
 
-    def asks(self, request: Request) -> None:
+    def asks(self, request: Request, recorded: Call | None) -> None:
         """Remember what was asked and answered: as recorded, where a recorded call answered it."""
-        self._run.note(request, self)
+        self._run.note(request, recorded, self)
 
 
 class Elsewhere:
@@ -89,6 +89,7 @@ class Elsewhere:
         self._lock = threading.Lock()
         self._index: dict[int, list[_Asked]] | None = None
         self._run: list[tuple[Request, Asker]] = []
+        self._answered_by: set[tuple[str, str]] = set()
         self._run_index: dict[int, list[tuple[Request, Asker]]] = {}
         self._run_indexed = 0
 
@@ -145,15 +146,24 @@ class Elsewhere:
 
     # what this run asked
 
-    def note(self, request: Request, asker: Asker) -> None:
-        """Remember what was asked and answered in this run.
+    def note(self, request: Request, recorded: Call | None, asker: Asker) -> None:
+        """Remember what was asked and answered in this run, and who was the first to ask it.
 
         Args:
-            request: as it was recorded, where a recorded call answered it.
+            request: what was asked.
+            recorded: the call that answered; a service in replay gets the same requests again and again.
             asker: whose call it was.
         """
-        if len(self._run) < MAX_REMEMBERED and may_be_cacheable(request):
-            self._run.append((request, asker))
+        if recorded is not None:
+            request = recorded.request or request
+        if len(self._run) >= MAX_REMEMBERED or not may_be_cacheable(request):
+            return
+        if recorded is not None:
+            place = recorded.span.trace_id, recorded.span.span_id
+            if place in self._answered_by:
+                return
+            self._answered_by.add(place)
+        self._run.append((request, asker))
 
     def asked_by_another(self, request: Request, asker: Asker) -> str | None:
         """The title of a request of this run that asked the same; ``None`` where none did.

@@ -387,6 +387,6 @@ class Session:
         call = LiveCall(caller.name, outcome, request, path, self._lanes.current(), grade=grade)
         call.recorded, call.explanation, call.elsewhere = recorded, explanation, elsewhere
         if self.asker is not None and outcome is not Outcome.MISSED:
-            self.asker.asks(request if recorded is None else recorded.request or request)
+            self.asker.asks(request, recorded)
         with self._lock:
             self.calls.append(call)
