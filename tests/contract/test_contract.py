@@ -9,7 +9,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -31,30 +31,39 @@ FEW_ORDERS = ("nothing", "import, ours, theirs", "import, theirs, ours", "ours a
 for the second driver of those that have all in common.
 """
 
-AllFacts = Callable[[str], dict[str, Facts]]
+SIX_ORDERS = (*FEW_ORDERS, "theirs, ours, theirs undone", "ours, theirs, ours undone")
+ALIKE = (
+    *("urllib", "urllib3", "sqlite3", "psycopg2", "psycopg_pool", "pymysql"),
+    *("confluent-kafka", "plain asgi", "plain wsgi"),
+)
+"""Wrapped as others are that are tried in all orders: here all but six of these are slow tests."""
+
+FactsOf = Callable[[str, str], Facts]
 
 
 @pytest.fixture(scope="session")
-def all_facts(services: Services, tmp_path_factory: pytest.TempPathFactory) -> AllFacts:
-    """The facts of a library, by order; found once, also when several processes run the tests."""
+def facts_of(services: Services, tmp_path_factory: pytest.TempPathFactory) -> FactsOf:
+    """The facts of a library in an order; found once, also when several processes run the tests."""
     run_id = os.environ.get("PYTEST_XDIST_TESTRUNUID")
     base = tmp_path_factory.getbasetemp()
     shared = base if run_id is None else base.parent
 
     @cache
-    def find(library: str) -> dict[str, Facts]:
-        result = shared / f"contract {library}.json"
-        with (shared / f"contract {library}.lock").open("w") as lock:
+    def find(library: str, slow: bool) -> dict[str, Facts]:
+        name = f"contract {library}{' slow' * slow}"
+        result = shared / f"{name}.json"
+        with (shared / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not result.exists():
-                result.write_bytes(run(library, services, shared))
+                orders = [order for order in orders_of(library) if is_slow(library, order) is slow]
+                result.write_bytes(run(library, orders, services, shared))
         return msgspec.json.decode(result.read_bytes(), type=dict[str, Facts])
 
-    return find
+    return lambda library, order: find(library, is_slow(library, order))[order]
 
 
-def run(library: str, services: Services, folder: Path) -> bytes:
-    """What the process prints that tries the library's orders."""
+def run(library: str, orders: Sequence[str], services: Services, folder: Path) -> bytes:
+    """What the process prints that tries those orders of a library."""
     own = {
         name: value
         for name, value in os.environ.items()
@@ -64,7 +73,7 @@ def run(library: str, services: Services, folder: Path) -> bytes:
     path = os.pathsep.join([python_path("2.0"), str(ROOT)])
     in_c = c_extension.environment() if library == "mysqlconnector in c" else {}
     done = subprocess.run(
-        [sys.executable, "-m", "timetracer_otel.testing", subject_of(library), *orders_of(library)],
+        [sys.executable, "-m", "timetracer_otel.testing", subject_of(library), *orders],
         env={**own, **services.environment, **in_c, "PYTHONPATH": path},
         cwd=folder,
         capture_output=True,
@@ -75,8 +84,8 @@ def run(library: str, services: Services, folder: Path) -> bytes:
 
 
 @pytest.fixture
-def facts(all_facts: AllFacts, library: str, order: str) -> Facts:
-    return all_facts(library)[order]
+def facts(facts_of: FactsOf, library: str, order: str) -> Facts:
+    return facts_of(library, order)
 
 
 def subject_of(library: str) -> str:
@@ -88,9 +97,13 @@ def orders_of(library: str) -> tuple[str, ...]:
     if library == "celery":
         return (*FEW_ORDERS, "ours, theirs, ours undone")  # contrib listens to signals: little can meet
     if library in ("aiokafka", "boto3") or library.startswith("grpc"):
-        return (*FEW_ORDERS, "theirs, ours, theirs undone", "ours, theirs, ours undone")
+        return SIX_ORDERS
     few = " over " in library or library in ("mysqlconnector", "mysqlconnector in c", "motor")
     return FEW_ORDERS if few or not SUBJECTS[library].instrumentor else tuple(ORDERS)
+
+
+def is_slow(library: str, order: str) -> bool:
+    return library in ALIKE and order not in SIX_ORDERS
 
 
 HTTP = ("httpx", "httpx2", "requests", "urllib3", "urllib", "aiohttp")
@@ -99,7 +112,8 @@ HTTP = ("httpx", "httpx2", "requests", "urllib3", "urllib", "aiohttp")
 def case(library: str, order: str) -> ParameterSet:
     """One case; where its server is not installed, it is named as not run."""
     needs = getattr(SUBJECTS[library], "needs", None)
-    return pytest.param(library, order, marks=[pytest.mark.needs(*needs.split())] if needs else [])
+    marks = [pytest.mark.needs(*needs.split())] if needs else []
+    return pytest.param(library, order, marks=[*marks, *[pytest.mark.slow] * is_slow(library, order)])
 
 
 CASES = [(library, order) for library in SUBJECTS for order in orders_of(library)]
@@ -112,9 +126,9 @@ each_case_undone = pytest.mark.parametrize(
 
 @each_case
 def test_the_app_gets_what_it_gets_without_us(
-    all_facts: AllFacts, facts: Facts, library: str, order: str
+    facts_of: FactsOf, facts: Facts, library: str, order: str
 ) -> None:
-    assert facts.results == all_facts(library)["nothing"].results
+    assert facts.results == facts_of(library, "nothing").results
     assert facts.problems == []
 
 

@@ -36,7 +36,8 @@ class Variant:
 
 SQL = ("SQLAlchemy", "SQLAlchemy, asynchronous")
 VARIANTS = (
-    Variant("fastapi", "fastapi"),
+    Variant("fastapi", "fastapi", one_each=True),
+    Variant("fastapi-rest", "fastapi", rest=True, slow=True),
     Variant("flask", "flask", one_each=True),
     Variant("flask-rest", "flask", rest=True, slow=True),
     Variant("starlette", "starlette", libraries=("Inbound",)),

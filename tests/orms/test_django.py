@@ -18,13 +18,16 @@ _SCENARIOS = (
 )  # fmt: skip
 
 
+_MARIADB = pytest.mark.needs("mariadbd")
 _DRIVERS = (
-    "sqlite", "psycopg", "psycopg2",
-    pytest.param("pymysql", marks=pytest.mark.needs("mariadbd")),
+    "sqlite",
+    "psycopg",
+    pytest.param("psycopg2", marks=pytest.mark.slow),
+    pytest.param("pymysql", marks=_MARIADB),
     pytest.param("mysqlclient", marks=pytest.mark.needs("mariadbd", "mysqlclient")),
-    pytest.param("mysqlconnector", marks=pytest.mark.needs("mariadbd")),
-    pytest.param("mysqlconnector-c", marks=pytest.mark.needs("mariadbd")),
-)  # fmt: skip
+    pytest.param("mysqlconnector", marks=[_MARIADB, pytest.mark.slow]),
+    pytest.param("mysqlconnector-c", marks=[_MARIADB, pytest.mark.slow]),
+)
 
 
 @pytest.fixture(scope="module", params=_DRIVERS)
