@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from tests.replaying.recorded import cassette
+from tests.replaying.recorded import CALLERS, SETTINGS, cassette
 from tests.replaying.test_in_process import EUR, TEXT, answered, asked, replay, told
 from tests.services.ports import free_port
 from timetracer_otel.cassette import Cassette
+from timetracer_otel.replayers import stragglers
+from timetracer_otel.replayers.matching import Match
+from timetracer_otel.replayers.session import Session
+from timetracer_otel.replayers.stragglers import outstanding
 
 ASGI = """
 import asyncio, httpx
@@ -72,6 +77,38 @@ def test_a_task_that_nobody_waits_for_is_waited_for(tmp_path: Path) -> None:
 def test_a_thread_that_nobody_waits_for_is_waited_for(tmp_path: Path) -> None:
     verdicts = replay(WSGI, "app", tmp_path, late("/thread", 1))
     assert told(verdicts) == [("GET /thread", "same", 1, [])]
+
+
+def test_a_call_is_waited_for_until_it_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = late("/thread", 1)
+    request = recorded.calls()[0].request
+    session = Session([recorded], SETTINGS)
+    found, looked = threading.Event(), threading.Event()
+    looks: list[float | None] = []
+
+    def answer(match: Match) -> object:
+        found.set()
+        assert looked.wait(60)
+        return match.call.fresh_answer()
+
+    def look(session: Session) -> float | None:
+        looks.append(outstanding(session))
+        if len(looks) == 2:
+            looked.set()
+        return looks[-1]
+
+    monkeypatch.setattr(Match, "fresh_answer", answer)
+    monkeypatch.setattr(stragglers, "outstanding", look)
+    thread = threading.Thread(target=session.begin, args=(CALLERS["http"], request))
+    thread.start()
+    try:
+        assert found.wait(60)
+        assert session.unused == []
+        stragglers.wait(session, threading.enumerate())
+        assert [call.title for call in session.calls] == ["GET http://rates/EUR"]
+    finally:
+        looked.set()
+        thread.join()
 
 
 def test_a_task_that_was_faster_when_it_was_recorded_is_waited_for(tmp_path: Path) -> None:

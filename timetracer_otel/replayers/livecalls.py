@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+import threading
 import time
 from functools import cache
+from types import TracebackType
 
 import msgspec
 
@@ -22,6 +24,27 @@ class Outcome(enum.StrEnum):
     ANSWERED = "answered"
     LIVE = "live"
     MISSED = "missed"
+
+
+class UnderWay:
+    """True while something goes on within it, in whichever threads."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._count -= 1
+
+    def __bool__(self) -> bool:
+        return self._count > 0
 
 
 class LiveCall(msgspec.Struct):

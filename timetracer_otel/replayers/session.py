@@ -39,7 +39,7 @@ from timetracer_otel.replayers.exchanges import (
 )
 from timetracer_otel.replayers.faults import Fault, Faults
 from timetracer_otel.replayers.linking import learn_inbound, made_by_chance
-from timetracer_otel.replayers.livecalls import LiveCall, Outcome, is_live
+from timetracer_otel.replayers.livecalls import LiveCall, Outcome, UnderWay, is_live
 from timetracer_otel.replayers.livetree import path_above
 from timetracer_otel.replayers.matching import Grade, Match, Matcher, RecordedCalls
 from timetracer_otel.replayers.pace import not_cancelled, seconds_before
@@ -104,6 +104,8 @@ class Session:
         """That copy, once it is written."""
         self.on_cancellation: Callable[[], object] | None = None
         """Called, in any thread, when the last call waits to be cancelled as the recorded one was."""
+        self.asking = UnderWay()
+        """True while a call is asked that is not among ``calls`` yet."""
         self._recorded = recorded or RecordedCalls.of(self.cassettes)
         self._redactor = Redactor.from_settings(settings)
         self.links = Links(
@@ -135,6 +137,10 @@ class Session:
         Raises:
             MissError: no recorded call answers it.
         """
+        with self.asking:
+            return self._begin(caller, request, span)
+
+    def _begin(self, caller: ports.Caller, request: Request, span: Any) -> ports.Exchange:
         if self.live(caller):
             self._note(caller, request, Outcome.LIVE, None)
             return LiveExchange() if self._reuse else LinkedExchange(self, request, self._lanes.current())
