@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.api.conftest import Recorder
+from tests.replaying.recorded import CALLERS
 from tests.services.upstream import Upstream
 from tests.services.valkey import Valkey
+from timetracer_otel import ports
 from timetracer_otel.cassette import Cassette
-from timetracer_otel.messages import HttpResponse, RedisReply
+from timetracer_otel.exporters.outbox import Outbox
+from timetracer_otel.messages import HttpResponse, RedisCommand, RedisReply
 from timetracer_otel.store import FolderStore
 
 Recording = Callable[..., Recorder]
@@ -236,8 +239,12 @@ def test_a_store_that_cannot_be_written_costs_one_warning_and_is_counted(
 
 def waiting_bytes(recorder: Recorder) -> int:
     """What the traces not yet written hold by the recorder's own count."""
+    return outbox_of(recorder).budget.held
+
+
+def outbox_of(recorder: Recorder) -> Outbox:
     assert recorder.processor.recorder is not None
-    return recorder.processor.recorder.outbox.budget.held
+    return recorder.processor.recorder.outbox
 
 
 def test_an_answer_after_the_grace_period_is_not_counted_for_ever(
@@ -270,6 +277,88 @@ def test_an_answer_after_the_grace_period_is_not_counted_for_ever(
     for thread in threads:
         thread.join()
     recorder.provider.force_flush()
+    assert waiting_bytes(recorder) == 0
+
+
+class StuckStore(FolderStore):
+    """A folder whose disk answers when it is told to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.asked = threading.Event()
+        self.free = threading.Event()
+
+    def add(self, cassette: Cassette) -> Path:
+        self.asked.set()
+        assert self.free.wait(60)
+        return super().add(cassette)
+
+
+@pytest.fixture
+def stuck(store: FolderStore) -> Iterator[StuckStore]:
+    made = StuckStore(store.path)
+    yield made
+    made.free.set()
+
+
+@pytest.mark.parametrize("first", ["answer", "span"])
+def test_an_answer_that_comes_while_its_trace_is_written_is_not_counted_for_ever(
+    recording: Recording, stuck: StuckStore, first: str
+) -> None:
+    recorder = recording(grace_seconds=0)
+    outbox_of(recorder).store = stuck
+    with recorder.tracer.start_as_current_span("job"):
+        port = ports.current()
+        assert port is not None
+        exchange = port.begin(CALLERS["redis"], RedisCommand(["BLPOP", "late", 0]))
+    assert stuck.asked.wait(60)
+    for what in (first, *({"answer", "span"} - {first})):
+        if what == "answer":
+            exchange.finish(RedisReply([b"late", b"1"]))
+        else:
+            exchange.__exit__(None, None, None)
+    stuck.free.set()
+    assert kinds(recorder.cassette()) == ["no answer", "span never ended"]
+    assert waiting_bytes(recorder) == 0
+
+
+def test_what_was_read_of_an_answer_and_cannot_be_told_costs_that_answer(
+    recording: Recording, fresh_reports: None
+) -> None:
+    def so_far() -> RedisReply:
+        raise ValueError("closed by its library")
+
+    recorder = recording(grace_seconds=0)
+    with recorder.tracer.start_as_current_span("job"):
+        port = ports.current()
+        assert port is not None
+        with port.begin(CALLERS["redis"], RedisCommand(["BLPOP", "late", 0])) as exchange:
+            exchange.reading(so_far)
+    assert kinds(recorder.cassette()) == ["no answer"]
+    assert waiting_bytes(recorder) == 0
+
+
+def test_a_trace_that_is_complete_when_it_was_flushed_is_written_once(
+    recording: Recording, stuck: StuckStore
+) -> None:
+    recorder = recording()
+    outbox = outbox_of(recorder)
+    outbox.store = stuck
+    with recorder.tracer.start_as_current_span("first"):
+        pass
+    assert stuck.asked.wait(60)
+    with recorder.tracer.start_as_current_span("second") as entry:
+        straggler = recorder.tracer.start_span("straggler")
+    assert not outbox.flush(0)
+    straggler.end()
+    stuck.free.set()
+    assert len(recorder.cassettes()) == 2
+    assert len(outbox.assembler._written) == 2
+    context = entry.get_span_context()
+    late = recorder.tracer.start_span("late", trace.set_span_in_context(entry))
+    assert outbox.assembler.find(context.trace_id, context.span_id) is not None
+    late.end()
+    assert [len(cassette.spans) for cassette in recorder.cassettes()] == [1, 3]
     assert waiting_bytes(recorder) == 0
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
+from collections.abc import Callable
+from typing import TypeVar
+
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
@@ -9,7 +14,8 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from timetracer_otel.exporters import trace as trace_module
 from timetracer_otel.exporters.assembler import Assembler
 from timetracer_otel.exporters.budget import Budget
-from timetracer_otel.exporters.trace import TraceRecording
+from timetracer_otel.exporters.trace import CallPayload, State, TraceRecording
+from timetracer_otel.messages import RedisCommand, RedisReply
 
 
 class Tap(SpanProcessor):
@@ -138,3 +144,45 @@ def test_messages_of_the_asgi_protocol_are_forgotten_when_they_end() -> None:
     recording = tap.assembler.find(context.trace_id, context.span_id)
     assert recording is not None
     assert recording.span_ids == {context.span_id}
+
+
+T = TypeVar("T")
+
+
+def at_collection(number: int, act: Callable[[], T], then: Callable[[], object]) -> tuple[T, bool]:
+    """Act, and do something at the so many-th collection of garbage meanwhile; whether it came to that."""
+    collections = itertools.count(1)
+    happened = False
+
+    def collecting(phase: str, info: dict[str, int]) -> None:
+        nonlocal happened
+        if phase == "start" and next(collections) == number:
+            happened = True
+            then()
+
+    before = gc.get_threshold()
+    gc.callbacks.append(collecting)
+    gc.set_threshold(1)
+    try:
+        return act(), happened
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(collecting)
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.WAITING])
+def test_what_a_collection_ends_while_a_trace_is_taken_is_counted_once(state: State) -> None:
+    def answered_at(number: int) -> bool:
+        budget = Budget(1 << 20, 1 << 20)
+        recording = TraceRecording(1, 1, budget)
+        call = CallPayload("redis", "redis", RedisCommand(["GET", "a"]), 0)
+        assert recording.call_began(2, call)
+        recording.state = state
+        batch, happened = at_collection(
+            number, recording.take, lambda: recording.call_answered(call, RedisReply("b"))
+        )
+        assert budget.held == batch.bytes + recording.bytes
+        return happened
+
+    assert answered_at(1)
+    assert not all(answered_at(number) for number in range(2, 1000))

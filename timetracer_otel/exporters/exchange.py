@@ -100,7 +100,6 @@ class RecordedExchange:
             return
         self._done = True
         self._so_far = self.payload.give_up = None
-        self.payload.answered = True
         try:
             if self._live is not None:
                 self._live.add(self.payload.request)  # only now: a streamed body is read meanwhile
@@ -123,7 +122,11 @@ class RecordedExchange:
         """The grace period is over."""
         so_far = self._so_far
         if so_far is not None:
-            answer = so_far()
+            try:
+                answer = so_far()
+            except Exception as error:  # noqa: BLE001  # the trace would never be written
+                ports.report("taking what was read of an answer", error)
+                answer = None
             if answer is not None:
                 self.gap("read in part", f"answer of {self.payload.request.title()[:200]}, never closed")
             self.finish(answer)
@@ -135,6 +138,7 @@ class RecordedExchange:
     def forget(self) -> None:
         """It was no dependency call after all: its span stays, its payload does not."""
         self._recording.payloads.pop(self._span_id, None)
+        self.payload.kept = False
 
 
 class _Unrecorded:

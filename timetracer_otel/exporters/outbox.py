@@ -11,7 +11,7 @@ from timetracer_otel.exporters.assembler import Assembler
 from timetracer_otel.exporters.budget import Budget
 from timetracer_otel.exporters.build import CassetteBuilder
 from timetracer_otel.exporters.statistics import Statistics
-from timetracer_otel.exporters.trace import State, TraceRecording
+from timetracer_otel.exporters.trace import DONE, State, TraceRecording
 from timetracer_otel.exporters.writer import Writer
 from timetracer_otel.store import FolderStore
 
@@ -88,6 +88,8 @@ class Outbox:
 
     def _write(self, recording: TraceRecording) -> bool:
         """Write what there is of a recording; true when there is a new cassette."""
+        if recording.state in DONE:
+            return False  # flushed while it waited, it was queued once more when it was complete
         if recording.state is State.WAITING:
             for give_up in recording.still_read():
                 give_up()

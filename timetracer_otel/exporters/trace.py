@@ -37,6 +37,8 @@ class CallPayload(msgspec.Struct):
     """Its number, in the order in which calls begin."""
     answer: Answer | Failure | None = None
     answered: bool = False
+    kept: bool = False
+    """Its recording has it, and it was not taken to be written."""
     give_up: Callable[[], None] | None = None
     """Takes what was read of the answer for all of it."""
 
@@ -195,6 +197,9 @@ class TraceRecording:
             if self.open or self.ended or self.payloads or self.over_at is None:
                 return None
             self.state = State.REMEMBERED
+            # counted while it was written, for what was not kept
+            left, self.bytes, self.weight = self.bytes + self.weight, 0, 0
+            self._budget.give(left)
             path = None if self.path is None or self.excluded else str(self.path)
             span_ids = tuple(self.span_ids)
             lanes = self.lanes.count()
@@ -263,14 +268,19 @@ class TraceRecording:
             if room and self._has_room(size):
                 self.bytes += size
                 self.payloads[span_id] = payload
+                payload.kept = True
                 return True
         return self._refuse(size, counted=room)
 
     def call_answered(self, payload: CallPayload, answer: Answer | Failure | None) -> bool:
-        """The trace waits for that call no longer; false when there is no room for its answer."""
+        """The trace waits for that call no longer; false when there is no room for its answer.
+
+        The answer to a call that was taken without it is nobody's: its cassette says so.
+        """
         with self.lock:
             self.holds -= 1
-            if answer is None:
+            payload.answered = True
+            if answer is None or not payload.kept:
                 return True
             size = size_of(answer)
             room = self._budget.take(size)
@@ -299,24 +309,34 @@ class TraceRecording:
         Work that began after the trace was complete (a thread, say) is left to be taken when it
         has ended; after the grace period everything is taken as it is.
         """
+        payloads: dict[int, CallPayload] = {}
+        ended: list[ReadableSpan] = []
+        opened: dict[int, Span] = {}
+        gaps: list[Gap] = []
         with self.lock:
-            if self.state is State.QUEUED:
-                waiting = {span_id for span_id, call in self.payloads.items() if not call.answered}
-                late = [span for span in self.ended if span.context.span_id in waiting]
-                ended = [span for span in self.ended if span.context.span_id not in waiting]
-                open_spans: dict[int, Span] = self.open
-                never_ended: list[Span] = []
-            else:
-                waiting, late, ended = set(), [], self.ended
-                open_spans, never_ended = {}, list(self.open.values())
-            taken = {span_id: call for span_id, call in self.payloads.items() if span_id not in waiting}
+            as_it_is = self.state is not State.QUEUED
+            # nothing is made while they change hands: what a collection ends in this very thread would be
+            # counted here and lost there
+            payloads, self.payloads = self.payloads, payloads
+            ended, self.ended = self.ended, ended
+            gaps, self.gaps = self.gaps, gaps
+            if as_it_is:
+                opened, self.open = self.open, opened
             size = self.bytes + self.weight
-            batch = Batch(ended, never_ended, taken, self.entry_payload, self.gaps, size)
-            self.payloads = {span_id: self.payloads[span_id] for span_id in waiting}
-            self.ended, self.open, self.gaps, self.bytes = late, open_spans, [], 0
-            self.weight, self.weighed, self._full = 0, 0, False
-            self.state = State.WRITTEN
-            return batch
+            self.bytes = self.weight = self.weighed = 0
+            self._full = False
+            if self.state not in DONE:
+                self.state = State.WRITTEN
+            if not as_it_is:
+                late = {span_id: call for span_id, call in payloads.items() if not call.answered}
+                if late:
+                    self.payloads.update(late)
+                    self.ended.extend(span for span in ended if span.context.span_id in late)
+                    ended = [span for span in ended if span.context.span_id not in late]
+                    payloads = {span_id: call for span_id, call in payloads.items() if span_id not in late}
+            for call in payloads.values():
+                call.kept = False
+            return Batch(ended, list(opened.values()), payloads, self.entry_payload, gaps, size)
 
     def reserve(self, size: int) -> bool:
         """Count payload bytes; false when a limit is reached, or nobody will take them: do not keep them."""
