@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from timetracer_otel import ports
+from timetracer_otel.exporters.bound import BoundEntry
 from timetracer_otel.exporters.recorder import Recorder
 from timetracer_otel.light_spans import LightSpan
 
 PATIENCE = 60.0
 LATE = "late"
-"""The name of threads that go on after the response, each for a while."""
+"""The name of threads and tasks that go on after the response, each for a while."""
 OURS = "timetracer_otel"
 LIGHT = f"{LightSpan.__module__}.{LightSpan.__qualname__}"
 """Counted as the SDK's own spans are, in whose place they stand: each thread of a pool holds the last one
@@ -30,8 +31,12 @@ that was current in it.
 _Cached = type(functools.lru_cache(lambda: None))
 
 
-def rest() -> bool:
-    """Wait until the writer has written what it can; false when that takes too long."""
+def rest(loop: asyncio.AbstractEventLoop | None = None) -> bool:
+    """Wait until nothing goes on that a request began, and all is written; false when that takes too long.
+
+    Args:
+        loop: the event loop of the application, where it has one.
+    """
     recorder = ports.process_port()
     blocked_until = os.environ.get("LOAD_BLOCKED")
     for thread in threading.enumerate():
@@ -40,14 +45,30 @@ def rest() -> bool:
     if not isinstance(recorder, Recorder) or (blocked_until and not Path(blocked_until).exists()):
         return True
     deadline = time.monotonic() + PATIENCE
-    writer = recorder.outbox.writer
     while time.monotonic() < deadline:
-        writer.flush(PATIENCE)
-        with writer._condition:
-            if not (writer._queue or writer._waiting or writer._busy):
-                return True
-            writer._condition.wait(0.05)
+        recorder.outbox.writer.flush(PATIENCE)
+        if not (_goes_on(loop) or _is_under_way(recorder)):
+            return True
+        time.sleep(0.05)
     return False
+
+
+def _goes_on(loop: asyncio.AbstractEventLoop | None) -> bool:
+    return loop is not None and any(task.get_name() == LATE for task in asyncio.all_tasks(loop))
+
+
+def _is_under_way(recorder: Recorder) -> bool:
+    """A request whose response is sent goes on until the application has returned, and what it left behind
+    until it ends: neither waits for the writer meanwhile. The writer is looked at last, as both go there.
+    """
+    own = ports.current_entry()  # but for this request
+    assert isinstance(own, BoundEntry)
+    open_ = list(recorder.assembler._open.values())
+    if recorder.requests.serving - {own} or any(recording is not own.recording for recording in open_):
+        return True
+    writer = recorder.outbox.writer
+    with writer._condition:
+        return bool(writer._queue or writer._waiting or writer._busy)
 
 
 def census(loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:
@@ -62,9 +83,10 @@ def census(loop: asyncio.AbstractEventLoop | None = None) -> dict[str, Any]:
         ``objects``: how many of every other type the garbage collector knows;
         ``threads``, ``descriptors``, ``tasks``, and ``counts`` of the recorder's writer.
     """
-    idle = rest()
+    idle = rest(loop)
     for _ in range(3):  # what a finalizer kept is free the next time
         gc.collect()
+        idle = rest(loop) and idle  # what it ended is written
     found = gc.get_objects()
     everything = Counter(_name(type(each)) for each in found)
     instances = Counter(_name(type(each)) for each in found if _is_ours(type(each)))

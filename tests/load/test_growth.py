@@ -21,13 +21,16 @@ NOT_EXCLUDED = {"TIMETRACER_EXCLUDE_PATHS": "/none"}
 """To be counted is a request as others are, which a replay answers where it was recorded."""
 BOUNDED = (
     "timetracer_otel.exporters.convert.Scopes._known",
+    "timetracer_otel.exporters.sizes._fields",
     "timetracer_otel.formats.json_shapes.",
     "timetracer_otel.messages.headers.",
     "timetracer_otel.messages.http._matched",
     "timetracer_otel.redaction.Redactor._of_names",
     "timetracer_otel.redaction.names.SensitiveNames.",
 )
-"""What is remembered of what was met, up to a number of its own: names of attributes and headers, scopes."""
+"""What is remembered of what was met, up to a number of its own: names of attributes and headers, scopes,
+types of messages (a failure that comes before its trace is written is one).
+"""
 MEMORY_KIB = 10 * 1024
 TURNS = 4
 

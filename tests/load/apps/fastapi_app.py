@@ -97,4 +97,4 @@ async def count() -> dict[str, Any]:
 
 @app.get("/rest")
 async def come_to_rest() -> list[bool]:
-    return [await asyncio.to_thread(rest)]
+    return [await asyncio.to_thread(rest, asyncio.get_running_loop())]

@@ -22,9 +22,17 @@ _tracer = trace.get_tracer(__name__)
 _UPSTREAM = os.environ.get("UPSTREAM_URL", "")
 _ROWS = text("SELECT * FROM generate_series(1, 5000)")
 engine = create_engine(os.environ.get("DB_PSYCOPG", "postgresql+psycopg://localhost"), poolclass=NullPool)
-async_engine = create_async_engine(os.environ.get("DB_ASYNCPG", "postgresql+asyncpg://localhost"))
+# one connection each, however many requests happen to want one at once: an event loop keeps the context, and
+# with it the request, in which a connection was opened
+async_engine = create_async_engine(
+    os.environ.get("DB_ASYNCPG", "postgresql+asyncpg://localhost"), pool_size=1, max_overflow=0
+)
 cache = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://"))
-async_cache = redis.asyncio.Redis.from_url(os.environ.get("REDIS_URL", "redis://"))
+async_cache = redis.asyncio.Redis.from_pool(
+    redis.asyncio.BlockingConnectionPool.from_url(
+        os.environ.get("REDIS_URL", "redis://"), max_connections=1, timeout=60
+    )
+)
 
 
 def span() -> None:
@@ -144,7 +152,7 @@ async def task() -> None:
         await asyncio.sleep(0.05)
         await async_cache.get("a")
 
-    running = asyncio.create_task(late())
+    running = asyncio.create_task(late(), name=LATE)
     _tasks.add(running)
     running.add_done_callback(_tasks.discard)
 
