@@ -22,12 +22,11 @@ from collections.abc import Callable, Iterator
 from contextvars import Context, ContextVar, Token, copy_context
 from typing import Any, Final, TypeAlias
 
-import wrapt
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from timetracer_otel import lanes, ports
-from timetracer_otel.integrations import wrapping
+from timetracer_otel.integrations import importing, wrapping
 from timetracer_otel.nondeterminism import source
 
 Function: TypeAlias = Callable[..., Any]
@@ -55,6 +54,7 @@ _LOOKUPS: Final[tuple[Function, ...]] = tuple(
 )
 """What event loops and clients hand to threads when they connect; in a replay they do not connect."""
 
+_ANYIO: Final = "anyio.to_thread"
 _OTEL_THREADING: Final = "opentelemetry.instrumentation.threading"
 
 _lock = threading.Lock()
@@ -126,10 +126,8 @@ def install() -> None:
         _wanted = True
         _wrap(concurrent.futures.ThreadPoolExecutor, "submit", _submit)
         _wrap(threading.Thread, "start", _start)
-    if "anyio.to_thread" in sys.modules:
-        _wrap_anyio(sys.modules["anyio.to_thread"])
-    else:
-        wrapt.register_post_import_hook(_wrap_anyio, "anyio.to_thread")
+    if not importing.after(_ANYIO, _wrap_anyio):
+        _wrap_anyio()
 
 
 def uninstall() -> None:
@@ -185,7 +183,8 @@ def _wrap(owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
     _wrapped.append((owner, name, *wrapping.insert_beneath(owner, name, vars(owner)[name], wrapper)))
 
 
-def _wrap_anyio(module: Any) -> None:
+def _wrap_anyio() -> None:
+    module = sys.modules[_ANYIO]
     with _lock:
         if _wanted and not any(owner is module for owner, *_ in _wrapped):
             _wrap(module, "run_sync", _run_sync)

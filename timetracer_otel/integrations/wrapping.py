@@ -6,18 +6,19 @@ instrumentation's span is current when our wrapper runs, and uninstrumenting lea
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import wrapt
-from wrapt.importer import ImportHookFinder
 
 from timetracer_otel import ports
-from timetracer_otel.integrations import direct, releases
+from timetracer_otel.integrations import direct, importing, releases
 from timetracer_otel.integrations.base import Integration, Invocation, Point, Wrappable
 from timetracer_otel.integrations.flows import run, run_async
 
@@ -35,6 +36,7 @@ class _Inserted(NamedTuple):
 
 
 _lock = threading.RLock()
+"""Who holds it waits for no import: import hooks wait for it, with Python's lock of their module in hand."""
 _installed: dict[tuple[str, str, str], Callable[[], None]] = {}
 """How to take away what is installed, by integration, module and path."""
 _inserted: dict[str, list[_Inserted]] = {}
@@ -48,34 +50,66 @@ _too_old: dict[str, bool] = {}
 """Whether the installed release is older than the integration knows, by its name."""
 
 
-def install(integration: Wrappable) -> None:
-    """Wrap the integration's points, now where their modules are loaded, else when they load."""
-    with _lock:
-        if _settled.get(integration.name) is not integration:
-            _wanted[integration.name] = integration
-            settled = True
-            for point in integration.points():
-                if point.module in sys.modules:
-                    settled = _apply(integration, point) and settled
-                    continue
-                hook = integration.name, _key(point)
-                known, _hooked[hook] = hook in _hooked, (integration, point)
-                if not known:
-                    wrapt.register_post_import_hook(_on_import(*hook), point.module)
-            if settled:
-                _settled[integration.name] = integration
-        if _hooked:
-            _see_imports()
+def install(integration: Wrappable, wanted: Callable[[], bool] = lambda: True) -> None:
+    """Wrap the integration's points, now where their modules are loaded, else when they load.
 
-
-def _see_imports() -> None:
-    """Put wrapt's finder back where somebody took it away.
-
-    wrapt adds it to ``sys.meta_path`` once a process. Who puts that back as it was (pytest's ``pytester``
-    does, after each run in its own process) takes it away, and no hook is called any more.
+    Args:
+        integration: what to install.
+        wanted: asked when nobody else installs or takes away; false where it was taken away meanwhile.
     """
-    if not any(isinstance(finder, ImportHookFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, ImportHookFinder())
+    points: Sequence[Point] | None = None
+    waited: set[str] = set()
+    while True:
+        if points is None and not _is_settled(integration):
+            points = integration.points()
+        _wait(points or (), waited)
+        with _lock:
+            if not _is_settled(integration):
+                if points is None or _in_progress(points, waited):
+                    continue
+                if wanted():
+                    _install(integration, points)
+            if _hooked:
+                importing.follow()
+            return
+
+
+def _is_settled(integration: Wrappable) -> bool:
+    return _settled.get(integration.name) is integration
+
+
+def _install(integration: Wrappable, points: Sequence[Point]) -> None:
+    _wanted[integration.name] = integration
+    settled = True
+    for point in points:
+        hook = integration.name, _key(point)
+        if _is_loaded(point.module):
+            settled = _apply(integration, point) and settled
+        elif hook in _hooked or importing.after(point.module, _on_import(*hook)):
+            _hooked[hook] = integration, point
+        else:
+            settled = _apply(integration, point) and settled
+    if settled:
+        _settled[integration.name] = integration
+
+
+def _is_loaded(module: str) -> bool:
+    return sys.modules.get(module) is not None and not importing.is_running(module)
+
+
+def _wait(points: Sequence[Point], waited: set[str]) -> None:
+    """Wait until no other thread is in the middle of importing their modules."""
+    for module in _in_progress(points, waited):
+        waited.add(module)
+        with contextlib.suppress(Exception):  # whoever imports it is told
+            importlib.import_module(module)
+
+
+def _in_progress(points: Sequence[Point], waited: Collection[str]) -> list[str]:
+    """Modules that somebody, maybe this thread, imports unseen by us, and that were not waited for."""
+    specs = {one.module: getattr(sys.modules.get(one.module), "__spec__", None) for one in points}
+    begun = [name for name, spec in specs.items() if getattr(spec, "_initializing", False)]
+    return [name for name in begun if name not in waited and not importing.is_running(name)]
 
 
 def uninstall(integration: Wrappable) -> None:
@@ -102,9 +136,8 @@ def _key(point: Point) -> str:
     return f"{point.module}:{point.path}"
 
 
-def _on_import(name: str, key: str) -> Callable[[Any], None]:
-    def loaded(_module: Any) -> None:
-        # an exception in an import hook would abort every hook after it
+def _on_import(name: str, key: str) -> Callable[[], None]:
+    def loaded() -> None:
         try:
             with _lock:
                 # that of the one of that name now: another may have been taken away before the library came
@@ -127,7 +160,7 @@ def _apply(integration: Wrappable, point: Point) -> bool:
     if _leave_alone(integration):
         return True
     try:
-        owner: Any = importlib.import_module(point.module)
+        owner: Any = sys.modules[point.module]
         *parents, attribute = point.path.split(".")
         for parent in parents:
             owner = getattr(owner, parent)
@@ -135,7 +168,7 @@ def _apply(integration: Wrappable, point: Point) -> bool:
             # instrumentations put a subclass in its place: wrap where the function is, for all of them
             owner = next((kind for kind in owner.__mro__ if attribute in vars(kind)), owner)
         present = vars(owner)[attribute] if attribute in vars(owner) else getattr(owner, attribute)
-    except (ImportError, AttributeError, KeyError) as error:
+    except (AttributeError, KeyError) as error:
         if not point.optional:
             ports.report(f"{integration.name}: {_key(point)} is not in this version of the library", error)
         return False
@@ -230,3 +263,13 @@ def take_out(owner: Any, attribute: str, wrapper: Any, original: Any) -> None:
 def _is(present: Any, wrapper: Any) -> bool:
     # OpenTelemetry's unwrap() leaves what getattr() gives: our wrapper bound to nothing
     return present is wrapper or getattr(present, "_self_parent", None) is wrapper
+
+
+def _renew() -> None:
+    """Another thread of the process that forked this one may have held it."""
+    global _lock  # as many as processes
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)

@@ -12,8 +12,7 @@ import msgspec
 from timetracer_otel.cassette import Call
 from timetracer_otel.config import Settings
 from timetracer_otel.errors import ConfigurationError
-from timetracer_otel.integrations import all_integrations
-from timetracer_otel.integrations.base import Wrappable
+from timetracer_otel.integrations import families, load
 from timetracer_otel.messages import Answer, Failure, Request, SqlStatement
 from timetracer_otel.replayers import failing
 
@@ -60,11 +59,11 @@ class Fault(msgspec.Struct, frozen=True):
         if not colon or not target or not effect:
             raise ConfigurationError(f"the fault {text[:100]!r} is malformed; {_EXAMPLE}")
         target = _FAMILIES.get(target.lower(), target.lower())
-        known = {name for one in all_integrations() for name in (one.name, getattr(one, "family", ""))}
+        known = {name for one in families().items() for name in one if name}
         if target not in known:
             raise ConfigurationError(
                 f"the fault {text[:100]!r} is of {target[:40]!r}, which is no integration or family;"
-                f" known are {', '.join(sorted(filter(None, known)))}"
+                f" known are {', '.join(sorted(known))}"
             )
         return cls(target, pattern.strip() or "*", *_effect(text, effect), text=text.strip())
 
@@ -173,10 +172,9 @@ class Faults:
         Raises:
             ConfigurationError: see there.
         """
-        callers: dict[str, Wrappable] = {one.name: one for one in all_integrations()}
-        for call in calls:
+        for call in calls if self.all else ():
             for fault in self.all:
-                request, caller = call.request, callers.get(call.integration)
+                request, caller = call.request, load(call.integration)
                 if (
                     request is not None
                     and caller is not None

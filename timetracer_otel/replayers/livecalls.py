@@ -5,15 +5,13 @@ from __future__ import annotations
 import enum
 import threading
 import time
-from functools import cache
 from types import TracebackType
 
 import msgspec
 
 from timetracer_otel.cassette import Call
 from timetracer_otel.config import Settings
-from timetracer_otel.integrations import all_integrations
-from timetracer_otel.integrations.base import Integration
+from timetracer_otel.integrations import families
 from timetracer_otel.messages import Request
 from timetracer_otel.replayers.matching import Grade
 
@@ -90,13 +88,7 @@ def is_live(settings: Settings, integration: str, family: str) -> bool:
     """
     if not settings.live_plugins and not settings.mock_plugins:
         return False
-    named = {integration, family, _families().get(integration, family)}
+    named = {integration, family, families().get(integration) or family}
     if not named.isdisjoint(settings.live_plugins):
         return True
     return bool(settings.mock_plugins) and named.isdisjoint(settings.mock_plugins)
-
-
-@cache
-def _families() -> dict[str, str]:
-    """The family of each library."""
-    return {one.name: one.family for one in all_integrations() if isinstance(one, Integration)}

@@ -29,7 +29,7 @@ import timetracer_otel
 from timetracer_otel import attributes as names
 from timetracer_otel import config
 from timetracer_otel.cassette import Cassette
-from timetracer_otel.integrations import all_integrations
+from timetracer_otel.integrations import load
 from timetracer_otel.messages import HttpRequest, Request
 from timetracer_otel.store import FolderStore
 from timetracer_otel.testing.orders import OURS, STEPS, Facts, Seen
@@ -116,18 +116,17 @@ class Case:
     def _loaded(self) -> Original:
         """What stands at each of our points whose module is loaded; ``None`` where it is inherited."""
         found: Original = {}
-        for integration in all_integrations():
-            if integration.name == self._subject.integration:
-                for point in integration.points():
-                    *parents, name = point.path.split(".")
-                    key = point.module, point.path
-                    if key not in self._owners and point.module in sys.modules:
-                        owner: Any = importlib.import_module(point.module)
-                        for parent in parents:
-                            owner = getattr(owner, parent)
-                        self._owners[key] = owner
-                    if key in self._owners:
-                        found[key] = vars(self._owners[key]).get(name)
+        integration = load(self._subject.integration)
+        for point in () if integration is None else integration.points():
+            *parents, name = point.path.split(".")
+            key = point.module, point.path
+            if key not in self._owners and point.module in sys.modules:
+                owner: Any = importlib.import_module(point.module)
+                for parent in parents:
+                    owner = getattr(owner, parent)
+                self._owners[key] = owner
+            if key in self._owners:
+                found[key] = vars(self._owners[key]).get(name)
         return found
 
     def _untouched(self) -> set[tuple[str, str]]:
@@ -231,13 +230,10 @@ def main() -> None:
     config.load()
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http,database"
     facts = {}
-    # what libraries stand on, and what we are made of: loaded once, it makes no difference to the order of
-    # things, since an integration does not load its library
+    # what libraries stand on: loaded once, it makes no difference to the order of things
     for beneath in _BENEATH:
         with contextlib.suppress(ImportError):
             importlib.import_module(beneath)
-    for integration in all_integrations():
-        integration.points()
     gc.freeze()  # the children's collector need not look at all this again
     for order in orders or STEPS:
         with tempfile.TemporaryDirectory() as folder:

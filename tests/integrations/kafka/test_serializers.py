@@ -13,7 +13,7 @@ from tests.integrations.ports import RecordingPort, ReplayPort, using
 from tests.services.kafka import Kafka
 from timetracer_otel import ports
 from timetracer_otel.integrations import wrapping
-from timetracer_otel.integrations.kafka import AiokafkaIntegration
+from timetracer_otel.integrations.kafka.aio import AiokafkaIntegration
 
 
 class OwnError(Exception):

@@ -15,14 +15,12 @@ from tests.integrations.mysql.runs import (
 )
 from tests.services.mariadb import MariaDb
 from timetracer_otel.integrations import wrapping
-from timetracer_otel.integrations.mysql import (
-    AioMySqlIntegration,
-    AsyncmyIntegration,
-    MySqlClientIntegration,
-    MySqlConnectorAioIntegration,
-    MySqlConnectorIntegration,
-    PyMySqlIntegration,
-)
+from timetracer_otel.integrations.mysql.aiomysql import AioMySqlIntegration
+from timetracer_otel.integrations.mysql.asyncmy import AsyncmyIntegration
+from timetracer_otel.integrations.mysql.connector import MySqlConnectorIntegration
+from timetracer_otel.integrations.mysql.connector_aio import MySqlConnectorAioIntegration
+from timetracer_otel.integrations.mysql.mysqlclient import MySqlClientIntegration
+from timetracer_otel.integrations.mysql.pymysql import PyMySqlIntegration
 
 
 @pytest.fixture(autouse=True)

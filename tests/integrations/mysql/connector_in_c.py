@@ -18,7 +18,7 @@ from tests.integrations.ports import RecordingPort, ReplayPort, using
 from timetracer_otel import ports
 from timetracer_otel.errors import NoSessionError, ReplayError
 from timetracer_otel.integrations import wrapping
-from timetracer_otel.integrations.mysql import MySqlConnectorIntegration
+from timetracer_otel.integrations.mysql.connector import MySqlConnectorIntegration
 
 pytestmark = pytest.mark.needs("mariadbd")
 

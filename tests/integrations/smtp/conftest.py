@@ -10,7 +10,8 @@ from tests.integrations.smtp.runs import Runs
 from tests.services.full_house import FullHouse
 from tests.services.mail import MailServer
 from timetracer_otel.integrations import wrapping
-from timetracer_otel.integrations.smtp import AiosmtplibIntegration, SmtplibIntegration
+from timetracer_otel.integrations.smtp.asynchronous import AiosmtplibIntegration
+from timetracer_otel.integrations.smtp.blocking import SmtplibIntegration
 
 
 @pytest.fixture(scope="session")

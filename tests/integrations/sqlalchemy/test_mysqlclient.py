@@ -18,7 +18,7 @@ from tests.integrations.sqlalchemy.tables import Person
 from tests.integrations.sqlalchemy.test_mysqlconnector import MySqlDatabase
 from tests.services.mariadb import PASSWORD, USER, MariaDb
 from timetracer_otel.integrations import wrapping
-from timetracer_otel.integrations.mysql import MySqlClientIntegration
+from timetracer_otel.integrations.mysql.mysqlclient import MySqlClientIntegration
 
 pytestmark = [pytest.mark.needs("mariadbd"), pytest.mark.needs("mysqlclient")]
 

@@ -19,7 +19,7 @@ from tests.integrations.sqlalchemy.databases import _TABLES, Database, differenc
 from tests.integrations.sqlalchemy.tables import Person
 from tests.services.mariadb import PASSWORD, USER, MariaDb
 from timetracer_otel.integrations import wrapping
-from timetracer_otel.integrations.mysql import MySqlConnectorIntegration
+from timetracer_otel.integrations.mysql.connector import MySqlConnectorIntegration
 
 pytestmark = pytest.mark.needs("mariadbd")
 NAME = "below"

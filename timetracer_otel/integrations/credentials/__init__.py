@@ -4,20 +4,3 @@ What is checked is masked in a recording, so in a replay every check would fail,
 What a check came to is noted while recording, as the values are that cannot repeat. In a replay a check that
 is given a mask comes to the same; one that is given a credential is made.
 """
-
-from __future__ import annotations
-
-from collections.abc import Sequence
-
-from timetracer_otel.integrations.base import Point, Wrappable
-from timetracer_otel.integrations.credentials import forms, passwords, tokens
-
-
-class CredentialsIntegration(Wrappable):
-    """What libraries say of passwords, tokens, signed cookies and the tokens of forms."""
-
-    name = "credentials"
-
-    def points(self) -> Sequence[Point]:
-        """Where each library says whether a credential is good, and what it says."""
-        return (*passwords.points(), *tokens.points(), *forms.points())

@@ -3,21 +3,3 @@
 A call is seen at the connection, below all of them; each library says only whose call it is. In
 replay the connection has a socket of ours, which the same code reads the recorded answer from.
 """
-
-from __future__ import annotations
-
-from timetracer_otel.integrations.httpclient.botocore import BotocoreIntegration
-from timetracer_otel.integrations.httpclient.connection import HttpClientIntegration
-from timetracer_otel.integrations.httpclient.libraries import (
-    RequestsIntegration,
-    Urllib3Integration,
-    UrllibIntegration,
-)
-
-__all__ = [
-    "BotocoreIntegration",
-    "HttpClientIntegration",
-    "RequestsIntegration",
-    "Urllib3Integration",
-    "UrllibIntegration",
-]

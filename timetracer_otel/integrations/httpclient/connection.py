@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import ssl
 from collections.abc import Callable, Iterable, Sequence
@@ -248,7 +247,7 @@ def _url(connection: Any, target: str) -> str:
     tunnel = getattr(connection, "_tunnel_host", None)
     host = str(tunnel or connection.host)
     port = connection._tunnel_port if tunnel else connection.port
-    secure = connection.default_port == http.client.HTTPS_PORT
+    secure = connection.default_port == 443
     return framing.address(host, port, "https" if secure else "http") + target
 
 

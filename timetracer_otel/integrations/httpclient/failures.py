@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import ssl
 import sys
@@ -89,6 +88,8 @@ def rebuilt(failure: Failure, connection: Any) -> BaseException:
 
 def _exception_classes() -> Mapping[str, type[BaseException]]:
     """What connections raise, and what is below them."""
+    import http.client  # it loads us, so it is not there yet as we are loaded
+
     found = exceptions.module_exceptions(http.client, ssl)
     found |= exceptions.by_name(socket.gaierror, socket.herror)
     above = sys.modules.get("urllib3.exceptions")
