@@ -83,6 +83,12 @@ def end() -> None:
         wrapping.uninstall(one)
 
 
+def covers(name: str) -> bool:
+    """True when the integration of that name is installed, or will be when its library loads."""
+    waits = _wanted and name not in _made and any(known.name == name for known in KNOWN)
+    return waits or wrapping.installed(name)
+
+
 def _is_loaded(library: str) -> bool:
     return sys.modules.get(library) is not None
 

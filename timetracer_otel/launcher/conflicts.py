@@ -9,7 +9,7 @@ import logging
 import re
 from typing import Final
 
-from timetracer_otel.integrations.wrapping import installed
+from timetracer_otel.integrations.loading import covers
 
 logger = logging.getLogger("timetracer_otel.launcher")
 
@@ -32,7 +32,7 @@ def say_them_softly() -> None:
 
 def _matters(record: logging.LogRecord) -> bool:
     found = _CONFLICT.match(record.getMessage())
-    if found is None or not installed(_NAMES.get(found[1], found[1])):
+    if found is None or not covers(_NAMES.get(found[1], found[1])):
         return True
     logger.info("%s; the spans of its calls are timetracer-otel's own", found[0])
     return False
