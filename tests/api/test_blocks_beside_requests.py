@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 import timetracer_otel
-from tests.fidelity.servers import PLAIN, RECORDING, Server, instrumenting
+from tests.fidelity.servers import PLAIN, RECORDING, Server
 from tests.fidelity.wire import Request, send
+from tests.services.environment import instrumenting
 from tests.services.upstream import Upstream
 from timetracer_otel.store import FolderStore
 

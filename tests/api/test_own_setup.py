@@ -16,6 +16,7 @@ import pytest
 from tests.fidelity.servers import PLAIN, REPLAYING, Server
 from tests.fidelity.wire import Request, send
 from tests.services.upstream import Upstream
+from tests.slow import later
 from timetracer_otel.store import FolderStore
 
 SERVICE = """
@@ -91,7 +92,7 @@ def exported(directory: Path) -> list[str]:
     "setup",
     [
         pytest.param(PROCESSOR + SET + INSTALL, id="processor, provider, install"),
-        pytest.param(EXPORTER + INSTALL + SET, id="exporter, install, provider"),
+        later(EXPORTER + INSTALL + SET, id="exporter, install, provider"),
     ],
 )
 def test_both_exporters_get_what_is_theirs_and_every_way_to_replay_is_one(

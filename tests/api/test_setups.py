@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.services.environment import without_settings
 from tests.services.upstream import Upstream
+from tests.slow import later
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.store import FolderStore
 
@@ -40,7 +41,7 @@ for number in range(2):
 
 def run(script: str, *arguments: str) -> str:
     """What the script says on standard error."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))}
+    own = without_settings()
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False, env=own
     )
@@ -81,7 +82,10 @@ ORDERS = [
     ],
     ids=", ".join,
 )
-@pytest.mark.parametrize("end", ["", "trace.get_tracer_provider().shutdown()"], ids=["exit", "shutdown"])
+@pytest.mark.parametrize(
+    "end",
+    [pytest.param("", id="exit"), later("trace.get_tracer_provider().shutdown()", id="shutdown")],
+)
 def test_jobs_are_recorded_in_any_order_of_setting_up(
     order: tuple[str, ...], end: str, store: FolderStore, upstream: Upstream
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import pytest
+
 from benchmarks import recording
 
 
@@ -13,6 +15,7 @@ def names(lines: Sequence[str]) -> list[str]:
     return [re.split(r"  +", line.strip())[0] for line in lines if line]
 
 
+@pytest.mark.slow
 def test_the_variants_are_asked_in_turn_and_compared() -> None:
     variants = ("bare", "stock", "stock-whole", "ours")
     lines = recording.report(variants, ("order",), rounds=1, seconds=0.02)

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from tests.buckets.conftest import NAME, S3
-from tests.fidelity.servers import instrumenting
 from tests.services.aws import Aws
+from tests.services.environment import instrumenting
 from tests.services.upstream import Upstream
 from timetracer_otel import Cassette, config, record, replay
 from timetracer_otel.demo.processes import Sent, Server, send

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +14,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from tests.fidelity.servers import RECORDING, Server, instrumenting
+from tests.fidelity.servers import RECORDING, Server
+from tests.services.environment import instrumenting, without_settings
 from timetracer_otel.store import FolderStore
 
 ROOT = Path(__file__).parents[2]
@@ -91,9 +91,7 @@ class Recorded:
 
     def run(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """A command of the environment that the service has, in which nothing of its world is left."""
-        own = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))
-        }
+        own = without_settings()
         return subprocess.run(
             [sys.executable, "-m", *arguments],
             cwd=self.folder.parent,

@@ -17,10 +17,11 @@ import websockets
 from tests.canaries import service as service_module
 from tests.canaries.canaries import Canaries
 from tests.canaries.places import IN_CLEAR
-from tests.fidelity.servers import instrumenting
+from tests.services.environment import instrumenting
 from tests.services.lifeline import tied
 from tests.services.ports import free_port
 from tests.services.upstream import Upstream
+from tests.slow import later
 
 ROOT = Path(__file__).parents[2]
 _CANARY = re.compile(r"""\bC\[['"]([^'"]+)['"]\]""")
@@ -66,7 +67,9 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
             return
 
 
-@pytest.mark.parametrize("settings", [{}, {"TIMETRACER_COMPRESSION": "zstd", "TIMETRACER_PAYLOADS": "span"}])
+@pytest.mark.parametrize(
+    "settings", [{}, later({"TIMETRACER_COMPRESSION": "zstd", "TIMETRACER_PAYLOADS": "span"})]
+)
 def test_a_service(settings: dict[str, str], upstream: Upstream, tmp_path: Path) -> None:
     c = Canaries("HTTP")
     store, scratch, port = tmp_path / "cassettes", tmp_path / "scratch", free_port()

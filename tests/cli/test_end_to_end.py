@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import samples
-from tests.fidelity.servers import instrumenting
+from tests.services.environment import instrumenting
 from timetracer_otel.demo.processes import Received, Sent, Server, send
 
 APP = """

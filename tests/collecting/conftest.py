@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.environment import without_settings
 from tests.services.lifeline import tied
 
 Start = Callable[..., "Collecting"]
@@ -26,9 +26,7 @@ class Collecting:
     """
 
     def __init__(self, folder: Path, *options: str) -> None:
-        environ = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))
-        }
+        environ = without_settings()
         self._process = tied(
             subprocess.Popen(
                 [sys.executable, "-m", "timetracer_otel", "collect", "-o", str(folder), *options],

@@ -32,11 +32,8 @@ for the second driver of those that have all in common.
 """
 
 SIX_ORDERS = (*FEW_ORDERS, "theirs, ours, theirs undone", "ours, theirs, ours undone")
-ALIKE = (
-    *("urllib", "urllib3", "sqlite3", "psycopg2", "psycopg_pool", "pymysql"),
-    *("confluent-kafka", "plain asgi", "plain wsgi"),
-)
-"""Wrapped as others are that are tried in all orders: here all but six of these are slow tests."""
+THOROUGH = ("flask", "httpx", "psycopg", "redis")
+"""Tried in all orders; of those of the others, wrapped in the same way, all but six are slow tests."""
 
 FactsOf = Callable[[str, str], Facts]
 
@@ -103,7 +100,7 @@ def orders_of(library: str) -> tuple[str, ...]:
 
 
 def is_slow(library: str, order: str) -> bool:
-    return library in ALIKE and order not in SIX_ORDERS
+    return library not in THOROUGH and order not in SIX_ORDERS
 
 
 HTTP = ("httpx", "httpx2", "requests", "urllib3", "urllib", "aiohttp")

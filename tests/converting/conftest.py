@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.services.environment import settings
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.cli import cli
 from timetracer_otel.store import FolderStore
@@ -20,9 +20,8 @@ Run = Callable[..., Result]
 @pytest.fixture(autouse=True)
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, and no setting in the environment."""
-    for name in os.environ:
-        if name.startswith(("OTEL_", "TIMETRACER_")) or name == "FORCE_COLOR":
-            monkeypatch.delenv(name)
+    for name in (*settings(), "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 
 from tests.converting.conftest import Run, cassettes
-from tests.fidelity.servers import ROOT, Server, instrumenting
+from tests.fidelity.servers import ROOT, Server
 from tests.recording.sink import OtlpSink
+from tests.services.environment import instrumenting
 from timetracer_otel.span import SpanKind
 
 LAUNCHER = ("opentelemetry-instrument", "--traces_exporter", "otlp_proto_http")

@@ -15,8 +15,8 @@ import pytest
 
 from tests.docs import curl
 from tests.docs.markdown import blocks
-from tests.fidelity.servers import instrumenting
 from tests.services.aws import Aws
+from tests.services.environment import instrumenting
 from tests.services.kafka import Kafka
 from tests.services.ports import free_port
 from timetracer_otel.demo import story

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.fidelity.apps.calls import choosing
-from tests.fidelity.servers import INSTRUMENTED, RECORDING, REPLAYING, Server, instrumenting
+from tests.fidelity.servers import INSTRUMENTED, RECORDING, REPLAYING, Server
+from tests.services.environment import instrumenting
 from tests.services.together import Services
 
 ASKED = choosing(

@@ -9,18 +9,11 @@ from pathlib import Path
 from tests.fidelity.apps.calls import choosing
 from tests.fidelity.row import Row
 from tests.fidelity.scenarios import Variant, rows_of
-from tests.fidelity.servers import (
-    INSTRUMENTED,
-    PLAIN,
-    RECORDING,
-    REPLAYING,
-    Server,
-    ServerFailed,
-    instrumenting,
-)
+from tests.fidelity.servers import INSTRUMENTED, PLAIN, RECORDING, REPLAYING, Server, ServerFailed
 from tests.fidelity.sqlalchemy_versions import python_path
 from tests.fidelity.wire import Answer, send
 from tests.services import c_extension
+from tests.services.environment import EVERYTHING, instrumenting
 from tests.services.programs import find
 from tests.services.together import Services
 
@@ -103,6 +96,8 @@ def run_variant(variant: Variant, services: Services, directory: Path) -> Result
     if variant.libraries:
         environment |= choosing(variant.libraries)
         environment |= instrumenting(variant.framework.removesuffix("-asgi"), *INSTRUMENTED)
+    else:
+        environment |= EVERYTHING
 
     def run(name: str, launcher: tuple[str, ...], added: dict[str, str], *orders: Iterable[Row]) -> list[Run]:
         server = Server(variant.framework, launcher, {**environment, **added}, directory / name)

@@ -20,7 +20,8 @@ class Variant:
     Attributes:
         sqlalchemy: The SQLAlchemy it runs with: ``current`` (what is installed) or ``2.0``.
         libraries: The headings of the rows it runs; empty for all.
-        one_each: Of what is done with several drivers or protocols it takes one, each in its turn.
+        one_each: Of what is done with several drivers or protocols it takes one, each in its turn; of what
+            several of such applications do, only what is its turn.
         rest: It takes the others.
         slow: It takes a minute, and others show most of it.
     """
@@ -83,8 +84,15 @@ def rows_of(variant: Variant) -> tuple[Row, ...]:
     )
     if not (variant.one_each or variant.rest):
         return served
+    taking_turns = [
+        other.framework for other in VARIANTS if other.one_each and other.sqlalchemy == variant.sqlalchemy
+    ]
     alike: dict[tuple[str, str], list[Row]] = {}
     for row in served:
         alike.setdefault((row.library, row.edge), []).append(row)
-    one_each = {rows[turn % len(rows)].name for turn, rows in enumerate(alike.values())}
-    return tuple(row for row in served if (row.name in one_each) is variant.one_each)
+    chosen = set()
+    for turn, ((library, _), ways) in enumerate(alike.items()):
+        doing = [framework for framework in taking_turns if framework in ways[0].frameworks]
+        if library == "Inbound" or doing[turn % len(doing)] == variant.framework:
+            chosen.add(ways[turn // len(doing) % len(ways)].name)
+    return tuple(row for row in served if (row.name in chosen) is variant.one_each)

@@ -11,10 +11,10 @@ import sysconfig
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from tests.fidelity.wire import PATIENCE
+from tests.services.environment import without_settings
 from tests.services.lifeline import tied
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,21 +170,9 @@ class Server:
             self._printed.notify_all()
 
 
-def instrumenting(*libraries: str) -> dict[str, str]:
-    """What tells the launcher to instrument these only, as in an environment where nothing else is installed:
-    it loads each library that it instruments, and all of them together for longer than a small app lives.
-    """
-    others = {found.name for found in entry_points(group="opentelemetry_instrumentor")} - set(libraries)
-    return {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": ",".join(sorted(others))}
-
-
 def _environment(added: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without anything that would configure the server by accident."""
-    own = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("OTEL_", "TIMETRACER_", "PYTEST_"))
-    }
+    own = {name: value for name, value in without_settings().items() if not name.startswith("PYTEST_")}
     path = os.pathsep.join(filter(None, [added.get("PYTHONPATH"), str(ROOT)]))
     binaries = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", "")])
     return {**own, "PYTHONUNBUFFERED": "1", **added, "PYTHONPATH": path, "PATH": binaries}

@@ -11,6 +11,7 @@ import pytest
 from tests.fidelity.conftest import Stage
 from tests.fidelity.servers import Server
 from tests.fidelity.wire import Answer, Request, send
+from tests.slow import later
 
 REQUESTS = 200
 CLIENTS = 20
@@ -34,7 +35,9 @@ def send_all(server: Server, requests: list[Request]) -> list[Answer]:
         return list(clients.map(lambda request: send(port, request), requests))
 
 
-@pytest.mark.parametrize(("framework", "request_of"), [("fastapi", fastapi_order), ("flask", flask_order)])
+@pytest.mark.parametrize(
+    ("framework", "request_of"), [("fastapi", fastapi_order), later("flask", flask_order)]
+)
 def test_two_hundred_requests_by_twenty_clients(
     framework: str, request_of: Callable[[int], Request], stage: Stage
 ) -> None:

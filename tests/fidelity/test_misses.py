@@ -7,6 +7,7 @@ import pytest
 from tests.fidelity.apps.drifting import DRIFTS
 from tests.fidelity.conftest import Stage
 from tests.fidelity.wire import Request, send
+from tests.slow import FIRST_FASTAPI
 
 SQL = [kind for kind in DRIFTS if kind.startswith("sql")]
 OTHERS = [kind for kind in DRIFTS if not kind.startswith("sql")]
@@ -20,7 +21,7 @@ REQUESTS = {
 }
 
 
-@pytest.mark.parametrize("framework", ["fastapi", "flask"])
+@pytest.mark.parametrize("framework", FIRST_FASTAPI)
 def test_a_changed_call_is_a_miss_that_explains_itself(framework: str, stage: Stage) -> None:
     with stage.recording(framework, DRIFT="recorded") as server:
         recorded = {name: send(server.port, request) for name, request in REQUESTS.items()}

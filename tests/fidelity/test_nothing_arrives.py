@@ -11,6 +11,7 @@ from tests.fidelity.conftest import Stage
 from tests.fidelity.servers import ServerFailed
 from tests.fidelity.wire import Request, send
 from tests.services.together import Services
+from tests.slow import FIRST_FASTAPI
 
 PATHS = {
     "fastapi": (
@@ -42,7 +43,7 @@ def arrived(services: Services) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("framework", ["fastapi", "flask"])
+@pytest.mark.parametrize("framework", FIRST_FASTAPI)
 def test_writes_do_not_reach_running_services(framework: str, stage: Stage) -> None:
     requests = [Request("GET", path) for path in PATHS[framework]]
     with stage.recording(framework) as server:
@@ -77,7 +78,7 @@ def test_a_request_that_was_not_recorded_reaches_nothing(stage: Stage) -> None:
     assert arrived(stage.services) == before
 
 
-@pytest.mark.parametrize("framework", ["fastapi", "flask"])
+@pytest.mark.parametrize("framework", FIRST_FASTAPI)
 def test_without_cassettes_the_application_does_not_start(
     framework: str, stage: Stage, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from websockets.sync.client import connect as connect_websocket
 from tests.fidelity.conftest import Stage
 from tests.fidelity.servers import Server
 from tests.fidelity.wire import Answer, Request, connect, read_chunks, read_head, send
+from tests.slow import FIRST_FASTAPI
 
 
 def events_let_out_one_by_one(server: Server, stage: Stage) -> list[bytes]:
@@ -29,7 +30,7 @@ def events_let_out_one_by_one(server: Server, stage: Stage) -> list[bytes]:
     return arrived
 
 
-@pytest.mark.parametrize("framework", ["fastapi", "flask"])
+@pytest.mark.parametrize("framework", FIRST_FASTAPI)
 def test_events_arrive_one_by_one_while_recording(framework: str, stage: Stage) -> None:
     with stage.recording(framework) as server:
         recorded = events_let_out_one_by_one(server, stage)
@@ -40,7 +41,7 @@ def test_events_arrive_one_by_one_while_recording(framework: str, stage: Stage) 
     assert list(replayed.chunks) == recorded
 
 
-@pytest.mark.parametrize("framework", ["fastapi", "flask"])
+@pytest.mark.parametrize("framework", FIRST_FASTAPI)
 def test_a_client_that_hangs_up_costs_nobody_else_anything(framework: str, stage: Stage) -> None:
     def next_answer(server: Server) -> Answer:
         return send(server.port, Request("GET", "/httpx/get-json"))

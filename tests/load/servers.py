@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.fidelity.servers import Server, instrumenting
+from tests.fidelity.servers import Server
 from tests.fidelity.wire import Request, connect, read_chunks, read_head, send
 from tests.load.apps.large import PIECE, pieces
+from tests.services.environment import instrumenting
 
 COMMANDS = {
     "fastapi": ("uvicorn", "tests.load.apps.fastapi_app:app", "--port", "0", "--no-access-log"),

@@ -13,6 +13,7 @@ from tests.load.client import ask
 from tests.load.conftest import Start
 from tests.load.servers import LoadedServer, Memory
 from tests.services.together import Services
+from tests.slow import FIRST_FASTAPI
 from timetracer_otel.store import FolderStore
 
 ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
@@ -98,7 +99,7 @@ SIZES = [(800, 4), pytest.param(100_000, 96, marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize(("light", "times"), SIZES)
-@pytest.mark.parametrize("framework", ["fastapi", "flask"])
+@pytest.mark.parametrize("framework", FIRST_FASTAPI)
 def test_nothing_grows_with_the_requests_that_are_recorded(
     start: Start, services: Services, framework: str, light: int, times: int
 ) -> None:
@@ -121,7 +122,7 @@ def test_nothing_grows_with_the_requests_that_are_recorded(
 
 
 @pytest.mark.parametrize(("light", "times"), SIZES)
-@pytest.mark.parametrize("framework", ["fastapi", pytest.param("flask", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("framework", FIRST_FASTAPI)
 def test_nothing_grows_with_the_requests_that_are_replayed(
     start: Start, store: FolderStore, services: Services, framework: str, light: int, times: int
 ) -> None:

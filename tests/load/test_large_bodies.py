@@ -10,6 +10,7 @@ import pytest
 from tests.load.conftest import Start
 from tests.load.servers import LAUNCHED, LoadedServer, Memory, download, upload
 from tests.load.upstream import large_upstream
+from tests.slow import FIRST_FASTAPI
 from timetracer_otel.messages import HttpRequest
 from timetracer_otel.store import FolderStore
 
@@ -48,7 +49,7 @@ def peaks(server: LoadedServer, paths: Iterable[str], megabytes: int) -> dict[st
 
 
 @pytest.mark.parametrize("megabytes", [30, pytest.param(300, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("framework", ["fastapi", "flask"])
+@pytest.mark.parametrize("framework", FIRST_FASTAPI)
 def test_large_bodies_are_passed_on_and_their_copies_are_bounded(
     start: Start, store: FolderStore, framework: str, megabytes: int
 ) -> None:

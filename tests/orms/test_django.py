@@ -9,6 +9,7 @@ import pytest
 
 from tests.orms.places import Place
 from tests.orms.runs import Runs, run_all
+from tests.slow import later
 
 _SCENARIOS = (
     "create_get_and_delete", "every_type_of_field", "queries_over_json_and_dates",
@@ -22,9 +23,9 @@ _MARIADB = pytest.mark.needs("mariadbd")
 _DRIVERS = (
     "sqlite",
     "psycopg",
-    pytest.param("psycopg2", marks=pytest.mark.slow),
-    pytest.param("pymysql", marks=_MARIADB),
-    pytest.param("mysqlclient", marks=pytest.mark.needs("mariadbd", "mysqlclient")),
+    later("psycopg2"),
+    pytest.param("pymysql", marks=[_MARIADB, pytest.mark.slow]),
+    pytest.param("mysqlclient", marks=[pytest.mark.needs("mariadbd", "mysqlclient"), pytest.mark.slow]),
     pytest.param("mysqlconnector", marks=[_MARIADB, pytest.mark.slow]),
     pytest.param("mysqlconnector-c", marks=[_MARIADB, pytest.mark.slow]),
 )

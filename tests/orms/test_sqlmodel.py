@@ -9,6 +9,7 @@ import pytest
 
 from tests.orms.places import Place
 from tests.orms.runs import Runs, run_all
+from tests.slow import later
 
 _SCENARIOS = (
     "create_get_and_delete", "every_type_of_field", "relations", "transactions_and_savepoints", "errors",
@@ -16,7 +17,7 @@ _SCENARIOS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["sqlite", "psycopg"])
+@pytest.fixture(scope="module", params=[later("sqlite"), "psycopg"])
 def runs(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,

@@ -15,6 +15,7 @@ import pytest
 
 from tests.orms.places import Place
 from tests.orms.runs import ROOT, Runs, run_all
+from tests.slow import later
 
 _SCENARIOS = (
     "create_get_and_delete", "every_type_of_field", "expressions_and_aggregates", "relations",
@@ -23,7 +24,7 @@ _SCENARIOS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["aiosqlite", "asyncpg"])
+@pytest.fixture(scope="module", params=[later("aiosqlite"), "asyncpg"])
 def driver(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fidelity.servers import RECORDING, Server, instrumenting
+from tests.fidelity.servers import RECORDING, Server
 from tests.processes.service import Service
+from tests.services.environment import instrumenting
 from tests.services.ports import free_port
 from timetracer_otel.store import FolderStore
 

@@ -18,7 +18,7 @@ from timetracer_otel.cli import cli
 from timetracer_otel.store import FolderStore
 
 CLIENTS = 4
-KILLS = [pytest.param(kill, marks=pytest.mark.slow if kill >= 5 else ()) for kill in range(50)]
+KILLS = [pytest.param(kill, marks=pytest.mark.slow if kill >= 3 else ()) for kill in range(50)]
 
 
 def ask_until_it_is_dead(service: Service, answers: list[Answer], enough: threading.Semaphore) -> None:

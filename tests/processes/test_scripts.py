@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fidelity.servers import PLAIN, RECORDING, ROOT, instrumenting
+from tests.fidelity.servers import PLAIN, RECORDING, ROOT
 from tests.fidelity.wire import PATIENCE
+from tests.services.environment import instrumenting
 from timetracer_otel.store import FolderStore
 
 

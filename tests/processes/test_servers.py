@@ -19,6 +19,7 @@ from tests.processes.conftest import (
     Start,
 )
 from tests.processes.service import recorded
+from tests.slow import later
 from timetracer_otel.messages import HttpRequest
 from timetracer_otel.store import FolderStore
 
@@ -30,12 +31,12 @@ TWO = ("--workers", "2")
     [
         pytest.param(UVICORN, signal.SIGTERM, id="uvicorn-SIGTERM"),
         pytest.param(UVICORN, signal.SIGINT, id="uvicorn-SIGINT"),
-        pytest.param(QUIET_UVICORN, signal.SIGTERM, id="uvicorn-lifespan-off"),
+        later(QUIET_UVICORN, signal.SIGTERM, id="uvicorn-lifespan-off"),
         pytest.param(GUNICORN, signal.SIGINT, id="gunicorn-SIGINT"),
-        pytest.param(HYPERCORN, signal.SIGTERM, id="hypercorn-SIGTERM"),
-        pytest.param(HYPERCORN, signal.SIGINT, id="hypercorn-SIGINT", marks=pytest.mark.slow),
+        later(HYPERCORN, signal.SIGTERM, id="hypercorn-SIGTERM"),
+        later(HYPERCORN, signal.SIGINT, id="hypercorn-SIGINT"),
         pytest.param(GRANIAN, signal.SIGTERM, id="granian-SIGTERM"),
-        pytest.param(GRANIAN, signal.SIGINT, id="granian-SIGINT", marks=pytest.mark.slow),
+        later(GRANIAN, signal.SIGINT, id="granian-SIGINT"),
     ],
 )
 def test_a_server_stopped_right_after_its_last_answer(
@@ -52,13 +53,13 @@ def test_a_server_stopped_right_after_its_last_answer(
     [
         pytest.param((*UVICORN, *TWO), id="uvicorn"),
         pytest.param((*GUNICORN, *TWO), id="gunicorn-sync"),
-        pytest.param((*GUNICORN, *TWO, "--threads", "4"), id="gunicorn-gthread"),
-        pytest.param(
+        later((*GUNICORN, *TWO, "--threads", "4"), id="gunicorn-gthread"),
+        later(
             (*GUNICORN_ASGI, *TWO, "--worker-class", "uvicorn.workers.UvicornWorker"), id="gunicorn-uvicorn"
         ),
         pytest.param((*GUNICORN, *TWO, "--preload"), id="gunicorn-preload"),
-        pytest.param((*HYPERCORN, *TWO), id="hypercorn", marks=pytest.mark.slow),
-        pytest.param((*GRANIAN, *TWO), id="granian"),
+        later((*HYPERCORN, *TWO), id="hypercorn"),
+        later((*GRANIAN, *TWO), id="granian"),
     ],
 )
 def test_two_workers_stopped_right_after_their_last_answer(

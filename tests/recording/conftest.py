@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fidelity.servers import RECORDING, Server, instrumenting
+from tests.fidelity.servers import RECORDING, Server
 from tests.recording.sink import OtlpSink
+from tests.services.environment import instrumenting
 from tests.services.upstream import Upstream
 from timetracer_otel.store import FolderStore
 

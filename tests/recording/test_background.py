@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fidelity.servers import RECORDING, Server, instrumenting
+from tests.fidelity.servers import RECORDING, Server
 from tests.fidelity.wire import Request, send
+from tests.services.environment import instrumenting
 from tests.services.upstream import Upstream
+from tests.slow import later
 from timetracer_otel.store import FolderStore
 
 SERVICE = """
@@ -77,7 +79,10 @@ def upstream() -> Iterator[Upstream]:
         pytest.param({"TIMETRACER_MAX_OUTSIDE": "0"}, 0, False, id="none"),
     ],
 )
-@pytest.mark.parametrize("instrumented", [("fastapi", "httpx"), ()], ids=["instrumented", "not instrumented"])
+@pytest.mark.parametrize(
+    "instrumented",
+    [pytest.param(("fastapi", "httpx"), id="instrumented"), later((), id="not instrumented")],
+)
 def test_runs_of_a_job_and_single_calls(
     settings: dict[str, str],
     ticks: int,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.slow import later
+
 SCRIPT = """
 import {module}
 from opentelemetry.instrumentation.django import DjangoInstrumentor
@@ -16,7 +18,10 @@ print(DjangoInstrumentor().is_instrumented_by_opentelemetry)
 """
 
 
-@pytest.mark.parametrize("module", [f"django.core.handlers.{name}" for name in ("asgi", "base", "wsgi")])
+@pytest.mark.parametrize(
+    "module",
+    ["django.core.handlers.asgi", later("django.core.handlers.base"), later("django.core.handlers.wsgi")],
+)
 def test_it_is_loaded_once_and_says_nothing(module: str, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT.format(module=module))
 

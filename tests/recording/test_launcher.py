@@ -14,9 +14,10 @@ import msgspec
 import pytest
 from websockets.sync.client import connect
 
-from tests.fidelity.servers import PLAIN, Server, instrumenting
+from tests.fidelity.servers import PLAIN, Server
 from tests.recording.conftest import Run
 from tests.recording.sink import OtlpSink
+from tests.services.environment import instrumenting
 from tests.services.upstream import Upstream
 from timetracer_otel import Cassette
 from timetracer_otel.messages import HttpRequest, HttpResponse

@@ -13,9 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.fidelity.servers import RECORDING, Server, instrumenting
+from tests.fidelity.servers import RECORDING, Server
 from tests.regressions.upstream import Upstream
+from tests.services.environment import instrumenting, without_settings
 from tests.services.valkey import Valkey
+from tests.slow import later
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.store import FolderStore
 
@@ -65,9 +67,7 @@ class Recorded:
 
     def run(self, *arguments: str, shop: str = "shop") -> subprocess.CompletedProcess[str]:
         """``timetracer-otel`` with the shop as it is now."""
-        own = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))
-        }
+        own = without_settings()
         return subprocess.run(
             [sys.executable, "-m", "timetracer_otel", *arguments],
             cwd=ROOT,
@@ -140,6 +140,6 @@ def recorded_by(world: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
     return record
 
 
-@pytest.fixture(params=list(SERVERS))
+@pytest.fixture(params=[later(name) if name != "fastapi" else name for name in SERVERS])
 def recorded(request: pytest.FixtureRequest, recorded_by: Callable[[str], Recorded]) -> Recorded:
     return recorded_by(request.param)

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fidelity.servers import instrumenting
+from tests.services.environment import instrumenting
 from timetracer_otel.demo.processes import Server
 
 APP = """

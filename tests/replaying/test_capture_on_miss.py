@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fidelity.servers import instrumenting
+from tests.services.environment import instrumenting
 from tests.services.upstream import Upstream
 from timetracer_otel import Cassette, config, record, replay
 from timetracer_otel.demo.processes import Sent, Server, send

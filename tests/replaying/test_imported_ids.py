@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fidelity.servers import RECORDING, REPLAYING, Server, instrumenting
+from tests.fidelity.servers import RECORDING, REPLAYING, Server
 from tests.fidelity.wire import Request, send
+from tests.services.environment import instrumenting
 from tests.services.upstream import Upstream
 
 SERVICE = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from tests.replaying.recorded import JSON, Made, cassette, get, redis
+from tests.services.environment import without_settings
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import HttpRequest, HttpResponse
 from timetracer_otel.replayers.verdict import Verdict
@@ -100,7 +100,7 @@ def replay(source: str, app: str, folder: Path, *cassettes: Cassette) -> list[Ve
     store.mkdir()
     for number, one in enumerate(cassettes):
         (store / f"{number}.json").write_bytes(one.dump())
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))}
+    own = without_settings()
     how = "factory" if app == "make" else "application"
     done = subprocess.run(
         [sys.executable, "-c", REPLAY, f"shop_app:{app}", how, str(store)],

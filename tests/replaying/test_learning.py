@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fidelity.servers import instrumenting
 from tests.integrations.upstream import Upstream
+from tests.services.environment import instrumenting
 from timetracer_otel.demo.processes import Server
 
 APP = """

@@ -15,8 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fidelity.servers import REPLAYING, instrumenting
+from tests.fidelity.servers import REPLAYING
 from tests.fidelity.servers import Server as AnyServer
+from tests.services.environment import instrumenting
+from tests.slow import later
 from timetracer_otel.demo.processes import Server
 
 APP = """
@@ -204,10 +206,10 @@ def test_without_a_recorded_start_up_it_is_said(environment: dict[str, str], alo
     ("changed", "to", "refused"),
     [
         ('service="shop"', 'service="bank"', "/flags"),
-        ('"/flags"', '"/toggles"', "/toggles"),
+        later('"/flags"', '"/toggles"', "/toggles"),
         ("time.time()", "time.time() + 4000", "/flags"),
-        ('id=me, number=made["number"]', 'id=str(uuid.uuid4()), number=made["number"]', "/leases"),
-        ('number=made["number"]', "number=os.urandom(12).hex()", "/leases"),
+        later('id=me, number=made["number"]', 'id=str(uuid.uuid4()), number=made["number"]', "/leases"),
+        later('number=made["number"]', "number=os.urandom(12).hex()", "/leases"),
         ('f"/leases/{lease}"', 'f"/leases/{os.urandom(12).hex()}"', "/leases/[0-9a-f]{24}"),
     ],
 )

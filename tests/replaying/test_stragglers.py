@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ import pytest
 
 from tests.replaying.recorded import CALLERS, SETTINGS, cassette
 from tests.replaying.test_in_process import EUR, TEXT, answered, asked, replay, told
+from tests.services.environment import without_settings
 from tests.services.ports import free_port
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.replayers import stragglers
@@ -129,9 +129,7 @@ def test_a_service_that_is_asked_over_its_port(tmp_path: Path, path: str) -> Non
     done = subprocess.run(
         [sys.executable, "-m", "timetracer_otel", *command],
         cwd=tmp_path,
-        env={
-            name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))
-        },
+        env=without_settings(),
         capture_output=True,
         text=True,
         check=False,

@@ -17,7 +17,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.fidelity.servers import instrumenting
+from tests.services.environment import instrumenting
 from timetracer_otel.demo.processes import Server
 
 APP = """

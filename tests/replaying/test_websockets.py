@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.fidelity.servers import instrumenting
+from tests.services.environment import instrumenting
 from timetracer_otel import Cassette
 from timetracer_otel.demo.processes import Server
 

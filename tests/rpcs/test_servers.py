@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 from tests.services.valkey import Valkey
+from tests.slow import later
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.messages import GrpcReply, GrpcRequest
 from timetracer_otel.store import FolderStore
@@ -79,7 +80,7 @@ def ask(address: str) -> list[Any]:
     return told
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=[*KINDS[:2], later(KINDS[2])])
 def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The kind, its store, and what clients were told without us and while recording."""
     kind = request.param

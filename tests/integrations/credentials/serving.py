@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.fidelity.servers import RECORDING, Server, instrumenting
+from tests.fidelity.servers import RECORDING, Server
+from tests.services.environment import instrumenting
 
 UVICORN = ("uvicorn", "members:app", "--host", "127.0.0.1", "--port", "0")
 GUNICORN = ("gunicorn", "members:app", "--bind", "127.0.0.1:0", "--no-control-socket")

@@ -15,6 +15,7 @@ from tests.fidelity.servers import PLAIN, Server
 from tests.fidelity.wire import Request, send
 from tests.integrations.frameworks import services_in_code as code
 from tests.services.upstream import Upstream
+from tests.slow import later
 from timetracer_otel.store import FolderStore
 
 UVICORN = ("uvicorn", "service:app", "--host", "127.0.0.1", "--port", "0")
@@ -70,7 +71,7 @@ def serve(directory: Path, files: Files, command: tuple[str, ...], environment: 
             "opentelemetry.instrumentation.django",
             id="django",
         ),
-        pytest.param(
+        later(
             UVICORN,
             {
                 "service.py": code.DJANGO_ASGI,
@@ -82,9 +83,9 @@ def serve(directory: Path, files: Files, command: tuple[str, ...], environment: 
             "opentelemetry.instrumentation.django",
             id="django in settings.py",
         ),
-        pytest.param(UVICORN, {"service.py": code.PLAIN_ASGI}, "/ask/7", "asgi", OURS, id="asgi"),
-        pytest.param(GUNICORN, {"service.py": code.PLAIN_WSGI}, "/ask/7", "wsgi", OURS, id="wsgi"),
-        pytest.param(
+        later(UVICORN, {"service.py": code.PLAIN_ASGI}, "/ask/7", "asgi", OURS, id="asgi"),
+        later(GUNICORN, {"service.py": code.PLAIN_WSGI}, "/ask/7", "wsgi", OURS, id="wsgi"),
+        later(
             UVICORN,
             {"service.py": code.INSTRUMENTED_ASGI},
             "/ask/7",
@@ -136,7 +137,7 @@ def test_a_service_is_recorded_and_replayed(
             "/parts/ask/<int:number>",
             id="flask, a factory",
         ),
-        pytest.param(
+        later(
             GUNICORN,
             code.FLASK_FACTORY.replace(
                 "INSTRUMENT",
@@ -147,7 +148,7 @@ def test_a_service_is_recorded_and_replayed(
             "/parts/ask/<int:number>",
             id="flask, instrumented by itself and last",
         ),
-        pytest.param(UVICORN, code.STARLETTE_MOUNTED, "/parts/ask/{number}", id="starlette, mounted"),
+        later(UVICORN, code.STARLETTE_MOUNTED, "/parts/ask/{number}", id="starlette, mounted"),
     ],
 )
 def test_what_an_app_asks_before_its_view_is_part_of_the_request(

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.fidelity.servers import RECORDING, Server, instrumenting
+from tests.fidelity.servers import RECORDING, Server
+from tests.services.environment import instrumenting
+from tests.slow import later
 
 SITE = """
 import sys
@@ -73,7 +75,9 @@ ASGI = ("uvicorn", "--port", "0", "site_of_members:asgi")
 NOBODY = {"member": "", "signed in": False}
 
 
-@pytest.mark.parametrize(("command", "path"), [(WSGI, "/me"), (ASGI, "/me-async")], ids=["wsgi", "asgi"])
+@pytest.mark.parametrize(
+    ("command", "path"), [pytest.param(WSGI, "/me", id="wsgi"), later(ASGI, "/me-async", id="asgi")]
+)
 def test_a_member_is_signed_in_as_when_it_was_recorded(
     tmp_path: Path, command: tuple[str, ...], path: str
 ) -> None:

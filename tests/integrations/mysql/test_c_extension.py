@@ -12,7 +12,7 @@ import pytest
 from tests.fidelity.servers import ROOT
 from tests.services import c_extension
 
-pytestmark = pytest.mark.needs("mariadbd")
+pytestmark = [pytest.mark.needs("mariadbd"), pytest.mark.slow]
 TESTS = (
     "test_connector.py",
     "connector_in_c.py",

@@ -283,6 +283,7 @@ def test_two_phases(driver: str, tmp_path: Path, preparing_postgres: Postgres) -
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_same_with_sqlalchemy_2_0() -> None:
     """Its dialects ask the driver in another place."""
     done = subprocess.run(
