@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import certifi
+import grpc
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -25,6 +26,13 @@ pytest_plugins = ["pytester", "tests.order", "tests.printed", "tests.services.fi
 # started here compiles all that it imports, which is more than half of its work.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# gRPC starts its threads again in the child of a fork. Where that closes all files before it runs a program,
+# as for the demo's PostgreSQL, which runs as another user, they may find their own closed and abort the child.
+# Decided once, by the first channel; what is started here decides for itself.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+grpc.insecure_channel("127.0.0.1:1").close()
+del os.environ["GRPC_ENABLE_FORK_SUPPORT"]
 
 # unless a test says otherwise: each library that the launcher instruments is loaded first
 os.environ |= instrumenting_the_usual()
