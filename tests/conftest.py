@@ -28,8 +28,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # gRPC starts its threads again in the child of a fork. Where that closes all files before it runs a program,
-# as for the demo's PostgreSQL, which runs as another user, they may find their own closed and abort the child.
-# Decided once, by the first channel; what is started here decides for itself.
+# as for the demo's PostgreSQL, which runs as another user, they may find their own closed and abort the
+# child. Decided once, by the first channel; what is started here decides for itself.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 grpc.insecure_channel("127.0.0.1:1").close()
 del os.environ["GRPC_ENABLE_FORK_SUPPORT"]
@@ -58,7 +58,7 @@ os.environ["SSL_CERT_FILE"] = str(one_authority())
 # how long an example takes says nothing on a machine that others use, too
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # the same few examples in every run, so that none fails by chance; --slow looks for others
-settings.register_profile("ordinary", settings.get_profile("patient"), max_examples=40, derandomize=True)
+settings.register_profile("ordinary", settings.get_profile("patient"), max_examples=25, derandomize=True)
 settings.register_profile("thorough", settings.get_profile("patient"), max_examples=400)
 settings.load_profile("ordinary")
 

@@ -32,7 +32,11 @@ def environment_of_service(*arguments: str) -> dict[str, str]:
         check=True,
     )
     pairs = (row.partition("=") for row in done.stdout.splitlines())
-    return {name: value for name, _, value in pairs if name.startswith(("TIMETRACER_", "OTEL_"))}
+    return {
+        name: value
+        for name, _, value in pairs
+        if name.startswith(("TIMETRACER_", "OTEL_")) and name != DISABLED
+    }
 
 
 def test_it_sets_what_the_launcher_needs() -> None:
