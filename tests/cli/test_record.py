@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.environment import DISABLED
+
 RECORDING = {
     "TIMETRACER_MODE": "record",
     "OTEL_TRACES_EXPORTER": "timetracer",
