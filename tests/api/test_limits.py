@@ -25,6 +25,7 @@ from tests.services.upstream import Upstream
 from tests.services.valkey import Valkey
 from timetracer_otel import ports
 from timetracer_otel.cassette import Cassette
+from timetracer_otel.exporters import assembler
 from timetracer_otel.exporters.outbox import Outbox
 from timetracer_otel.messages import HttpResponse, RedisCommand, RedisReply
 from timetracer_otel.store import FolderStore
@@ -320,6 +321,29 @@ def test_an_answer_that_comes_while_its_trace_is_written_is_not_counted_for_ever
     stuck.free.set()
     assert kinds(recorder.cassette()) == ["no answer", "span never ended"]
     assert waiting_bytes(recorder) == 0
+
+
+def test_what_comes_late_and_never_ends_is_not_counted_for_ever(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = recording(grace_seconds=0)
+    with recorder.tracer.start_as_current_span("job") as job:
+        pass
+    assert len(recorder.cassettes()) == 1
+    with trace.use_span(job):
+        recorder.tracer.start_span("lost")
+        port = ports.current()
+        assert port is not None
+        port.begin(CALLERS["redis"], RedisCommand(["BLPOP", "late", 0]))
+    assert waiting_bytes(recorder) > 0
+    monkeypatch.setattr(assembler, "LATE_SECONDS", -1.0)
+    with recorder.tracer.start_as_current_span("next"):
+        pass
+    recorder.cassettes()
+    late, _ = recorder.cassettes()
+    assert [span.name for span in late.spans] == ["job", "lost", "BLPOP"]
+    assert kinds(late) == ["no answer", "span never ended", "span never ended"]
+    assert (waiting_bytes(recorder), outbox_of(recorder).assembler._open) == (0, {})
 
 
 def test_what_was_read_of_an_answer_and_cannot_be_told_costs_that_answer(

@@ -60,6 +60,7 @@ class Assembler:
         self._open: dict[int, TraceRecording] = {}
         self._index: dict[tuple[int, int], TraceRecording | Remembered] = {}
         self._written: deque[Remembered] = deque()
+        self._revived: dict[int, tuple[float, TraceRecording]] = {}
         self._over: dict[tuple[int, int], None] = {}
         self._lock = native.RLock()
 
@@ -139,6 +140,7 @@ class Assembler:
             self._written.remove(remembered)
             for span_id in recording.span_ids:
                 self._index[trace_id, span_id] = recording
+            self._revived[id(recording)] = time.monotonic(), recording
         self._add_open(recording)
         return recording
 
@@ -192,11 +194,24 @@ class Assembler:
                 self._open.pop(id(recording), None)
         act(recording)
 
+    def settle_late(self) -> None:
+        """Have it waited for what came late to a written trace and does not end."""
+        while True:
+            with self._lock:
+                since, recording = next(iter(self._revived.values()), (0.0, None))
+                if recording is None or not _too_late(since):
+                    return
+                del self._revived[id(recording)]
+            self.settle(recording)
+            if recording.state is State.WRITTEN:  # nothing of it is kept
+                self.forget(recording, written=True)
+
     def forget(self, recording: TraceRecording, *, written: bool) -> None:
         """The recording was written or dropped: remember it for late spans a while, or not at all."""
         with self._lock:
             if not written:
                 self._open.pop(id(recording), None)
+                self._revived.pop(id(recording), None)
                 self._unlist(recording.trace_id, recording.span_ids)
                 return
             remembered = recording.remember()
@@ -204,6 +219,7 @@ class Assembler:
                 self._open[id(recording)] = recording  # something began meanwhile
                 return
             self._open.pop(id(recording), None)
+            self._revived.pop(id(recording), None)
             for span_id in recording.span_ids:
                 self._index[recording.trace_id, span_id] = remembered
             self._written.append(remembered)
@@ -222,6 +238,7 @@ class Assembler:
         self._open = {}
         self._over = {}
         self._written = deque()
+        self._revived = {}
 
 
 def _too_late(over_at: float) -> bool:

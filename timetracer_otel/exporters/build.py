@@ -188,10 +188,6 @@ class CassetteBuilder:
 
     def _gaps(self, recording: TraceRecording, batch: Batch) -> list[Gap]:
         gaps = _listed(batch)
-        gaps.extend(
-            Gap("span never ended", span.name, f"{span.get_span_context().span_id:016x}")
-            for span in batch.never_ended
-        )
         if recording.values is not None and recording.values.dropped:
             gaps.append(Gap("values not kept", f"{recording.values.dropped} of the clock and random sources"))
         if recording.dropped_spans:
@@ -228,7 +224,12 @@ def _unsupported(span: Span, span_id: int) -> list[RecordedGap]:
 
 
 def _listed(batch: Batch) -> list[Gap]:
-    return [Gap(gap.kind, gap.detail, f"{gap.span_id:016x}" if gap.span_id else "") for gap in batch.gaps]
+    gaps = [Gap(gap.kind, gap.detail, f"{gap.span_id:016x}" if gap.span_id else "") for gap in batch.gaps]
+    gaps.extend(
+        Gap("span never ended", span.name, f"{span.get_span_context().span_id:016x}")
+        for span in batch.never_ended
+    )
+    return gaps
 
 
 def _without_body(message: M, masking: Masking) -> M:

@@ -111,6 +111,7 @@ class Outbox:
             self.budget.give(batch.bytes)
             self.assembler.forget(recording, written=True)
             self.assembler.settle(recording)  # what began meanwhile
+            self.assembler.settle_late()
 
     def flush(self, timeout: float = 10.0) -> bool:
         """Write every finished trace; true when all were written within ``timeout`` seconds."""
