@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.fidelity.servers import instrumenting
+from tests.services.environment import instrumenting
 from timetracer_otel.integrations import families, known, load
 
 ROOT = Path(__file__).parents[2]
