@@ -9,39 +9,29 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace as otel_trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-
-from timetracer_otel import config, ports
 from timetracer_otel.errors import TimetracerError
 from timetracer_otel.launcher.environment import FLAG_PREFIX
 
 EXPORTER = "timetracer"
 
 
-class LauncherExporter(SpanExporter):
-    """What ``--traces_exporter timetracer`` names. It takes no spans: cassettes are handed on as
-    traces complete, not when a batch is full, so the work is done by a span processor.
-    """
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
-    def __init__(self) -> None:
-        from timetracer_otel.launcher.spared import leave_out
+    from timetracer_otel.config import Settings
+    from timetracer_otel.launcher.exporter import LauncherExporter as LauncherExporter
 
-        leave_out(LauncherExporter)
-        # where no launcher runs its hooks (a configurator called from code), this is the start
-        if isinstance(otel_trace.get_tracer_provider(), TracerProvider):
-            start()
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Nothing to do."""
-        return SpanExportResult.SUCCESS
+def __getattr__(name: str) -> Any:
+    # what reads the launcher's command line is a process of its own, with no need of the SDK
+    if name != "LauncherExporter":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from timetracer_otel.launcher.exporter import LauncherExporter
 
-    def shutdown(self) -> None:
-        """Nothing to do."""
+    return LauncherExporter
 
 
 def before_instrumentors() -> None:
@@ -86,6 +76,8 @@ def start() -> None:
     if mode == "off":
         return
     _started = True
+    from timetracer_otel import config, ports
+
     try:
         settings = config.load()
         if mode == "record":
@@ -130,7 +122,7 @@ def _cassettes_wanted() -> bool:
     return mode == "record" or EXPORTER in [name.strip() for name in exporters]
 
 
-def _record(settings: config.Settings) -> None:
+def _record(settings: Settings) -> None:
     from timetracer_otel import integrations
     from timetracer_otel.exporters.build import git_revision
     from timetracer_otel.exporters.imports import RecordedImport
@@ -158,7 +150,7 @@ def _record(settings: config.Settings) -> None:
         git_revision()
 
 
-def _replay(settings: config.Settings) -> None:
+def _replay(settings: Settings) -> None:
     from timetracer_otel.replayers.process import start_replaying
 
     start_replaying(settings, _provider())
@@ -166,6 +158,9 @@ def _replay(settings: config.Settings) -> None:
 
 def _provider() -> TracerProvider:
     """The process's provider; configured here when no distribution did."""
+    from opentelemetry import trace as otel_trace
+    from opentelemetry.sdk.trace import TracerProvider
+
     provider = otel_trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):
         # what a distribution would do, with the environment's settings

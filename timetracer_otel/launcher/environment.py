@@ -12,7 +12,7 @@ from collections.abc import MutableMapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import PurePath
 
-from timetracer_otel.config import VARIABLES
+from timetracer_otel.settings_table import VARIABLES
 
 FLAG_PREFIX = "OTEL_TIMETRACER_"
 
