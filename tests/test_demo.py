@@ -19,6 +19,7 @@ def test_it_prints_what_the_readme_shows(tmp_path: Path) -> None:
     assert transcript.tidy("\n".join(printed)) == transcript.tidy(transcript.shown()), "run scripts/docs"
 
 
+@pytest.mark.slow
 def test_an_answer_that_differs_is_shown_and_is_a_failure(tmp_path: Path) -> None:
     printed: list[str] = []
 

@@ -153,7 +153,7 @@ class Choice:
     Attributes:
         thorough: each function with each error during a request that calls it, and once more during each that
             calls it from elsewhere in ours; else with one error during one request, of those that others call
-            every other one, and of those that only ours calls one in eight.
+            one in three, and of those that only ours calls one in twelve.
         only: a part of their names.
         share: of how many equal shares of them which one, from 0.
         shares: how many shares there are.
@@ -174,7 +174,7 @@ class Choice:
         turn = zlib.crc32(function.encode()) // len(ERRORS)
         if self.only not in function or turn % self.shares != self.share:
             return False
-        return self.thorough or turn % (2 if function in hooks else 8) == 0
+        return self.thorough or turn % (3 if function in hooks else 12) == 0
 
     def failures(self, function: str, callers: dict[str, set[str]]) -> list[tuple[str, type[Exception]]]:
         """The requests that function fails in, and its errors.

@@ -109,7 +109,7 @@ def test_whatever_fails_the_app_is_answered_as_without_us(report: dict[str, Any]
 
 def test_whatever_fails_is_counted(report: dict[str, Any]) -> None:
     failed = [result for result in report["results"] if result["calls"]]
-    assert len(failed) > 300
+    assert len(failed) > 100
     unsaid = [result["function"] for result in failed if not result["failures"]]
     assert [function for function in unsaid if not function.startswith(MARKED)] == []
 
