@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import gc
 import hashlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 import httpx
@@ -448,3 +451,45 @@ def test_a_body_in_small_pieces_counts_what_is_kept_of_each_piece(recording: Rec
 
 def app_of(endpoint: Callable[[Request], Any]) -> Starlette:
     return Starlette(routes=[Route("/", endpoint, methods=["GET", "POST"])])
+
+
+def test_what_outlives_a_request_does_not_keep_what_it_said(recording: Recording) -> None:
+    """A connection that a pool keeps has the context of the request in which it was opened."""
+    recorder = recording()
+    kept: list[Any] = []
+
+    async def endpoint(request: Request) -> Response:
+        await request.body()
+        kept.append(contextvars.copy_context())
+        if request.url.path == "/fails":
+            raise LookupError(request.url.path)
+        return Response(b"said " * 1000)
+
+    app = Starlette(routes=[Route(path, endpoint, methods=["POST"]) for path in ("/", "/fails")])
+
+    async def send() -> list[int]:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            return [
+                (await client.post(path, content=b"asked " * 1000)).status_code for path in ("/", "/fails")
+            ]
+
+    assert asyncio.run(send()) == [200, 500]
+    assert [len(cassette.inbound_request.body or b"") for cassette in recorder.cassettes()] == [6000, 6000]  # type: ignore[union-attr]  # they are requests
+    held = held_by([context[ports.entry_variable] for context in kept])
+    assert [one for one in held if isinstance(one, bytes | bytearray) and len(one) >= 5000] == []
+    assert [one for one in held if isinstance(one, BaseException)] == []
+
+
+def held_by(entries: Sequence[Any]) -> list[Any]:
+    """All that is reached from requests, but not by way of what they share."""
+    shared = {
+        id(one) for one in (entries[0].recorder, entries[0].recorder.assembler, entries[0].recorder.outbox)
+    }
+    held, seen = [*entries], {id(one) for one in entries}
+    for one in held:
+        for other in gc.get_referents(one):
+            if id(other) not in seen | shared and not isinstance(other, type | ModuleType | FunctionType):
+                seen.add(id(other))
+                held.append(other)
+    return held

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
@@ -13,12 +13,16 @@ from opentelemetry import trace as otel_trace
 from timetracer_otel import ports
 from timetracer_otel.exporters.live_spans import OpenSpan
 from timetracer_otel.exporters.trace import EntryPayload, TraceRecording
+from timetracer_otel.messages import HttpRequest
 from timetracer_otel.nondeterminism import ValueRecorder, drawing_from
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
 
     from timetracer_otel.exporters.recorder import Recorder
+
+_SAID: Final = HttpRequest("", "", [])
+"""In the place of what a request said that is over."""
 
 
 class BoundEntry(ABC):
@@ -117,6 +121,8 @@ class BoundEntry(ABC):
             with recording.lock:
                 recording.entry_open = False
             self.recorder.assembler.settle(recording)
+        # what the request started may outlive it for long, and holds this: a connection that a pool keeps
+        self._payload = EntryPayload(self._payload.framework, _SAID)
 
 
 class _Activation:

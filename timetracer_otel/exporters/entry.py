@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from opentelemetry import context as otel_context
@@ -123,6 +123,8 @@ class RecordedEntry(BoundEntry):
                     own.set_status(otel_trace.StatusCode.ERROR)
             own.end()
         self._settle()
+        self._head, self._answer = HttpRequest(self._head.method, "", []), None
+        self._request = self._response = _OVER
 
     def _finish_payload(self) -> None:
         recording = self._recording
@@ -249,3 +251,13 @@ class BodyCopy:
     def body(self) -> bytes | None:
         """The whole body; ``None`` when it was over the limit."""
         return None if self.cut else b"".join(self._parts)
+
+
+class _Over(BodyCopy):
+    """In the place of a copy when the request is over: what still comes is kept nowhere."""
+
+    def add(self, chunk: bytes, at: int) -> None:
+        pass
+
+
+_OVER: Final = _Over(0, pieces=False)

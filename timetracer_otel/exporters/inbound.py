@@ -72,6 +72,7 @@ class RecordedMessage(BoundEntry):
                 self._own.set_status(otel_trace.StatusCode.ERROR, f"{type(error).__name__}: {error}")
             self._own.end()
         self._settle()
+        self._headers, self._answer = {}, None
 
     def _finish_payload(self) -> None:
         recording, payload = self._recording, self._payload
