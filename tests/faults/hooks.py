@@ -263,6 +263,7 @@ TRUSTED: dict[str, frozenset[str]] = {
             "timetracer_otel.exporters.exchange:RecordedExchange._leave",
             "timetracer_otel.integrations.kafka.polled:Polled.end",
             "timetracer_otel.integrations.entries:activated.__exit__",
+            "timetracer_otel.integrations.smtp.talk:speaking.__exit__",
             "timetracer_otel.nondeterminism.source:drawing_from.__exit__",
             "timetracer_otel.ports.standing:entered.__exit__",
         }

@@ -27,7 +27,7 @@ class Talk:
         recorded: the replies to give; ``None`` where the server's own are noted.
     """
 
-    __slots__ = ("_left", "error", "owner", "replies")
+    __slots__ = ("_left", "error", "owner", "replayed", "replies")
 
     def __init__(self, owner: Any, recorded: list[Any] | None = None) -> None:
         self.owner = owner
@@ -35,11 +35,8 @@ class Talk:
         self.error: BaseException | None = None
         """What was raised in place of the last reply."""
         self._left = None if recorded is None else deque(recorded)
-
-    @property
-    def replayed(self) -> bool:
+        self.replayed = recorded is not None
         """The replies are the recorded ones."""
-        return self._left is not None
 
     def came(self, code: int, text: str | bytes) -> None:
         """The server replied. A challenge is a secret, as is what answers it."""
