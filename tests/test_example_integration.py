@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.services.environment import without_settings
+
 EXAMPLE = Path(__file__).parents[1] / "examples" / "integration"
 
 
@@ -24,7 +26,7 @@ def test_it_is_installed_as_a_package_and_its_own_tests_pass(tmp_path: Path) -> 
         EXAMPLE,
     ]
     environment = {
-        **{name: text for name, text in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))},
+        **without_settings(),
         "PYTHONPATH": str(site),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }

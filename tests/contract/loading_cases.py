@@ -154,10 +154,9 @@ def a_library_in_the_middle_of_its_import_as_we_come() -> Any:
     return [ended, *map(layers, PYMYSQL)]
 
 
-@case
-def a_library_in_the_middle_of_its_import_as_we_go() -> Any:
+def going_as_it_imports(module: str) -> Any:
     timetracer_otel.install()
-    gate = Gate("pymysql.cursors")
+    gate = Gate(module)
 
     def go() -> None:
         assert gate.reached.wait(PATIENCE)
@@ -168,22 +167,16 @@ def a_library_in_the_middle_of_its_import_as_we_go() -> Any:
     undone = [*map(layers, PYMYSQL)]
     timetracer_otel.install()
     return [ended, undone, [*map(layers, PYMYSQL)]]
+
+
+@case
+def a_library_in_the_middle_of_its_import_as_we_go() -> Any:
+    return going_as_it_imports("pymysql.cursors")
 
 
 @case
 def an_integration_that_loads_as_we_go() -> Any:
-    timetracer_otel.install()
-    gate = Gate("timetracer_otel.integrations.mysql.calls")
-
-    def go() -> None:
-        assert gate.reached.wait(PATIENCE)
-        timetracer_otel.uninstall()
-        gate.opened.set()
-
-    ended = run(lambda: importlib.import_module("pymysql"), go)
-    undone = [*map(layers, PYMYSQL)]
-    timetracer_otel.install()
-    return [ended, undone, [*map(layers, PYMYSQL)]]
+    return going_as_it_imports("timetracer_otel.integrations.mysql.calls")
 
 
 @case

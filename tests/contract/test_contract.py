@@ -21,6 +21,7 @@ from tests.contract.frameworks import Framework
 from tests.contract.subjects import SUBJECTS
 from tests.fidelity.sqlalchemy_versions import python_path
 from tests.services import c_extension
+from tests.services.environment import without_settings
 from tests.services.together import Services
 from timetracer_otel.integrations import all_integrations
 from timetracer_otel.testing.orders import ORDERS, OURS, Facts, Seen, in_force
@@ -61,11 +62,7 @@ def facts_of(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Fa
 
 def run(library: str, orders: Sequence[str], services: Services, folder: Path) -> bytes:
     """What the process prints that tries those orders of a library."""
-    own = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("OTEL_", "TIMETRACER_", "PYTHON"))
-    }
+    own = {name: value for name, value in without_settings().items() if not name.startswith("PYTHON")}
     # the standard instrumentation takes SQLAlchemy 2.0, not the newer one
     path = os.pathsep.join([python_path("2.0"), str(ROOT)])
     in_c = c_extension.environment() if library == "mysqlconnector in c" else {}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.environment import instrumenting
+from tests.services.environment import instrumenting, without_settings
 from timetracer_otel.integrations import families, known, load
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +90,7 @@ SHARED = {
 
 def test_a_service_loads_the_integrations_of_what_it_imports(tmp_path: Path) -> None:
     (tmp_path / "small.py").write_text(APP)
-    own = {name: text for name, text in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))}
+    own = without_settings()
     done = subprocess.run(
         [
             "opentelemetry-instrument",

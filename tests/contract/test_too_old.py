@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from tests.lowest import ROOT, TABLE, bounds
+from tests.services.environment import without_settings
 from tests.services.upstream import Upstream
 from timetracer_otel.integrations import all_integrations
 
@@ -53,7 +53,7 @@ def test_it_is_said_once_and_nothing_of_it_is_recorded(tmp_path: Path, upstream:
         said = tmp_path / f"{name}-{release}.dist-info" / "METADATA"
         said.parent.mkdir()
         said.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {release}\n")
-    own = {name: text for name, text in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))}
+    own = without_settings()
     done = subprocess.run(
         [sys.executable, "-c", APP],
         cwd=tmp_path,

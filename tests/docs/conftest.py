@@ -16,7 +16,7 @@ import pytest
 from tests.docs import curl
 from tests.docs.markdown import blocks
 from tests.services.aws import Aws
-from tests.services.environment import instrumenting
+from tests.services.environment import instrumenting, without_settings
 from tests.services.kafka import Kafka
 from tests.services.ports import free_port
 from timetracer_otel.demo import story
@@ -45,9 +45,7 @@ class Place:
         copy_shop(directory)
         programs, scripts = _programs(directory / ".programs"), Path(sys.executable).parent
         self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("OTEL_", "TIMETRACER_", "PYTEST_"))
+            name: value for name, value in without_settings().items() if not name.startswith("PYTEST_")
         }
         self.environment |= {
             **instrumenting(*instrumented),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import pytest
 from tests.faults.hooks import BY_CLIENT, KEPT_BY_NOBODY, MARKED, ON_MYSQL, at_points, hooks, trusted
 from tests.fidelity.servers import ROOT
 from tests.services import c_extension
+from tests.services.environment import without_settings
 from tests.services.programs import find
 from tests.services.together import Services
 from timetracer_otel.integrations.httpx import HttpxIntegration
@@ -27,7 +27,7 @@ SHARES = 2
 
 def inject(services: Services, folder: Path, *how: str) -> dict[str, Any]:
     """The report of the process in which functions fail."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))}
+    own = without_settings()
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.run_injections", str(folder), *how],
         env={**own, **services.environment, **c_extension.environment(), "PYTHONPATH": str(ROOT)},

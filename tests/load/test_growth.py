@@ -14,6 +14,7 @@ from tests.load.conftest import Start
 from tests.load.servers import LoadedServer, Memory
 from tests.services.together import Services
 from tests.slow import FIRST_FASTAPI
+from timetracer_otel.exporters.writer import MAX_QUEUED
 from timetracer_otel.store import FolderStore
 
 ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
@@ -34,6 +35,8 @@ types of messages (a failure that comes before its trace is written is one).
 """
 MEMORY_KIB = 10 * 1024
 TURNS = 4
+AT_A_TIME = MAX_QUEUED // 2
+"""Requests before a rest: a disk that is slower than the clients has none dropped."""
 
 
 def grown(before: dict[str, Any], after: dict[str, Any], requests: int) -> dict[str, tuple[int, int]]:
@@ -75,7 +78,9 @@ def run(server: LoadedServer, memory: Memory, light: int, heavy: list[str], time
     """Ask for all of it, in turns, with a rest after each."""
     hour = Hour()
     for _ in range(TURNS):
-        hour.ask(server, ["/trivial", "/nowhere"], light // TURNS)
+        for asked in range(0, light // TURNS, AT_A_TIME):
+            hour.ask(server, ["/trivial", "/nowhere"], min(AT_A_TIME, light // TURNS - asked))
+            server.rest()
         hour.ask(server, heavy, times // TURNS * len(heavy), 4)
         server.rest()
         hour.memory.append(memory.now)
@@ -117,9 +122,8 @@ def test_nothing_grows_with_the_requests_that_are_recorded(
     written, dropped, failed = (
         now - then for now, then in zip(after["counts"], before["counts"], strict=True)
     )
-    assert failed == 0
-    # a disk that is slower than the clients costs some, which is counted
-    assert written + dropped >= light + times * len(heavy) + 50
+    assert (dropped, failed) == (0, 0)
+    assert written >= light + times * len(heavy) + 50
 
 
 @pytest.mark.parametrize(("light", "times"), SIZES)

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 from tests.fidelity.servers import PLAIN, Server
 from tests.recording.conftest import Run
 from tests.recording.sink import OtlpSink
-from tests.services.environment import instrumenting
+from tests.services.environment import instrumenting, without_settings
 from tests.services.upstream import Upstream
 from timetracer_otel import Cassette
 from timetracer_otel.messages import HttpRequest, HttpResponse
@@ -469,7 +469,7 @@ def test_a_library_that_the_standard_instrumentation_does_not_take_is_no_error_w
     tmp_path: Path, flags: tuple[str, ...], said: list[str]
 ) -> None:
     made_up(tmp_path)
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "TIMETRACER_"))}
+    own = without_settings()
     done = subprocess.run(
         [Path(sysconfig.get_path("scripts"), ONE_FLAG[0]), *flags, sys.executable, "-c", ONE_STATEMENT],
         env={**own, "PYTHONPATH": str(tmp_path), "OTEL_METRICS_EXPORTER": "none"},

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.services.door import Address, Door
+from tests.services.environment import without_settings
 from tests.services.lifeline import tied
 
 _ROOT = Path(__file__).parents[2]
@@ -48,11 +48,7 @@ class TaskQueue:
 
     def _wake(self) -> None:
         if self._worker is None:
-            own = {
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("OTEL_", "TIMETRACER_"))
-            }
+            own = without_settings()
             host, port = self.door.target
             address = f"redis://{host}:{port}/{_QUEUE_DATABASE}"
             self._worker = tied(

@@ -10,28 +10,17 @@ from __future__ import annotations
 import os
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from timetracer_otel.errors import TimetracerError
 from timetracer_otel.launcher.environment import FLAG_PREFIX
-
-EXPORTER = "timetracer"
-
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
     from timetracer_otel.config import Settings
-    from timetracer_otel.launcher.exporter import LauncherExporter as LauncherExporter
 
-
-def __getattr__(name: str) -> Any:
-    # what reads the launcher's command line is a process of its own, with no need of the SDK
-    if name != "LauncherExporter":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from timetracer_otel.launcher.exporter import LauncherExporter
-
-    return LauncherExporter
+EXPORTER = "timetracer"
 
 
 def before_instrumentors() -> None:
